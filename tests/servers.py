@@ -1,0 +1,186 @@
+"""Real servers as child processes: start, kill -9, start again on the same port and data.
+
+The embedded brokers are always there. Mosquitto is Debian's package; Apache Kafka and InfluxDB
+start with a command from the environment (``HEARTWARD_TEST_KAFKA``, ``HEARTWARD_TEST_INFLUXDB``:
+a program called as ``PROGRAM start DATA_DIR PORT [CONTROLLER_PORT]``), or from a folder ``shared``
+beside the checkout. Where one cannot be had its tests skip, unless ``HEARTWARD_TEST_REQUIRE_ALL``
+is set, as in CI: there a missing one fails.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import ClassVar, Self
+
+import pytest
+
+from deploy.embedded import LOOPBACK, free_port, wait_for_port
+from models.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+class Server:
+    """One server process with its own folder, port and log; restartable."""
+
+    name: ClassVar[str]
+    start_timeout_s: ClassVar[float] = 30.0
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.log = folder / f"{self.name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, f"{self.name} is not running"
+        return self._process.pid
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def ready(self) -> None:
+        wait_for_port(self.port, timeout_s=self.start_timeout_s, what=self.name)
+
+    def start(self) -> Self:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT
+            )
+        try:
+            self.ready()
+        except UserError:
+            self.kill()
+            pytest.fail(f"{self.name} did not start:\n{self.log.read_text()[-2000:]}")
+        return self
+
+    def send_signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(number)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        process.wait()
+
+
+class EmbeddedMqtt(Server):
+    name = "embedded-mqtt"
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "deploy.embedded", "mqtt", str(self.port)]
+
+
+class EmbeddedKafka(Server):
+    name = "embedded-kafka"
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "deploy.embedded", "kafka", str(self.port)]
+
+
+class Mosquitto(Server):
+    """Debian's Mosquitto; `settings` are further lines of its configuration."""
+
+    name = "mosquitto"
+
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        super().__init__(folder)
+        self._configuration = folder / "mosquitto.conf"
+        self._configuration.write_text(
+            f"listener {self.port} {LOOPBACK}\nallow_anonymous true\n{settings}\n"
+        )
+
+    def command(self) -> list[str]:
+        program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
+        program = program or missing("mosquitto", "apt-get install mosquitto")
+        return [program, "-c", str(self._configuration)]
+
+
+class ApacheKafka(Server):
+    """One KRaft broker whose data survives a kill."""
+
+    name = "kafka"
+    start_timeout_s = 60.0
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._controller_port = free_port()
+
+    def command(self) -> list[str]:
+        program = _program("HEARTWARD_TEST_KAFKA", SHARED / "kafka" / "kafka")
+        if shutil.which("java") is None:
+            missing("java", "apt-get install openjdk-17-jre-headless")
+        data = str(self.folder / "data")
+        return [program, "start", data, str(self.port), str(self._controller_port)]
+
+
+class InfluxDb(Server):
+    """InfluxDB 2 with one organisation, one bucket and one token."""
+
+    name = "influxdb"
+    start_timeout_s = 60.0
+    org = "heartward"
+    bucket = "heartward"
+    token = "token-of-a-test-server"  # noqa: S105 (guards a server on the loopback for seconds)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}"
+
+    def command(self) -> list[str]:
+        program = _program("HEARTWARD_TEST_INFLUXDB", SHARED / "influxdb" / "influxdb")
+        return [program, "start", str(self.folder / "data"), str(self.port)]
+
+    def ready(self) -> None:
+        super().ready()
+        setup = {
+            "username": "heartward",
+            "password": "password-of-a-test-server",
+            "org": self.org,
+            "bucket": self.bucket,
+            "token": self.token,
+        }
+        url = f"{self.url}/api/v2/setup"
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+            if not json.load(answer)["allowed"]:
+                return
+        request = urllib.request.Request(url, json.dumps(setup).encode(), method="POST")  # noqa: S310
+        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310
+
+
+def missing(what: str, remedy: str) -> str:
+    """Skip the test, or fail it where everything must be there."""
+    message = f"{what} is not here: {remedy}"
+    if os.environ.get("HEARTWARD_TEST_REQUIRE_ALL"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def _program(variable: str, fallback: Path) -> str:
+    program = os.environ.get(variable) or (str(fallback) if fallback.exists() else None)
+    return program or missing(fallback.name, f"name a start command in {variable}")
