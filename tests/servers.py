@@ -26,38 +26,48 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
 
-class Server:
-    """One server process with its own folder, port and log; restartable."""
+class Child:
+    """One child process with its own folder and log; restartable."""
 
-    name: ClassVar[str]
-    start_timeout_s: ClassVar[float] = 30.0
+    name: str
+    stop_timeout_s: ClassVar[float] = 10.0
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
-        self.log = folder / f"{self.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def address(self) -> str:
-        return f"{LOOPBACK}:{self.port}"
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
 
     @property
     def pid(self) -> int:
         assert self._process is not None, f"{self.name} is not running"
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def command(self) -> list[str]:
         raise NotImplementedError
 
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ)
+
     def ready(self) -> None:
-        wait_for_port(self.port, timeout_s=self.start_timeout_s, what=self.name)
+        """Return once it can be used; raise `UserError` otherwise."""
 
     def start(self) -> Self:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env=self.environment(),
             )
         try:
             self.ready()
@@ -68,6 +78,11 @@ class Server:
 
     def send_signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait for its own end and return its exit status."""
+        assert self._process is not None, f"{self.name} is not running"
+        return self._process.wait(timeout_s)
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -82,11 +97,29 @@ class Server:
             return
         if process.poll() is None:
             process.send_signal(number)
+            process.send_signal(signal.SIGCONT)
             try:
-                process.wait(10)
+                process.wait(self.stop_timeout_s)
             except subprocess.TimeoutExpired:
                 process.kill()
         process.wait()
+
+
+class Server(Child):
+    """A child that listens on a port of its own, the same after a restart."""
+
+    start_timeout_s: ClassVar[float] = 30.0
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.port = free_port()
+
+    @property
+    def address(self) -> str:
+        return f"{LOOPBACK}:{self.port}"
+
+    def ready(self) -> None:
+        wait_for_port(self.port, timeout_s=self.start_timeout_s, what=self.name)
 
 
 class EmbeddedMqtt(Server):
