@@ -1,0 +1,162 @@
+"""The live ward as text: legible at 80 columns, and without colour."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dashboards.terminal.latency import STAGES
+from dashboards.terminal.ward_view import (
+    BedPicture,
+    ProcessPicture,
+    Standing,
+    WardPicture,
+    waiting_for,
+)
+
+_STAGE_NAMES = dict(
+    zip(
+        STAGES,
+        ("captured to received", "to window", "to finding", "to result", "received to result"),
+        strict=True,
+    )
+)
+_OTHER_LINES = 5  # title, heads of the bed table, blank, flow, footer
+
+
+class _Look(NamedTuple):
+    symbol: str
+    words: str
+    style: str
+
+
+_LOOKS = {
+    Standing.ABNORMAL: _Look("▲", "abnormal", "bold red"),
+    Standing.SILENT: _Look("?", "no sound", "bold magenta"),
+    Standing.POOR_SIGNAL: _Look("~", "poor signal", "yellow"),
+    Standing.WAITING: _Look("·", "waiting", "dim"),
+    Standing.NORMAL: _Look("✓", "normal", "green"),
+}
+
+
+def ward(
+    picture: WardPicture,
+    processes: tuple[ProcessPicture, ...],
+    *,
+    title: str,
+    footer: str,
+    height: int,
+) -> RenderableType:
+    """Everything, in at most `height` lines: beds above, the machinery below."""
+    waits = waiting_for(picture, processes)
+    letter = picture.last_dead_letter
+    refused = [_line(f"last refused: {letter.device_id}: {letter.reason}", "red")] if letter else []
+    lines_below = _OTHER_LINES + len(refused) + 1 + max(len(STAGES), len(processes))
+    shown, rest = fitting(picture.beds, max(2, height - lines_below))
+    return Group(
+        _line(title, "bold"),
+        _bed_table(shown),
+        *([_line(rest, "bold")] if rest else []),
+        Text(),
+        _line(waits, "bold yellow") if waits else _flow(picture),
+        *refused,
+        _machinery(picture, processes),
+        _line(footer, "dim"),
+    )
+
+
+def fitting(beds: tuple[BedPicture, ...], lines: int) -> tuple[tuple[BedPicture, ...], str]:
+    """The beds to show, and words for the others; when not all fit the urgent ones come first."""
+    if len(beds) <= lines:
+        return beds, ""
+    urgent_first = sorted(beds, key=lambda bed: bed.standing)
+    shown, hidden = urgent_first[: lines - 1], urgent_first[lines - 1 :]
+    counts = Counter(_LOOKS[bed.standing].words for bed in hidden)
+    words = ", ".join(f"{count} {what}" for what, count in counts.items())
+    return tuple(shown), f"and {len(hidden)} more beds: {words}"
+
+
+def _line(words: str, style: str) -> Text:
+    return Text(words, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _bed_table(beds: tuple[BedPicture, ...]) -> Table:
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="bold underline")
+    table.add_column("Bed", no_wrap=True, min_width=3)
+    table.add_column("Device", no_wrap=True, overflow="ellipsis", ratio=3)
+    table.add_column("Finding", no_wrap=True, min_width=17)
+    table.add_column("Signal", no_wrap=True, overflow="ellipsis", ratio=5)
+    table.add_column("Last", justify="right", no_wrap=True, min_width=5)
+    table.add_column("Gaps", justify="right", no_wrap=True, min_width=5)
+    for bed in beds:
+        table.add_row(
+            bed.bed,
+            bed.device_id,
+            _finding(bed),
+            _signal(bed),
+            "-" if bed.age_s is None else f"{bed.age_s:.0f} s",
+            "-" if bed.age_s is None else f"{bed.gap_fraction:.1%}",
+        )
+    return table
+
+
+def _finding(bed: BedPicture) -> Text:
+    look = _LOOKS[bed.standing]
+    if bed.finding is None or bed.standing not in (Standing.NORMAL, Standing.ABNORMAL):
+        return Text(f"{look.symbol} {look.words}", style=look.style)
+    named = f"{look.symbol} {bed.finding.label}"
+    return Text(f"{named:<11} {bed.finding.probability:>5.0%}", style=look.style)
+
+
+def _signal(bed: BedPicture) -> Text:
+    if bed.quality is None or bed.standing is Standing.SILENT:
+        return Text("-", style="dim")
+    style = {"good": "green", "poor": "yellow", "unusable": "magenta"}[bed.quality.verdict]
+    reason = f": {bed.quality.reasons[0]}" if bed.quality.reasons else ""
+    return Text(f"{bed.quality.verdict} {bed.quality.score:.2f}{reason}", style=style)
+
+
+def _flow(picture: WardPicture) -> Text:
+    lost = f"{picture.windows_missing} windows missing"
+    refused = f"{picture.dead_letters} dead letters"
+    text = Text(f"{picture.chunks_per_s:.1f} chunks/s   {picture.windows_per_s:.1f} windows/s   ")
+    text.append(lost, style="bold red" if picture.windows_missing else "green")
+    text.append("   ")
+    text.append(refused, style="bold red" if picture.dead_letters else "green")
+    return text
+
+
+def _machinery(picture: WardPicture, processes: tuple[ProcessPicture, ...]) -> Table:
+    both = Table.grid(padding=(0, 3, 0, 0))
+    both.add_row(_latencies(picture), _processes(processes))
+    return both
+
+
+def _latencies(picture: WardPicture) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="underline")
+    table.add_column("Delay, ms", no_wrap=True)
+    for name in ("p50", "p95", "p99"):
+        table.add_column(name, justify="right", min_width=5)
+    for stage, name in _STAGE_NAMES.items():
+        values = picture.latency_ms.get(stage)
+        cells = ("-", "-", "-") if values is None else tuple(f"{value:.0f}" for value in values)
+        table.add_row(name, *cells, style="bold" if stage == "end_to_end" else None)
+    return table
+
+
+def _processes(processes: tuple[ProcessPicture, ...]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="underline")
+    table.add_column("Process", no_wrap=True)
+    table.add_column("State", no_wrap=True)
+    table.add_column("Restarts", justify="right")
+    table.add_column("CPU", justify="right", min_width=4)
+    for process in processes:
+        table.add_row(
+            process.name,
+            Text(process.state, style="green" if process.state == "running" else "bold yellow"),
+            Text(str(process.restarts), style="bold red" if process.restarts else ""),
+            "-" if process.cpu_fraction is None else f"{process.cpu_fraction:.0%}",
+        )
+    return table
