@@ -1,0 +1,61 @@
+# Everything that a person or the CI does here. `make help` lists it.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+
+FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c '$(FITS)' 2>/dev/null && { echo $$p; break; }; done)
+NO_PYTHON := Heartward needs Python 3.11 or newer with its venv module (Debian: apt-get install \
+	python3-venv). Name one: make PYTHON=/path/to/python3.12
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench test-slow constraints
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: $(RUN_STAMP) ## Watch a simulated ward of 12 beds come alive (ARGS="--beds 4" for others)
+	@exec $(BIN)/heartward demo $(ARGS)
+
+setup: $(DEV_STAMP) ## Make .venv with all that demo, tests and benchmarks need
+
+test: lint ## Check style, types and layers, then run every test under a minute
+	$(BIN)/pytest
+
+lint: $(DEV_STAMP) ## Check style, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(DEV_STAMP) ## Put the code into its standard form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test-slow: $(DEV_STAMP) ## Run the long tests: kills, outages, memory
+	$(BIN)/pytest -m slow
+
+bench: $(DEV_STAMP) ## Measure every figure of the README; JSON goes to bench-results/
+	$(BIN)/python -m tests.benchmarks
+
+constraints: ## Pin the newest versions that fit pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)-pins
+	$(VENV)-pins/bin/pip install --quiet --editable '.[embedded,training,console,dashboards,test]'
+	$(VENV)-pins/bin/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+	rm -rf $(VENV)-pins
+
+$(RUN_STAMP): EXTRAS := embedded
+$(RUN_STAMP): DONE := $(RUN_STAMP)
+$(DEV_STAMP): EXTRAS := embedded,test
+$(DEV_STAMP): DONE := $(RUN_STAMP) $(DEV_STAMP)
+$(RUN_STAMP) $(DEV_STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "$(NO_PYTHON)" >&2; exit 1; }
+	@$(PYTHON) -c '$(FITS)' || { echo "$(NO_PYTHON)" >&2; exit 1; }
+	@echo "Installing into $(VENV) (once; about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@touch $(DONE)
