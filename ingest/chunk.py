@@ -24,6 +24,13 @@ MIN_CHUNK_S, MAX_CHUNK_S = 0.25, 2.0
 # Fields around the samples take some 150 bytes; anything larger is refused before it is parsed.
 MAX_PAYLOAD_BYTES = MAX_SAMPLES_BYTES + 1024
 
+# What a device does, and when; the simulator, the reference client and its check go by these.
+RESEND_AFTER_SILENCE_S = 10.0  # without any ack: everything again from the last one
+HOLE_AFTER_S = 5.0  # an ack that stands still for so long behind chunks sent since: a hole
+HISTORY_AFTER_S = 30.0  # older sound leaves the live lane to what is newer
+DEVICE_BUFFER_S = 600.0  # kept for sending again
+MAX_CLOCK_ERROR_S = 1.0  # more, by the bridge's time, and a device sets its clock
+
 _DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOPIC = re.compile(r"pcg/v1/([A-Za-z0-9_-]{1,64})/([A-Za-z0-9_-]{1,64})/([a-z-]{1,16})")
 _YEAR_2100_US = 4_102_444_800_000_000
