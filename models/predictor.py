@@ -1,0 +1,104 @@
+"""Windows in, probabilities out: ONNX Runtime behind a small Protocol."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from models.contract import ModelContract
+from models.dsp import scale
+from models.errors import ModelError, SignalError
+
+Floats = npt.NDArray[np.float32]
+
+INPUT, OUTPUT = "waveform", "probabilities"
+
+
+class Predictor(Protocol):
+    @property
+    def contract(self) -> ModelContract: ...
+
+    def predict(self, windows: Floats) -> Floats:
+        """Classify windows that are filtered as the contract says, and not yet scaled.
+
+        Parameters
+        ----------
+        windows
+            Shape (n, window_samples), float32 of full scale 1.
+
+        Returns
+        -------
+        Shape (n, labels), float32.
+
+        Raises
+        ------
+        SignalError
+            For another shape or type.
+        """
+        ...
+
+
+class OnnxPredictor:
+    """One artifact in one thread; safe to call from any thread.
+
+    Raises
+    ------
+    ModelError
+        If the bytes are not an ONNX file with a contract that its tensors keep.
+    """
+
+    def __init__(self, artifact: bytes) -> None:
+        try:
+            self._session = onnxruntime.InferenceSession(
+                artifact, _options(), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001 (the runtime has no base class of its own)
+            raise ModelError(f"the model file is not readable ONNX: {_first_line(error)}") from None
+        properties = self._session.get_modelmeta().custom_metadata_map
+        self.contract = ModelContract.from_metadata(properties)
+        self._check_tensors()
+        self.predict(np.zeros((1, self.contract.window_samples), np.float32))  # warm-up
+
+    def predict(self, windows: Floats) -> Floats:
+        """See `Predictor.predict`."""
+        expected = self.contract.window_samples
+        if windows.ndim != 2 or windows.shape[1] != expected or windows.dtype != np.float32:
+            raise SignalError(
+                f"windows of shape {windows.shape}, {windows.dtype}: "
+                f"expected (n, {expected}), float32"
+            )
+        if not len(windows):
+            return np.empty((0, len(self.contract.labels)), np.float32)
+        scaled = scale(windows, self.contract.scaling)
+        probabilities: Floats = self._session.run([OUTPUT], {INPUT: scaled})[0]
+        return probabilities
+
+    def _check_tensors(self) -> None:
+        promised = {
+            INPUT: self.contract.window_samples,
+            OUTPUT: len(self.contract.labels),
+        }
+        found = {
+            tensor.name: tensor.shape[-1]
+            for tensor in (*self._session.get_inputs(), *self._session.get_outputs())
+        }
+        if found != promised:
+            raise ModelError(
+                f"model {self.contract.name} has tensors {found}, its contract says {promised}"
+            )
+
+
+def _options() -> onnxruntime.SessionOptions:
+    """One thread, no spinning: the pipeline's processes share the cores among themselves."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3
+    return options
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

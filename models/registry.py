@@ -1,0 +1,97 @@
+"""Which artifacts there are, which run by default, and that each is the file it claims to be."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from models.errors import ModelError
+from models.predictor import OnnxPredictor
+
+ARTIFACTS = Path(__file__).parent / "artifacts"
+MANIFEST = "manifest.json"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One artifact; `default` ones run where nobody chose otherwise."""
+
+    name: str
+    version: str
+    task: str
+    file: str
+    sha256: str
+    card: str
+    default: bool = False
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    models: tuple[Entry, ...]
+
+
+class Registry:
+    """A folder of artifacts and its manifest.
+
+    Raises
+    ------
+    ModelError
+        If the manifest is missing or not readable.
+    """
+
+    def __init__(self, folder: Path = ARTIFACTS) -> None:
+        self._folder = folder
+        self.entries = read_manifest(folder).models
+
+    def load(self, name: str, version: str) -> OnnxPredictor:
+        """Load one artifact after checking its hash.
+
+        Raises
+        ------
+        ModelError
+            If it is unknown, missing, altered, or not what the manifest calls it.
+        """
+        for entry in self.entries:
+            if (entry.name, entry.version) == (name, version):
+                return self._load(entry)
+        known = ", ".join(f"{entry.name} {entry.version}" for entry in self.entries) or "none"
+        raise ModelError(f"model {name} {version} is not in {self._folder}: known are {known}")
+
+    def defaults(self) -> tuple[OnnxPredictor, ...]:
+        """The models that run where nobody chose otherwise; raises `ModelError` as `load`."""
+        chosen = tuple(self._load(entry) for entry in self.entries if entry.default)
+        if not chosen:
+            raise ModelError(f"no model in {self._folder / MANIFEST} is marked as default")
+        return chosen
+
+    def _load(self, entry: Entry) -> OnnxPredictor:
+        path = self._folder / entry.file
+        try:
+            artifact = path.read_bytes()
+        except OSError as error:
+            raise ModelError(
+                f"model file {path} cannot be read ({error.strerror}): install Heartward again"
+            ) from None
+        if hashlib.sha256(artifact).hexdigest() != entry.sha256:
+            raise ModelError(
+                f"model file {path} does not match its checksum in {MANIFEST}: "
+                "it was altered or cut short, install it again"
+            )
+        predictor = OnnxPredictor(artifact)
+        contract = predictor.contract
+        found = (contract.name, contract.version, contract.task)
+        if found != (entry.name, entry.version, entry.task):
+            raise ModelError(
+                f"model file {path} calls itself {' '.join(found)}, "
+                f"{MANIFEST} calls it {entry.name} {entry.version} {entry.task}"
+            )
+        return predictor
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read ``manifest.json``; raises `ModelError`."""
+    path = folder / MANIFEST
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror})") from None
+    except msgspec.DecodeError as error:
+        raise ModelError(f"{path} is not a manifest of models: {error}") from None
