@@ -1,0 +1,45 @@
+"""Other sensors and other rooms: random equalisers and noise for windows in training."""
+
+import torch
+from torch import Tensor
+
+_KNOTS = 8  # of an equaliser, spread evenly over 0 to half the sample rate
+
+
+def another_sensor(waveform: Tensor, draw: torch.Generator, *, spread_db: float) -> Tensor:
+    """Give each window a smooth random frequency response, normal with `spread_db` at its knots.
+
+    Parameters
+    ----------
+    waveform
+        Shape (batch, samples).
+    """
+    spectrum = torch.fft.rfft(waveform)
+    knots_db = spread_db * torch.randn(len(waveform), 1, _KNOTS, generator=draw)
+    response_db = torch.nn.functional.interpolate(
+        knots_db, spectrum.shape[-1], mode="linear", align_corners=True
+    )[:, 0]
+    gain: Tensor = 10 ** (response_db / 20)
+    heard: Tensor = torch.fft.irfft(spectrum * gain, n=waveform.shape[-1])
+    return heard
+
+
+def with_noise(waveform: Tensor, draw: torch.Generator, *, snr_db: tuple[float, float]) -> Tensor:
+    """Add noise between white and red to windows of RMS 1, at a ratio drawn from `snr_db`."""
+    batch, samples = waveform.shape
+    white = torch.fft.rfft(torch.randn(batch, samples, generator=draw))
+    slope = torch.rand(batch, 1, generator=draw)
+    coloured = torch.fft.irfft(white * torch.arange(1, white.shape[-1] + 1) ** -slope, n=samples)
+    low, high = snr_db
+    ratio: Tensor = 10 ** ((low + (high - low) * torch.rand(batch, 1, generator=draw)) / 20)
+    noise = coloured / coloured.square().mean(1, keepdim=True).sqrt() / ratio
+    noisy: Tensor = (waveform + noise) / (1 + ratio**-2).sqrt()
+    return noisy
+
+
+def turned(waveform: Tensor, draw: torch.Generator) -> Tensor:
+    """Begin each window at another moment, its end wrapped around, in either polarity."""
+    batch, samples = waveform.shape
+    shift = torch.randint(samples, (batch, 1), generator=draw)
+    sign = 1 - 2 * torch.randint(2, (batch, 1), generator=draw)
+    return sign * waveform.gather(1, (torch.arange(samples) + shift) % samples)
