@@ -5,6 +5,7 @@ Values are MessagePack maps. A reader takes the current and the previous version
 otherwise.
 """
 
+from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -259,3 +260,25 @@ def decode(kind: type[AnyRecord], value: bytes) -> AnyRecord:
 def identity(result: WindowResult) -> tuple[str, int, int]:
     """What makes two results the same window: (device_id, boot_id, window_index)."""
     return result.device_id, result.boot_id, result.window_index
+
+
+STAGES = (
+    "capture_to_received",
+    "received_to_windowed",
+    "windowed_to_inferred",
+    "inferred_to_published",
+    "end_to_end",
+)
+
+
+def stage_latencies_ms(stages: StageTimes, published_us: int) -> tuple[float, ...]:
+    """Milliseconds in the order of `STAGES`; the first depends on the device's own clock."""
+    times_us = (
+        stages.captured_us,
+        stages.received_us,
+        stages.windowed_us,
+        stages.inferred_us,
+        published_us,
+    )
+    steps = [(after - before) / 1000 for before, after in pairwise(times_us)]
+    return (*steps, (published_us - stages.received_us) / 1000)

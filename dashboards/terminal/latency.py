@@ -1,21 +1,12 @@
-"""How long a window took from stage to stage, and the percentiles of that over many windows."""
+"""Percentiles of the time that windows took from stage to stage."""
 
 from collections import deque
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from stream_processors.records import StageTimes
-
-STAGES = (
-    "capture_to_received",
-    "received_to_windowed",
-    "windowed_to_inferred",
-    "inferred_to_published",
-    "end_to_end",
-)
+from stream_processors.records import STAGES, StageTimes, stage_latencies_ms
 
 
 class Percentiles(NamedTuple):
@@ -24,19 +15,6 @@ class Percentiles(NamedTuple):
     p50: float
     p95: float
     p99: float
-
-
-def stage_latencies_ms(stages: StageTimes, published_us: int) -> tuple[float, ...]:
-    """Milliseconds in the order of `STAGES`; the first depends on the device's own clock."""
-    times_us = (
-        stages.captured_us,
-        stages.received_us,
-        stages.windowed_us,
-        stages.inferred_us,
-        published_us,
-    )
-    steps = [(after - before) / 1000 for before, after in pairwise(times_us)]
-    return (*steps, (published_us - stages.received_us) / 1000)
 
 
 class Latencies:

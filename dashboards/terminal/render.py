@@ -7,7 +7,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dashboards.terminal.latency import STAGES
 from dashboards.terminal.ward_view import (
     BedPicture,
     ProcessPicture,
@@ -15,6 +14,7 @@ from dashboards.terminal.ward_view import (
     WardPicture,
     waiting_for,
 )
+from stream_processors.records import STAGES
 
 _STAGE_NAMES = dict(
     zip(

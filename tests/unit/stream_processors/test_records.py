@@ -5,7 +5,17 @@ import pytest
 
 from models.errors import RecordError
 from stream_processors import records, topics
-from stream_processors.records import Assignment, DeadLetter, Heartbeat, Record, decode, encode
+from stream_processors.records import (
+    STAGES,
+    Assignment,
+    DeadLetter,
+    Heartbeat,
+    Record,
+    StageTimes,
+    decode,
+    encode,
+    stage_latencies_ms,
+)
 
 ASSIGNMENT = Assignment(
     assignment_id="a1", device_id="d1", patient_id="p1", ward="w", bed="1", from_us=5
@@ -48,3 +58,14 @@ def test_topic_names_are_unique_and_state_topics_are_compacted() -> None:
     assert len({topic.name for topic in topics.ALL}) == len(topics.ALL)
     compacted = {topic.name for topic in topics.ALL if topic.compacted}
     assert compacted == {"pcg.status", "pcg.device-stats", "pcg.assignments", "pcg.models"}
+
+
+def test_each_stage_is_the_time_since_the_one_before() -> None:
+    times = StageTimes(captured_us=0, received_us=100_000, windowed_us=300_000, inferred_us=600_000)
+    assert dict(zip(STAGES, stage_latencies_ms(times, 1_000_000), strict=True)) == {
+        "capture_to_received": 100,
+        "received_to_windowed": 200,
+        "windowed_to_inferred": 300,
+        "inferred_to_published": 400,
+        "end_to_end": 900,
+    }

@@ -1,20 +1,10 @@
-"""Latency is reported per stage and from received to published, over a span or over all."""
+"""Percentiles of latency are over a span or over all."""
 
 import pytest
 
-from dashboards.terminal.latency import STAGES, Latencies, stage_latencies_ms
+from dashboards.terminal.latency import Latencies
+from stream_processors.records import STAGES
 from tests.unit.dashboards.terminal.examples import NOW_US, at, result
-
-
-def test_each_stage_is_the_time_since_the_one_before() -> None:
-    stages = dict(zip(STAGES, stage_latencies_ms(result().stages, NOW_US), strict=True))
-    assert stages == {
-        "capture_to_received": 100,
-        "received_to_windowed": 200,
-        "windowed_to_inferred": 300,
-        "inferred_to_published": 400,
-        "end_to_end": 900,
-    }
 
 
 def test_percentiles_are_those_of_the_windows_within_the_span() -> None:
