@@ -1,0 +1,197 @@
+"""Measure an artifact on people it was never trained on.
+
+    python -m training.evaluate models/artifacts/screen.onnx
+
+The artifact itself is measured, as the pipeline runs it, not the net it came from. The 95 %
+confidence intervals are from drawing subjects anew with replacement.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import typer
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+from models.contract import Metric
+from models.predictor import OnnxPredictor, Predictor
+from training import splits
+from training.datasets import circor2022, physionet2016
+from training.windows import WindowSet, cut
+
+Floats = npt.NDArray[np.floating]
+Bools = npt.NDArray[np.bool_]
+
+DRAWS = 1000
+_BATCH = 32
+_THRESHOLD = 0.5
+_FEWEST = 5  # of either label, for a database to have a curve worth averaging
+
+
+class Judged(NamedTuple):
+    """Windows or recordings with their truth; all of one length.
+
+    Attributes
+    ----------
+    abnormal
+        The annotators' word.
+    score
+        Probability of abnormal.
+    """
+
+    abnormal: Bools
+    score: Floats
+    subject: npt.NDArray[np.str_]
+    database: npt.NDArray[np.str_]
+
+    def take(self, chosen: npt.NDArray[np.int64]) -> "Judged":
+        return Judged(
+            self.abnormal[chosen], self.score[chosen], self.subject[chosen], self.database[chosen]
+        )
+
+
+def evaluate(predictor: Predictor) -> dict[str, Metric]:
+    """Every figure of the model card, by ``DATA.LEVEL.MEASURE``."""
+    figures = {}
+    for name, windows in held_out():
+        score = abnormal_score(predictor, windows)
+        levels = {"recording": of_recordings(windows, score), "window": of_windows(windows, score)}
+        for level, judged in levels.items():
+            for measure, metric in measured(judged).items():
+                figures[f"{name}.{level}.{measure}"] = metric
+    return figures
+
+
+def held_out() -> list[tuple[str, WindowSet]]:
+    """The test part of physionet2016, and a set of another country, sensor and age."""
+    return [(physionet2016.NAME, part_of_physionet("test")), (circor2022.NAME, _circor())]
+
+
+def part_of_physionet(part: splits.Part) -> WindowSet:
+    data = physionet2016.load()
+    parts = splits.read(data.name)
+    return cut(data, [record for record in data.recordings if parts[record.path] == part])
+
+
+def abnormal_score(predictor: Predictor, windows: WindowSet) -> Floats:
+    """Probability of abnormal, shape (windows,)."""
+    place = predictor.contract.labels.index("abnormal")
+    batches = np.array_split(np.arange(len(windows)), max(1, len(windows) // _BATCH))
+    answers = [predictor.predict(windows.samples(batch))[:, place] for batch in batches]
+    return np.concatenate(answers).astype(np.float64)
+
+
+def of_windows(windows: WindowSet, score: Floats) -> Judged:
+    recordings = of_recordings(windows, score)
+    return recordings.take(windows.recording)._replace(score=score)
+
+
+def of_recordings(windows: WindowSet, score: Floats) -> Judged:
+    """A recording's score is the mean of its windows'."""
+    total = np.bincount(windows.recording, weights=score)
+    records = windows.recordings
+    return Judged(
+        abnormal=np.array([record.label == "abnormal" for record in records]),
+        score=total / np.bincount(windows.recording),
+        subject=np.array([record.subject for record in records]),
+        database=np.array([record.database for record in records]),
+    )
+
+
+def measured(judged: Judged) -> dict[str, Metric]:
+    """Each measure with its interval."""
+    return {name: _with_interval(measure, judged) for name, measure in MEASURES.items()}
+
+
+def auc(judged: Judged) -> float:
+    """The chance that an abnormal one scores higher than a normal one; a tie counts half."""
+    positive = int(judged.abnormal.sum())
+    negative = len(judged.abnormal) - positive
+    if not positive or not negative:
+        return float("nan")
+    ranks = stats.rankdata(judged.score)[judged.abnormal].sum()
+    return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def auc_within_databases(judged: Judged) -> float:
+    """Mean over the databases that have enough of both labels: no credit for telling them apart."""
+    curves = []
+    for database in np.unique(judged.database):
+        inside = judged.take(np.flatnonzero(judged.database == database))
+        rarest = min(inside.abnormal.sum(), (~inside.abnormal).sum())
+        if rarest >= _FEWEST:
+            curves.append(auc(inside))
+    return float(np.mean(curves)) if curves else float("nan")
+
+
+def sensitivity(judged: Judged) -> float:
+    return _share(judged.score[judged.abnormal] >= _THRESHOLD)
+
+
+def specificity(judged: Judged) -> float:
+    return _share(judged.score[~judged.abnormal] < _THRESHOLD)
+
+
+def macc(judged: Judged) -> float:
+    """The challenge's own measure: the mean of sensitivity and specificity."""
+    return (sensitivity(judged) + specificity(judged)) / 2
+
+
+MEASURES: dict[str, Callable[[Judged], float]] = {
+    "auc": auc,
+    "auc_within_databases": auc_within_databases,
+    "sensitivity": sensitivity,
+    "specificity": specificity,
+    "macc": macc,
+}
+
+
+def _with_interval(measure: Callable[[Judged], float], judged: Judged) -> Metric:
+    draw = np.random.default_rng(0)
+    _, owner = np.unique(judged.subject, return_inverse=True)
+    order = np.argsort(owner, kind="stable")
+    of_subject = np.split(order, np.flatnonzero(np.diff(owner[order])) + 1)
+    values = []
+    for _ in range(DRAWS):
+        drawn = draw.integers(len(of_subject), size=len(of_subject))
+        values.append(measure(judged.take(np.concatenate([of_subject[one] for one in drawn]))))
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return Metric(value=measure(judged), low=float(low), high=float(high))
+
+
+def _share(hits: Bools) -> float:
+    return float(hits.mean()) if len(hits) else float("nan")
+
+
+def _circor() -> WindowSet:
+    data = circor2022.load()
+    return cut(data, data.recordings)
+
+
+def table(figures: dict[str, Metric]) -> Table:
+    shown = Table("measured on", "level", "measure", "value", "95 % interval")
+    for name, metric in figures.items():
+        shown.add_row(
+            *name.split("."), f"{metric.value:.3f}", f"{metric.low:.3f} to {metric.high:.3f}"
+        )
+    return shown
+
+
+def main(
+    artifact: Annotated[Path, typer.Argument(help="The ONNX file to measure.")],
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file too.")] = None,
+) -> None:
+    """Print sensitivity, specificity and areas under the curve."""
+    figures = evaluate(OnnxPredictor(artifact.read_bytes()))
+    Console().print(table(figures))
+    if json is not None:
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
+
+
+if __name__ == "__main__":
+    typer.run(main)
