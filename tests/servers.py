@@ -30,7 +30,7 @@ class Child:
     """One child process with its own folder and log; restartable."""
 
     name: str
-    stop_timeout_s: ClassVar[float] = 10.0
+    stop_timeout_s: ClassVar[float] = 60.0  # a simulator drains first
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,0 +1,138 @@
+"""How many devices one machine carries, and what each part costs.
+
+    python -m tests.benchmarks.bench_capacity [--devices 2000 --workers 1 --seconds 60]
+
+Brokers, bridge, workers and the load generator share this machine. Devices send 1 s chunks at
+2 kHz; a window of 5 s is classified every 2.5 s by the shipped model. Targets: 2000 devices with
+one worker, 3000 with two, p99 from chunk received to result published at most 500 ms, nothing
+lost.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks import report
+from tests.benchmarks.ward import ResultsReader, Ward, acknowledged, wait_until, ward
+from tests.servers import EmbeddedMqtt, Mosquitto
+
+# Microseconds of CPU per device-second, as planned for these parts.
+BUDGET_US = {"MQTT broker": 30, "bridge": 55, "Kafka": 90, "workers": 375}
+TARGETS = ((2000, 1), (3000, 2))
+MAX_P99_MS = 500.0
+_SETTLE_S = 20.0
+_BROKERS = {"embedded": EmbeddedMqtt, "mosquitto": Mosquitto}
+
+
+def measure(
+    devices: int, *, workers: int, seconds: float, broker: str, folder: Path
+) -> dict[str, Any]:
+    """Run one load for `seconds` after it has settled."""
+    with ward(folder, workers=workers, mqtt=_BROKERS[broker]) as running:
+        reader = ResultsReader(running.kafka)
+        try:
+            running.start_load(devices=devices, connections=8)
+            if not wait_until(lambda: len(reader.devices) >= devices, timeout_s=90):
+                print(f"only {len(reader.devices)} of {devices} devices have a result after 90 s")
+            time.sleep(_SETTLE_S)
+            steady = _steady(running, reader, seconds)
+            expected = acknowledged(running.stop_load())
+            wait_until(lambda: expected <= reader.windows, timeout_s=60)
+        finally:
+            reader.close()
+        steady["cpu_us_per_device_s"] = _per_device(steady.pop("cpu_s"), devices, steady["seconds"])
+        return {
+            "devices": devices,
+            "workers": workers,
+            "mqtt_broker": broker,
+            **steady,
+            "windows_expected": len(expected),
+            "windows_lost": len(expected - reader.windows),
+            "duplicates": reader.duplicates,
+        }
+
+
+def _steady(running: Ward, reader: ResultsReader, seconds: float) -> dict[str, Any]:
+    reader.published.clear()
+    before, began_s, results = running.cpu_s(), time.monotonic(), reader.results
+    idle = os.times()
+    time.sleep(seconds)
+    after, took_s = running.cpu_s(), time.monotonic() - began_s
+    mine = os.times()
+    rows = np.array(list(reader.published), dtype=np.int64)
+    latency_ms = (rows[:, 0] - rows[:, 1]) / 1000
+    worst = [
+        float(np.percentile(latency_ms[rows[:, 0] // 1_000_000 == second], 99))
+        for second in np.unique(rows[:, 0] // 1_000_000)
+    ]
+    cpu = {name: after[name] - before[name] for name in after}
+    cpu["measurement"] = mine.user + mine.system - idle.user - idle.system
+    return {
+        "seconds": took_s,
+        "results_per_s": (reader.results - results) / took_s,
+        "end_to_end_ms": {
+            f"p{share}": float(np.percentile(latency_ms, share)) for share in (50, 95, 99)
+        },
+        "worst_second_p99_ms": max(worst),
+        "cpu_s": cpu,
+    }
+
+
+def _per_device(cpu: dict[str, float], devices: int, seconds: float) -> dict[str, float]:
+    cost = {name: used / seconds / devices * 1e6 for name, used in cpu.items()}
+    workers = {name for name in cost if name.startswith("worker-")}
+    return {"workers": sum(cost.pop(name) for name in workers), **cost}
+
+
+def show(run: dict[str, Any]) -> None:
+    latency = run["end_to_end_ms"]
+    report.table(
+        f"{run['devices']} devices, {run['workers']} worker(s), {run['mqtt_broker']} MQTT broker, "
+        f"{run['seconds']:.0f} s: p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms, "
+        f"p99 {latency['p99']:.0f} ms (worst second {run['worst_second_p99_ms']:.0f} ms), "
+        f"{run['windows_lost']} of {run['windows_expected']} windows lost, "
+        f"{run['duplicates']} doubled",
+        ("CPU, µs per device-second", "measured", "budget"),
+        [
+            (name, round(cost), BUDGET_US.get(name, "-"))
+            for name, cost in run["cpu_us_per_device_s"].items()
+        ],
+    )
+
+
+def holds(run: dict[str, Any]) -> bool:
+    """Whether the run meets the promise: in time, and nothing lost."""
+    return bool(run["windows_lost"] == 0 and run["end_to_end_ms"]["p99"] <= MAX_P99_MS)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--devices", type=int, help="one load instead of the two targets")
+    options.add_argument("--workers", type=int, default=1)
+    options.add_argument("--seconds", type=float, default=60.0)
+    options.add_argument("--broker", choices=sorted(_BROKERS), default="embedded")
+    chosen = options.parse_args()
+    loads = ((chosen.devices, chosen.workers),) if chosen.devices else TARGETS
+    runs = []
+    for devices, workers in loads:
+        with tempfile.TemporaryDirectory() as folder:
+            run = measure(
+                devices,
+                workers=workers,
+                seconds=chosen.seconds,
+                broker=chosen.broker,
+                folder=Path(folder),
+            )
+        show(run)
+        print("holds" if holds(run) else "DOES NOT HOLD", f"(p99 <= {MAX_P99_MS:.0f} ms, 0 lost)")
+        runs.append(run)
+    print(f"written to {report.save('capacity', {'runs': runs, 'budget_us': BUDGET_US})}")
+
+
+if __name__ == "__main__":
+    main()
