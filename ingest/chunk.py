@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from models import contract
 from models.errors import ChunkError
 
 WIRE_VERSION = 1
-SAMPLE_RATES_HZ = (1000, 2000, 4000, 8000, 16000, 44100, 48000)
+SAMPLE_RATES_HZ = contract.SAMPLE_RATES_HZ
 MAX_SAMPLES_BYTES = 64 * 1024
 MIN_CHUNK_S, MAX_CHUNK_S = 0.25, 2.0
 # Fields around the samples take some 150 bytes; anything larger is refused before it is parsed.

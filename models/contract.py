@@ -13,6 +13,9 @@ from models.errors import ModelError, SignalError
 
 CONTRACT_VERSION = 1
 
+# What sound may come in, on the wire and in files: the grid counts whole samples in all of them.
+SAMPLE_RATES_HZ = (1000, 2000, 4000, 8000, 16000, 44100, 48000)
+
 
 class Grid(msgspec.Struct, frozen=True, kw_only=True):
     """Windows of `window_s` every `hop_s`; every hop is filtered from `preroll_s` before it.

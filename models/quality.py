@@ -6,6 +6,7 @@ worst fault: 1 up to a fault's harmless amount, 0 from its ruinous amount on, li
 
 from typing import Literal, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -43,10 +44,14 @@ class BlockLevels(NamedTuple):
     frame_power: npt.NDArray[np.float32]
 
 
-class Assessment(NamedTuple):
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     score: float
     verdict: Verdict
     reasons: tuple[str, ...]
+
+    @property
+    def usable(self) -> bool:
+        return self.verdict != "unusable"
 
 
 class _Fault(NamedTuple):
@@ -101,7 +106,7 @@ def assess(earlier: BlockLevels, later: BlockLevels, gap_fraction: float) -> Ass
     )
     worst_first = sorted(faults, key=lambda fault: fault.score)
     reasons = tuple(fault.reason for fault in worst_first if fault.score < _GOOD_FROM)
-    return Assessment(round(score, 3), verdict, reasons)
+    return Assessment(score=round(score, 3), verdict=verdict, reasons=reasons)
 
 
 def _faults(earlier: BlockLevels, later: BlockLevels, gap_fraction: float) -> tuple[_Fault, ...]:

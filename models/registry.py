@@ -40,6 +40,7 @@ class Registry:
     def __init__(self, folder: Path = ARTIFACTS) -> None:
         self._folder = folder
         self.entries = read_manifest(folder).models
+        self._loaded: dict[Entry, OnnxPredictor] = {}
 
     def load(self, name: str, version: str) -> OnnxPredictor:
         """Load one artifact after checking its hash.
@@ -51,16 +52,21 @@ class Registry:
         """
         for entry in self.entries:
             if (entry.name, entry.version) == (name, version):
-                return self._load(entry)
+                return self._once(entry)
         known = ", ".join(f"{entry.name} {entry.version}" for entry in self.entries) or "none"
         raise ModelError(f"model {name} {version} is not in {self._folder}: known are {known}")
 
     def defaults(self) -> tuple[OnnxPredictor, ...]:
         """The models that run where nobody chose otherwise; raises `ModelError` as `load`."""
-        chosen = tuple(self._load(entry) for entry in self.entries if entry.default)
+        chosen = tuple(self._once(entry) for entry in self.entries if entry.default)
         if not chosen:
             raise ModelError(f"no model in {self._folder / MANIFEST} is marked as default")
         return chosen
+
+    def _once(self, entry: Entry) -> OnnxPredictor:
+        if entry not in self._loaded:
+            self._loaded[entry] = self._load(entry)
+        return self._loaded[entry]
 
     def _load(self, entry: Entry) -> OnnxPredictor:
         path = self._folder / entry.file

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+from models.classify import overall
 from models.contract import Metric
 from models.predictor import OnnxPredictor, Predictor
 from training import splits
@@ -92,12 +93,13 @@ def of_windows(windows: WindowSet, score: Floats) -> Judged:
 
 
 def of_recordings(windows: WindowSet, score: Floats) -> Judged:
-    """A recording's score is the mean of its windows'."""
-    total = np.bincount(windows.recording, weights=score)
+    """A recording's score is what `heartward classify` says of it."""
     records = windows.recordings
+    starts = np.flatnonzero(np.diff(windows.recording)) + 1
+    per_recording = zip(np.split(score, starts), np.split(windows.usable, starts), strict=True)
     return Judged(
         abnormal=np.array([record.label == "abnormal" for record in records]),
-        score=total / np.bincount(windows.recording),
+        score=np.array([float(overall(own, usable)) for own, usable in per_recording]),
         subject=np.array([record.subject for record in records]),
         database=np.array([record.database for record in records]),
     )

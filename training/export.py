@@ -125,7 +125,7 @@ def reference(predictor: Predictor, windows: WindowSet) -> dict[str, Distributio
     return {
         "abnormal_probability": _deciles(abnormal_score(predictor, windows)),
         "band_level_db": _deciles(np.array(level_db)),
-        "quality_score": _deciles(windows.quality),
+        "quality_score": _deciles(np.array([quality.score for quality in windows.quality])),
     }
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
+from models.classify import judge
 from models.dsp import join, windows_of
-from models.quality import assess, measure
+from models.quality import Assessment
 from training.datasets.recordings import DataSet, Recording
 
 Floats = npt.NDArray[np.float32]
@@ -28,14 +29,14 @@ class WindowSet(NamedTuple):
     recording
         Shape (windows,): index of the window's recording.
     quality
-        Shape (windows,): score of `models.quality`.
+        One assessment per window.
     """
 
     recordings: tuple[Recording, ...]
     blocks: Floats
     first_block: npt.NDArray[np.int64]
     recording: npt.NDArray[np.int64]
-    quality: npt.NDArray[np.float64]
+    quality: tuple[Assessment, ...]
 
     def __len__(self) -> int:
         return len(self.first_block)
@@ -44,6 +45,11 @@ class WindowSet(NamedTuple):
         """Shape (chosen, window), float32 of full scale 1, not scaled."""
         first = self.first_block[chosen]
         return join(self.blocks[first], self.blocks[first + 1])
+
+    @property
+    def usable(self) -> npt.NDArray[np.bool_]:
+        """Shape (windows,)."""
+        return np.array([quality.usable for quality in self.quality])
 
     def labels(self, order: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Shape (windows,): each window's label as its place in `order`."""
@@ -54,23 +60,20 @@ class WindowSet(NamedTuple):
 def cut(data: DataSet, recordings: Iterable[Recording]) -> WindowSet:
     """Read and cut the given recordings of a data set."""
     chosen = tuple(recordings)
-    blocks, first_block, owner, quality = [], [], [], []
+    blocks, first_block, owner = [], [], []
+    quality: list[Assessment] = []
     count = 0
     for number, recording in enumerate(track(chosen, f"reading {data.name}", transient=True)):
         windows = windows_of(*data.read(recording))
-        levels = [measure(*pair) for pair in zip(windows.raw, windows.blocks, strict=True)]
         blocks.append(windows.blocks)
         first_block.append(count + np.arange(len(windows)))
         owner.append(np.full(len(windows), number))
-        quality += [
-            assess(levels[k], levels[k + 1], gap).score
-            for k, gap in enumerate(windows.gap_fraction)
-        ]
+        quality += judge(windows)
         count += len(windows.blocks)
     return WindowSet(
         recordings=chosen,
         blocks=np.concatenate(blocks),
         first_block=np.concatenate(first_block),
         recording=np.concatenate(owner),
-        quality=np.array(quality),
+        quality=tuple(quality),
     )

@@ -1,0 +1,64 @@
+"""How every process logs: one line of ``key=value`` an event, and no event drowns the others.
+
+Client libraries log the same complaint some hundred times a second while a broker is away, so
+each message, told apart by its template, is let through a few times in ten seconds; the next
+line after that says how many were held back.
+"""
+
+import json
+import logging
+import time
+
+_WINDOW_S = 10.0
+_LINES_PER_WINDOW = 3
+_MAX_TEMPLATES = 1000
+
+
+class Throttle(logging.Filter):
+    """Lets each message through three times in ten seconds, by the records' own times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._windows: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        key = (record.name, str(record.msg))
+        since_s, lines = self._windows.get(key, (record.created, 0))
+        held_back = 0
+        if record.created - since_s >= _WINDOW_S:
+            held_back = max(0, lines - _LINES_PER_WINDOW)
+            since_s, lines = record.created, 0
+        if len(self._windows) >= _MAX_TEMPLATES:
+            self._windows.clear()
+        self._windows[key] = (since_s, lines + 1)
+        record.held_back = held_back
+        return lines < _LINES_PER_WINDOW
+
+
+class KeyValueFormatter(logging.Formatter):
+    """``time=... level=... process=... logger=... message="..."``."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        message = record.getMessage()
+        if record.exc_info:
+            message += "\n" + self.formatException(record.exc_info)
+        line = (
+            f"time={at}.{int(record.msecs):03d}Z level={record.levelname.lower()} "
+            f"process={self._process} logger={record.name} "
+            f"message={json.dumps(message, ensure_ascii=False)}"
+        )
+        held_back = getattr(record, "held_back", 0)
+        return f"{line} held_back={held_back}" if held_back else line
+
+
+def configure(process: str, level: int = logging.INFO) -> None:
+    """Send everything this process logs to standard error, in this form."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(KeyValueFormatter(process))
+    handler.addFilter(Throttle())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
