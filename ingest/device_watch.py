@@ -1,0 +1,154 @@
+"""``heartward devices check ID``: listen to one device on the broker and say what it does wrong.
+
+Nothing is published, and the subscription is our own: neither device nor bridge notices.
+"""
+
+import json
+import secrets
+import time
+from queue import Empty, SimpleQueue
+from typing import Any, Self
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.subscribeoptions import SubscribeOptions
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ingest.chunk import is_device_id
+from ingest.connections import MqttConnection
+from ingest.device_check import DeviceCheck, Outcome
+from ingest.device_findings import Finding, Verdict
+from models.errors import UserError
+
+# A broker tells what it retains to whoever subscribes anew.
+_SUBSCRIBE_EVERY_S = 10.0
+_COLOURS = {Verdict.KEPT: "green", Verdict.BROKEN: "red", Verdict.NOT_SHOWN: "yellow"}
+
+
+def run_check(
+    device_id: str, mqtt: MqttConnection, seconds: float = 60.0, *, as_json: bool = False
+) -> int:
+    """Watch a device, print which rules of the wire it keeps, and return the exit code.
+
+    Ends early once every rule was seen. The code is 0 when nothing is broken, 1 when something
+    is, 2 when the device was not heard.
+
+    Raises
+    ------
+    UserError
+        If `device_id` is none, or the broker cannot be reached or does not let us in.
+    """
+    if not is_device_id(device_id):
+        raise UserError(f"{device_id!r} is no device id: 1 to 64 characters from A-Z a-z 0-9 _ -")
+    check = watch(device_id, mqtt, seconds)
+    findings, outcome = check.report(_now_us()), check.outcome(_now_us())
+    if as_json:
+        rules = [finding._asdict() for finding in findings]
+        print(json.dumps({"device_id": device_id, "outcome": outcome.name, "rules": rules}))  # noqa: T201
+    elif outcome is Outcome.NOT_HEARD:
+        Console(stderr=True, soft_wrap=True).print(
+            f"nothing heard of {device_id} on {mqtt.address} in {seconds:.0f} s: is it switched "
+            f"on, does it publish to pcg/v1/GROUP/{device_id}/audio, and does the broker let it in?"
+        )
+    else:
+        Console().print(_table(device_id, findings))
+    return outcome
+
+
+def watch(device_id: str, connection: MqttConnection, seconds: float) -> DeviceCheck:
+    """Feed everything on the device's topics into a check, for so long or until all is shown."""
+    check = DeviceCheck(device_id, now_us=_now_us())
+    end_s = time.monotonic() + seconds
+    with _Listener(f"pcg/v1/+/{device_id}/#", connection) as listener:
+        while (now_s := time.monotonic()) < end_s:
+            listener.subscribe()
+            listener.feed(check, min(now_s + _SUBSCRIBE_EVERY_S, end_s))
+            if all(f.verdict is not Verdict.NOT_SHOWN for f in check.report(_now_us())):
+                break
+    return check
+
+
+class _Listener:
+    """A subscription whose messages wait, with their time of arrival, to be taken one by one."""
+
+    def __init__(self, topics: str, connection: MqttConnection) -> None:
+        self._topics = topics
+        self._address = connection.address
+        self._heard: SimpleQueue[tuple[int, paho.MQTTMessage | UserError | None]] = SimpleQueue()
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"heartward-check-{secrets.token_hex(4)}",
+            protocol=paho.MQTTv5,
+        )
+        if connection.user is not None:
+            self._client.username_pw_set(connection.user, connection.secret())
+        if (context := connection.ssl_context()) is not None:
+            self._client.tls_set_context(context)
+        self._client.reconnect_delay_set(1, 4)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_disconnect = lambda *_: self._put(None)
+        self._client.on_message = lambda _client, _data, message: self._put(message)
+        try:
+            self._client.connect(connection.host, connection.port)
+        except OSError as error:
+            raise UserError(
+                f"MQTT broker {self._address} cannot be reached: {error}; is it running?"
+            ) from None
+
+    def __enter__(self) -> Self:
+        self._client.loop_start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def subscribe(self) -> None:
+        """QoS 2 and retain-as-published show both as the device has set them."""
+        if self._client.is_connected():
+            options = SubscribeOptions(qos=2, retainAsPublished=True)
+            self._client.subscribe(self._topics, options=options)
+
+    def feed(self, check: DeviceCheck, until_s: float) -> None:
+        """Pass on what is heard until then, by the monotonic clock."""
+        while (left_s := until_s - time.monotonic()) > 0:
+            try:
+                at_us, heard = self._heard.get(timeout=left_s)
+            except Empty:
+                return
+            if heard is None:
+                check.interrupted(at_us)
+            elif isinstance(heard, UserError):
+                raise heard
+            else:
+                check.step(
+                    at_us, heard.topic, bytes(heard.payload), qos=heard.qos, retained=heard.retain
+                )
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _: Any) -> None:
+        if reason.is_failure:
+            self._put(UserError(f"MQTT broker {self._address} refuses us: {reason}"))
+        self.subscribe()
+
+    def _on_subscribe(self, _client: Any, _data: Any, _id: Any, reasons: Any, _: Any) -> None:
+        if reasons[0].is_failure:
+            self._put(UserError(f"MQTT broker {self._address} does not let us read: {reasons[0]}"))
+
+    def _put(self, heard: paho.MQTTMessage | UserError | None) -> None:
+        self._heard.put((_now_us(), heard))
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _table(device_id: str, findings: list[Finding]) -> Table:
+    table = Table(title=f"Device {device_id}", title_justify="left")
+    for column in ("rule", "verdict", "evidence"):
+        table.add_column(column, overflow="fold")
+    for rule, verdict, evidence in findings:
+        table.add_row(rule, f"[{_COLOURS[verdict]}]{verdict.value}", escape(evidence))
+    return table
