@@ -1,0 +1,179 @@
+"""Creates the topics of `topics.py` and says what there is; it never changes one that exists."""
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from ingest.connections import KafkaConnection
+from models.errors import UserError
+from stream_processors.topics import ALL, AUDIO, Topic
+
+# Divides evenly among one, two, three or six workers; at 3000 devices a partition carries 500 of
+# them, and every further partition costs each fetch of each worker a little.
+DEFAULT_PARTITIONS = 6
+
+_TIMEOUT_MS = 10_000
+
+
+class Outcome(NamedTuple):
+    """What became of one topic; `note` says what is not as it was asked for."""
+
+    topic: str
+    partitions: int
+    action: Literal["created", "kept"]
+    note: str = ""
+
+
+def apply_topics(
+    kafka: KafkaConnection, *, partitions: int | None = None, replication: int = 1
+) -> list[Outcome]:
+    """Create the topics that are missing.
+
+    Parameters
+    ----------
+    partitions
+        Of the topics that are joined by device, which must all have the same number; None: as
+        many as those that exist already, or `DEFAULT_PARTITIONS`.
+    replication
+        Copies of each partition; a cluster that shall outlive a broker needs 3.
+
+    Raises
+    ------
+    UserError
+        When Kafka does not answer or refuses a topic.
+    """
+    with _admin(kafka) as admin:
+        existing = _describe(admin)
+        joined = partitions or _joined_partitions(existing) or DEFAULT_PARTITIONS
+        outcomes = []
+        for topic in ALL:
+            wanted = topic.partitions or joined
+            found = existing.get(topic.name)
+            if found is None and _create(admin, topic, wanted, replication):
+                outcomes.append(Outcome(topic.name, wanted, "created"))
+            else:
+                outcomes.append(_kept(topic, found or wanted, wanted))
+    return outcomes
+
+
+def describe(kafka: KafkaConnection) -> dict[str, int]:
+    """Partitions of each of our topics that exists; raises `UserError` when Kafka is away."""
+    with _admin(kafka) as admin:
+        return _describe(admin)
+
+
+def check_topics(kafka: KafkaConnection) -> str:
+    """Say in one line that all is there.
+
+    Raises
+    ------
+    UserError
+        When Kafka does not answer, topics are missing, or joined topics differ in partitions.
+    """
+    found = describe(kafka)
+    missing = [topic.name for topic in ALL if topic.name not in found]
+    if missing:
+        raise UserError(
+            f"Kafka {kafka.address} lacks the topics {', '.join(missing)}: create them with "
+            "`heartward topics apply`"
+        )
+    joined = {topic.name: found[topic.name] for topic in ALL if topic.partitions is None}
+    if len(set(joined.values())) > 1:
+        counts = ", ".join(f"{name} {partitions}" for name, partitions in joined.items())
+        raise UserError(
+            f"joined topics of Kafka {kafka.address} differ in partitions ({counts}): delete "
+            "those that are wrong and run `heartward topics apply`"
+        )
+    return f"{kafka.address} has all {len(ALL)} topics, {found[AUDIO.name]} partitions of sound"
+
+
+def _kept(topic: Topic, found: int, wanted: int) -> Outcome:
+    note = (
+        ""
+        if found == wanted
+        else (
+            f"has {found} partitions, not {wanted}: more would send devices to other partitions "
+            "than their past, so delete the topic first"
+        )
+    )
+    return Outcome(topic.name, found, "kept", note)
+
+
+def _joined_partitions(existing: Mapping[str, int]) -> int | None:
+    return max(
+        (existing[topic.name] for topic in ALL if not topic.partitions and topic.name in existing),
+        default=None,
+    )
+
+
+def _describe(admin: Any) -> dict[str, int]:
+    names = {topic.name for topic in ALL} & set(admin.list_topics())
+    described = admin.describe_topics(sorted(names)) if names else ()
+    return {topic["name"]: len(topic["partitions"]) for topic in described}
+
+
+def _create(admin: Any, topic: Topic, partitions: int, replication: int) -> bool:
+    """Create one topic; False when somebody else was faster."""
+    new = {
+        "num_partitions": partitions,
+        "replication_factor": replication,
+        "configs": topic.config(),
+    }
+    try:
+        admin.create_topics({topic.name: new}, wait_for_metadata=True)
+    except TopicAlreadyExistsError:
+        return False
+    except KafkaError as error:
+        raise UserError(
+            f"Kafka does not create topic {topic.name} with {partitions} partitions and "
+            f"{replication} replicas: {_reason(error)}"
+        ) from None
+    return True
+
+
+@contextmanager
+def _admin(kafka: KafkaConnection) -> Iterator[Any]:
+    try:
+        _knock(kafka.servers)
+        admin = KafkaAdminClient(
+            **kafka.python_clients(),
+            client_id="heartward-topics",
+            bootstrap_timeout_ms=_TIMEOUT_MS,
+            request_timeout_ms=_TIMEOUT_MS,
+        )
+    except (KafkaError, OSError, ValueError) as error:
+        raise UserError(
+            f"Kafka {kafka.address} does not answer ({_reason(error)}): start it, or check "
+            "HEARTWARD_KAFKA_SERVERS, user and password"
+        ) from None
+    try:
+        yield admin
+    except KafkaError as error:
+        raise UserError(f"Kafka {kafka.address}: {_reason(error)}") from None
+    finally:
+        admin.close()
+
+
+def _knock(servers: str) -> None:
+    """Connect to one of the servers: the admin client tries for long and leaves threads behind."""
+    addresses = servers.split(",")
+    for address in addresses:
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=_TIMEOUT_MS / 1000).close()
+        except OSError:
+            if address is addresses[-1]:
+                raise
+        else:
+            return
+
+
+def _reason(error: Exception) -> str:
+    """The broker's own words where it gave some, without the request that they answer."""
+    text = str(error)
+    quoted = text.partition("error_message='")[2].partition("'")[0]
+    return quoted or text.partition(": Request ")[0].partition("\n")[0]
