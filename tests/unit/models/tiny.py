@@ -1,0 +1,65 @@
+"""A model small enough to know its answers by heart: abnormal grows with the mean square."""
+
+import onnx
+from onnx import TensorProto, helper
+
+from models.contract import (
+    PIPELINE_FILTER,
+    PIPELINE_GRID,
+    Distribution,
+    Metric,
+    ModelContract,
+    Scaling,
+)
+from models.predictor import INPUT, OUTPUT
+
+CONTRACT = ModelContract(
+    name="tiny",
+    version="1.0.0",
+    task="screen",
+    labels=("normal", "abnormal"),
+    exclusive=True,
+    sample_rate_hz=PIPELINE_GRID.sample_rate_hz,
+    window_s=PIPELINE_GRID.window_s,
+    hop_s=PIPELINE_GRID.hop_s,
+    filter=PIPELINE_FILTER,
+    scaling=Scaling(kind="none", clip=1.0),
+    opset=18,
+    training_data="none",
+    training_data_sha256="0" * 64,
+    split="none.csv",
+    split_sha256="0" * 64,
+    git_commit="0" * 40,
+    metrics={"test.recording.auc": Metric(value=0.5, low=0.4, high=0.6)},
+    reference={"level_db": Distribution(deciles=tuple(float(k) for k in range(11)))},
+    intended_use="Tests.",
+    licence="Apache-2.0",
+)
+
+
+def artifact(contract: ModelContract = CONTRACT, *, samples: int | None = None) -> bytes:
+    """An ONNX file that keeps the contract, or whose input has another number of `samples`."""
+    width = contract.window_samples if samples is None else samples
+    tensors = {
+        INPUT: helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["batch", width]),
+        OUTPUT: helper.make_tensor_value_info(
+            OUTPUT, TensorProto.FLOAT, ["batch", len(contract.labels)]
+        ),
+    }
+    constants = [
+        helper.make_tensor("axes", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("signs", TensorProto.FLOAT, [1, 2], [-1.0, 1.0]),
+    ]
+    nodes = [
+        helper.make_node("Mul", [INPUT, INPUT], ["power"]),
+        helper.make_node("ReduceMean", ["power", "axes"], ["mean"], keepdims=1),
+        helper.make_node("MatMul", ["mean", "signs"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], [OUTPUT], axis=-1),
+    ]
+    graph = helper.make_graph(nodes, "tiny", [tensors[INPUT]], [tensors[OUTPUT]], constants)
+    opset = helper.make_opsetid("", contract.opset)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=10)
+    helper.set_model_props(model, contract.to_metadata())
+    onnx.checker.check_model(model)
+    serialised: bytes = model.SerializeToString()
+    return serialised
