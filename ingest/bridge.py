@@ -1,0 +1,387 @@
+"""The bridge: from MQTT into Kafka, and word back to every device of what is stored.
+
+    python -m ingest.bridge
+
+It is one loop in one thread. Nothing it knows outlives it, and nothing needs to: the broker
+keeps what was not acknowledged, and every chunk says where its device's stored sound begins.
+"""
+
+import logging
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ingest.chunk import encode as encode_ack
+from ingest.connections import KafkaConnection, MqttConnection, load
+from ingest.fleet import Fleet
+from ingest.intake import Forward, dead_letter, device_of, examine
+from ingest.kafka_sink import ConfluentSink, KafkaSink
+from ingest.mqtt_session import Publication
+from ingest.mqtt_source import ANY_GROUP, MqttSource, Source
+from models import logs
+from models.errors import ChunkError, UserError
+from stream_processors.records import Heartbeat, Record, encode
+from stream_processors.topics import (
+    AUDIO,
+    AUDIO_HISTORY,
+    DEAD_LETTERS,
+    DEVICE_STATS,
+    HEARTBEATS,
+    STATUS,
+    Topic,
+)
+
+_HEARTBEAT_EVERY_US = 2_000_000
+_STATS_AFTER_US = 10_000_000
+# While records are in flight, their delivery reports are looked for this often.
+_BUSY_WAIT_S, _IDLE_WAIT_S = 0.005, 0.1
+_FLUSH_S = 1.5
+_TOPICS = (AUDIO, AUDIO_HISTORY, STATUS, DEVICE_STATS, HEARTBEATS, DEAD_LETTERS)
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+_log = logging.getLogger(__name__)
+
+
+class BridgeSettings(BaseSettings):
+    """How one bridge works; several share the load by topic group."""
+
+    model_config = SettingsConfigDict(env_prefix="HEARTWARD_BRIDGE_", extra="ignore")
+    title: ClassVar[str] = "bridge"
+
+    name: str = Field(
+        "main",
+        pattern=f"^{_NAME.pattern}$",
+        description="Name of this bridge, its own among all bridges: the broker keeps its "
+        "messages under this name while the bridge is away.",
+    )
+    groups: Annotated[tuple[str, ...], NoDecode] = Field(
+        (ANY_GROUP,),
+        min_length=1,
+        description="Topic groups that this bridge serves, comma between; + means all. No two "
+        "bridges may serve the same group.",
+    )
+    max_in_flight: int = Field(
+        1000,
+        ge=10,
+        le=65535,
+        description="Messages that the broker sends ahead of Kafka's confirmation (MQTT 5 "
+        "Receive Maximum).",
+    )
+    session_expiry_s: int = Field(
+        86_400,
+        ge=60,
+        le=2**32 - 1,
+        description="How long the broker keeps the session and its messages for a bridge that "
+        "is away, in seconds.",
+    )
+    ack_every_s: float = Field(
+        2.0,
+        ge=0.1,
+        le=5.0,
+        description="How long after a chunk its device is told what is stored, in seconds.",
+    )
+    max_devices: int = Field(
+        20_000,
+        ge=1,
+        description="Devices remembered at most; those silent for longest are forgotten first.",
+    )
+    linger_ms: float = Field(
+        5.0, ge=0.0, le=1000.0, description="How long chunks wait to share a Kafka batch, in ms."
+    )
+
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("groups")
+    @classmethod
+    def _check(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
+        for group in groups:
+            if group != ANY_GROUP and not _NAME.fullmatch(group):
+                raise ValueError(f"group {group!r} is not 1 to 64 characters from A-Z a-z 0-9 _ -")
+        if ANY_GROUP in groups and len(groups) > 1:
+            raise ValueError("+ means all groups and stands alone")
+        return groups
+
+
+@dataclass
+class Counters:
+    """What a bridge's heartbeat counts since the bridge started, by these names."""
+
+    chunks_received: int = 0
+    """Valid chunks taken from MQTT, on both lanes."""
+    chunks_stored: int = 0
+    """Chunks that Kafka confirmed."""
+    statuses_stored: int = 0
+    """Device statuses that Kafka confirmed."""
+    bytes_received: int = 0
+    """Payload bytes of all messages, good and bad."""
+    duplicates: int = 0
+    """Stored chunks of which this bridge had seen every sample stored before."""
+    refused: int = 0
+    """Messages that break the wire's rules, or that Kafka refuses for good."""
+    dead_letters: int = 0
+    """Refused messages that Kafka holds as dead letters."""
+    acks_sent: int = 0
+    """Acks sent to devices."""
+    acks_unsent: int = 0
+    """Acks dropped because the broker was away or did not read."""
+    mqtt_reconnects: int = 0
+    """Connections to the MQTT broker after the first."""
+    kafka_errors: int = 0
+    """Errors of Kafka, mended or not."""
+    in_flight: int = 0
+    """Not a count but a level: records that Kafka has not confirmed yet."""
+    devices: int = 0
+    """Not a count but a level: devices seen of late."""
+
+
+class Bridge:
+    """Takes messages, hands them to Kafka, settles them when Kafka confirms; `step` by `step`."""
+
+    def __init__(
+        self,
+        settings: BridgeSettings,
+        *,
+        source: Source,
+        sink: KafkaSink,
+        now_us: Callable[[], int],
+    ) -> None:
+        self.counters = Counters()
+        self._settings = settings
+        self._source = source
+        self._sink = sink
+        self._clock_us = now_us
+        self._now_us = self._started_us = now_us()
+        self._fleet = Fleet(
+            bridge=settings.name,
+            ack_after_us=round(settings.ack_every_s * 1e6),
+            stats_after_us=_STATS_AFTER_US,
+            max_devices=settings.max_devices,
+        )
+        self._heartbeat_due_us = self._now_us
+        self._heartbeat_in_flight = False
+        self._foreign_groups: set[str] = set()
+
+    def step(self) -> None:
+        """One round of the loop, a tenth of a second at most.
+
+        The broker's Receive Maximum bounds what is in flight. Twice as much is there only after
+        reconnecting while Kafka is away; then nothing more is read.
+        """
+        in_flight = self._sink.in_flight
+        publications = self._source.receive(
+            _BUSY_WAIT_S if in_flight else _IDLE_WAIT_S,
+            reading=in_flight < 2 * self._settings.max_in_flight,
+        )
+        self._now_us = self._clock_us()
+        for publication in publications:
+            self._take(publication)
+        self._sink.poll()
+        self._speak()
+
+    def close(self) -> None:
+        """Take nothing more; store, acknowledge and tell the devices what can be in two seconds."""
+        self._heartbeat()
+        unstored = self._sink.flush(_FLUSH_S)
+        self._now_us = self._clock_us()
+        for topic, ack in self._fleet.all_acks(self._now_us):
+            self._source.publish(topic, encode_ack(ack))
+        if unstored:
+            _log.warning("%d records were not confirmed by Kafka; they come again", unstored)
+
+    def _take(self, publication: Publication) -> None:
+        self.counters.bytes_received += len(publication.payload)
+        try:
+            forward = examine(
+                publication.topic,
+                publication.payload,
+                retained=publication.retained,
+                received_us=self._now_us,
+            )
+        except ChunkError as error:
+            self._refuse(publication, str(error))
+            return
+        if forward.arrival is not None:
+            self.counters.chunks_received += 1
+        self._sink.produce(
+            forward.topic,
+            forward.key,
+            forward.value,
+            headers=forward.headers,
+            timestamp_ms=self._now_us // 1000,
+            on_delivery=partial(self._delivered, publication, forward),
+        )
+        self._leave_if_foreign(forward.source.group)
+
+    def _delivered(self, publication: Publication, forward: Forward, refusal: str | None) -> None:
+        if refusal is not None:
+            self._refuse(publication, f"Kafka refused it: {refusal}")
+            return
+        publication.settle()
+        if forward.arrival is None:
+            self.counters.statuses_stored += 1
+            return
+        self.counters.chunks_stored += 1
+        if not self._fleet.stored(forward.arrival, self._now_us):
+            self.counters.duplicates += 1
+
+    def _refuse(self, publication: Publication, reason: str) -> None:
+        self.counters.refused += 1
+        device_id = device_of(publication.topic)
+        if device_id is not None:
+            self._fleet.refused(device_id, self._now_us)
+        letter = dead_letter(
+            publication.topic, publication.payload, reason=reason, at_us=self._now_us
+        )
+        self._produce(
+            DEAD_LETTERS,
+            letter,
+            key=device_id,
+            on_delivery=partial(self._dead_letter_delivered, publication),
+        )
+
+    def _dead_letter_delivered(self, publication: Publication, refusal: str | None) -> None:
+        publication.settle()
+        if refusal is None:
+            self.counters.dead_letters += 1
+
+    def _leave_if_foreign(self, group: str) -> None:
+        """An earlier run under this name served it; what is queued of it is still forwarded."""
+        groups = self._settings.groups
+        if group in groups or ANY_GROUP in groups or group in self._foreign_groups:
+            return
+        self._foreign_groups.add(group)
+        self._source.leave(group)
+        _log.info("group %s is no longer served by bridge %s", group, self._settings.name)
+
+    def _speak(self) -> None:
+        for topic, ack in self._fleet.due_acks(self._now_us):
+            if self._source.publish(topic, encode_ack(ack)):
+                self.counters.acks_sent += 1
+            else:
+                self.counters.acks_unsent += 1
+        for stats in self._fleet.due_stats(self._now_us):
+            self._produce(DEVICE_STATS, stats, key=stats.device_id)
+        # A clock that was set back must not silence the heart.
+        since_due_us = self._now_us - self._heartbeat_due_us
+        due = since_due_us >= 0 or since_due_us < -_HEARTBEAT_EVERY_US
+        if due and not self._heartbeat_in_flight:
+            self._heartbeat()
+
+    def _heartbeat(self) -> None:
+        counters = self.counters
+        counters.mqtt_reconnects = max(0, self._source.connects - 1)
+        counters.kafka_errors = self._sink.errors
+        counters.in_flight = self._sink.in_flight
+        counters.devices = len(self._fleet)
+        beat = Heartbeat(
+            process="bridge",
+            kind="bridge",
+            instance=self._settings.name,
+            pid=os.getpid(),
+            at_us=self._now_us,
+            started_us=self._started_us,
+            counters=asdict(counters),
+        )
+        self._heartbeat_due_us = self._now_us + _HEARTBEAT_EVERY_US
+        self._heartbeat_in_flight = True
+        self._produce(
+            HEARTBEATS,
+            beat,
+            key=f"_pipeline/{self._settings.name}",
+            on_delivery=self._heartbeat_delivered,
+        )
+
+    def _heartbeat_delivered(self, _refusal: str | None) -> None:
+        self._heartbeat_in_flight = False
+
+    def _produce(self, topic: Topic, record: Record, *, key: str | None, **given: Any) -> None:
+        self._sink.produce(
+            topic.name,
+            None if key is None else key.encode(),
+            encode(record),
+            timestamp_ms=self._now_us // 1000,
+            **given,
+        )
+
+
+def run(settings: BridgeSettings, mqtt: MqttConnection, kafka: KafkaConnection) -> None:
+    """Be the bridge until SIGTERM or SIGINT, from the main thread.
+
+    Raises
+    ------
+    UserError
+        In one line, when at the start a broker cannot be used or topics are missing. Later the
+        bridge tries again for ever.
+    """
+    logs.configure(f"bridge/{settings.name}")
+    sink = ConfluentSink(kafka, client_id=f"bridge.{settings.name}", linger_ms=settings.linger_ms)
+    sink.require([topic.name for topic in _TOPICS])
+    source = MqttSource(
+        mqtt,
+        # A full stop is in no device's id, so no device can take this session over.
+        client_id=f"heartward.bridge.{settings.name}",
+        groups=settings.groups,
+        receive_maximum=settings.max_in_flight,
+        session_expiry_s=settings.session_expiry_s,
+    )
+    source.open()
+    _log.info(
+        "bridge %s carries groups %s from %s to %s",
+        settings.name,
+        ",".join(settings.groups),
+        mqtt.address,
+        kafka.address,
+    )
+    bridge = Bridge(settings, source=source, sink=sink, now_us=_wall_clock_us)
+    with _until_signal() as running:
+        while running():
+            bridge.step()
+        bridge.close()
+        source.close()
+        sink.close()
+
+
+def main() -> int:
+    """Run with settings from the environment."""
+    try:
+        run(load(BridgeSettings), load(MqttConnection), load(KafkaConnection))
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _wall_clock_us() -> int:
+    return time.time_ns() // 1000
+
+
+@contextmanager
+def _until_signal() -> Iterator[Callable[[], bool]]:
+    """Yield a function that says False once the process was asked to end."""
+    asked: list[int] = []
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = [
+        signal.signal(number, lambda number, _frame: asked.append(number)) for number in signals
+    ]
+    try:
+        yield lambda: not asked
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
