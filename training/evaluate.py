@@ -131,6 +131,13 @@ def auc_within_databases(judged: Judged) -> float:
     return float(np.mean(curves)) if curves else float("nan")
 
 
+def auc_of_database_name(judged: Judged) -> float:
+    """What one gets who never listens: each database's share of abnormal ones as the score."""
+    names, place = np.unique(judged.database, return_inverse=True)
+    share = np.bincount(place, weights=judged.abnormal) / np.bincount(place, minlength=len(names))
+    return auc(judged._replace(score=share[place]))
+
+
 def sensitivity(judged: Judged) -> float:
     return _share(judged.score[judged.abnormal] >= _THRESHOLD)
 
@@ -147,6 +154,7 @@ def macc(judged: Judged) -> float:
 MEASURES: dict[str, Callable[[Judged], float]] = {
     "auc": auc,
     "auc_within_databases": auc_within_databases,
+    "auc_of_database_name": auc_of_database_name,
     "sensitivity": sensitivity,
     "specificity": specificity,
     "macc": macc,

@@ -52,8 +52,9 @@ which nothing was trained on, and its label is a murmur audible at the site.
 
 ## Know before use
 
-- `auc` over all of physionet2016 flatters: the name of the database alone gives 0.78. \
-`auc_within_databases` is the mean over the databases with at least five recordings of each label.
+- `auc` over all of physionet2016 flatters: who never listens and only knows the database gets \
+`auc_of_database_name`. `auc_within_databases` is the mean over the databases with at least five \
+of each label.
 - On another sensor and age it is weak: read the circor2022 lines before trusting it anywhere else.
 - It says that something may be abnormal, not what.
 """

@@ -1,0 +1,83 @@
+import msgspec
+import numpy as np
+import pytest
+
+from models.errors import ModelError, SignalError
+from models.predictor import OnnxPredictor, Predictor
+from models.registry import Registry
+from tests.unit.models.tiny import CONTRACT, artifact
+
+
+def windows(count: int) -> np.typing.NDArray[np.float32]:
+    rng = np.random.default_rng(0)
+    levels = 10 ** rng.uniform(-3, 0, (count, 1))
+    return (levels * rng.standard_normal((count, CONTRACT.window_samples))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> tuple[Predictor, ...]:
+    return Registry().defaults()
+
+
+def test_probabilities_are_those_of_the_graph() -> None:
+    sound = np.full((1, CONTRACT.window_samples), 0.5, np.float32)
+    quarter = 1 / (1 + np.exp(2 * 0.25))
+    assert OnnxPredictor(artifact()).predict(sound)[0] == pytest.approx(
+        [1 - quarter, quarter][::-1]
+    )
+
+
+def test_no_windows_give_no_probabilities() -> None:
+    assert OnnxPredictor(artifact()).predict(windows(0)).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "given", [np.zeros((1, 9999), np.float32), np.zeros(10000, np.float32), np.zeros((1, 10000))]
+)
+def test_what_is_not_a_batch_of_windows_is_refused(
+    given: np.typing.NDArray[np.float32],
+) -> None:
+    with pytest.raises(SignalError, match=r"expected \(n, 10000\), float32"):
+        OnnxPredictor(artifact()).predict(given)
+
+
+@pytest.mark.parametrize("given", [b"", b"not a model", artifact()[:200]])
+def test_what_is_not_onnx_is_refused_in_one_line(given: bytes) -> None:
+    with pytest.raises(ModelError, match="not readable ONNX") as refusal:
+        OnnxPredictor(given)
+    assert "\n" not in str(refusal.value)
+
+
+def test_tensors_that_break_the_contract_are_refused() -> None:
+    with pytest.raises(ModelError, match=r"'waveform': 8000.*contract says.*10000"):
+        OnnxPredictor(artifact(samples=8000))
+
+
+def test_labels_that_the_output_does_not_have_are_refused() -> None:
+    contract = msgspec.structs.replace(CONTRACT, labels=("a", "b", "c"))
+    with pytest.raises(ModelError):
+        OnnxPredictor(artifact(contract))
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8, 32, 64])
+def test_a_result_does_not_depend_on_its_batch_bit_for_bit(
+    shipped: tuple[Predictor, ...], batch: int
+) -> None:
+    sound = windows(64)
+    for model in shipped:
+        together = model.predict(sound)
+        parts = [model.predict(sound[k : k + batch]) for k in range(0, 64, batch)]
+        assert np.array_equal(np.concatenate(parts), together)
+
+
+def test_shipped_models_answer_with_probabilities(shipped: tuple[Predictor, ...]) -> None:
+    for model in shipped:
+        answers = model.predict(windows(16))
+        assert answers.shape == (16, len(model.contract.labels))
+        assert answers.sum(axis=1) == pytest.approx(np.ones(16), abs=1e-5)
+
+
+def test_silence_has_an_answer(shipped: tuple[Predictor, ...]) -> None:
+    for model in shipped:
+        silence = np.zeros((1, model.contract.window_samples), np.float32)
+        assert np.isfinite(model.predict(silence)).all()

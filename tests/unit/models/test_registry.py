@@ -1,0 +1,107 @@
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from models.contract import PIPELINE_FILTER, PIPELINE_GRID
+from models.errors import ModelError
+from models.registry import ARTIFACTS, MANIFEST, Entry, Manifest, Registry
+from tests.unit.models.tiny import CONTRACT, artifact
+
+MODEL = artifact()
+ENTRY = Entry(
+    name="tiny",
+    version="1.0.0",
+    task="screen",
+    file="tiny.onnx",
+    sha256=sha256(MODEL).hexdigest(),
+    card="tiny.md",
+    default=True,
+)
+
+
+def folder_of(path: Path, *entries: Entry, model: bytes = MODEL) -> Path:
+    (path / "tiny.onnx").write_bytes(model)
+    (path / MANIFEST).write_bytes(msgspec.json.encode(Manifest(models=entries)))
+    return path
+
+
+def refusal(registry: Registry) -> str:
+    with pytest.raises(ModelError) as refused:
+        registry.load("tiny", "1.0.0")
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_a_listed_model_loads_with_its_contract(tmp_path: Path) -> None:
+    registry = Registry(folder_of(tmp_path, ENTRY))
+    assert registry.entries == (ENTRY,)
+    assert registry.load("tiny", "1.0.0").contract == CONTRACT
+
+
+def test_a_model_is_loaded_once(tmp_path: Path) -> None:
+    registry = Registry(folder_of(tmp_path, ENTRY))
+    assert registry.load("tiny", "1.0.0") is registry.defaults()[0]
+
+
+def test_only_default_models_run_unasked(tmp_path: Path) -> None:
+    other = msgspec.structs.replace(ENTRY, version="2.0.0", default=False)
+    assert len(Registry(folder_of(tmp_path, ENTRY, other)).defaults()) == 1
+
+
+def test_no_default_model_is_an_error(tmp_path: Path) -> None:
+    entry = msgspec.structs.replace(ENTRY, default=False)
+    with pytest.raises(ModelError, match=r"no model in .* is marked as default"):
+        Registry(folder_of(tmp_path, entry)).defaults()
+
+
+def test_an_unknown_model_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
+    registry = Registry(folder_of(tmp_path, ENTRY))
+    with pytest.raises(ModelError, match=r"model tiny 9 is not in .*: known are tiny 1\.0\.0"):
+        registry.load("tiny", "9")
+
+
+def test_an_altered_model_is_refused(tmp_path: Path) -> None:
+    altered = MODEL[:-1] + bytes([MODEL[-1] ^ 1])
+    assert "does not match its checksum" in refusal(
+        Registry(folder_of(tmp_path, ENTRY, model=altered))
+    )
+
+
+def test_a_missing_model_is_refused(tmp_path: Path) -> None:
+    registry = Registry(folder_of(tmp_path, ENTRY))
+    (tmp_path / "tiny.onnx").unlink()
+    assert "cannot be read (No such file or directory)" in refusal(registry)
+
+
+@pytest.mark.parametrize("change", [{"name": "other"}, {"version": "2"}, {"task": "valve"}])
+def test_a_model_that_calls_itself_otherwise_is_refused(
+    tmp_path: Path, change: dict[str, str]
+) -> None:
+    model = artifact(msgspec.structs.replace(CONTRACT, **change))
+    entry = msgspec.structs.replace(ENTRY, sha256=sha256(model).hexdigest())
+    assert "calls itself" in refusal(Registry(folder_of(tmp_path, entry, model=model)))
+
+
+def test_a_missing_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"manifest\.json cannot be read"):
+        Registry(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"models": [{"name": 1}]}', '{"model": []}'])
+def test_a_manifest_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(ModelError, match="is not a manifest of models"):
+        Registry(tmp_path)
+
+
+def test_every_shipped_model_loads_fits_the_pipeline_and_has_its_card() -> None:
+    registry = Registry()
+    assert registry.defaults()
+    for entry in registry.entries:
+        model = registry.load(entry.name, entry.version)
+        model.contract.require_fit(PIPELINE_GRID, PIPELINE_FILTER)
+        assert model.contract.metrics
+        assert model.contract.reference
+        assert entry.version in (ARTIFACTS / entry.card).read_text()
