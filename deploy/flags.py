@@ -30,11 +30,12 @@ class _Flag(NamedTuple):
         declared = self.kind.model_fields[self.field]
         dashed = self.keyword.replace("_", "-")
         is_switch = declared.annotation is bool
-        variable = f"{self.kind.model_config.get('env_prefix', '')}{self.field}".upper()
+        prefix = self.kind.model_config.get("env_prefix", "")
+        title = getattr(self.kind, "title", prefix)
         option = typer.Option(
             f"--{dashed}/--no-{dashed}" if is_switch else f"--{dashed}",
-            help=f"{declared.description} ({variable})",
-            rich_help_panel=getattr(self.kind, "title", None),
+            help=declared.description,
+            rich_help_panel=f"{title} (flags, or {prefix}... settings)",
             show_default=False,
         )
         return inspect.Parameter(
@@ -85,8 +86,11 @@ def _as_text(value: object) -> str:
 
 def _flags(kind: type[BaseSettings]) -> Iterator[_Flag]:
     title = kind.model_config.get("env_prefix", "").removeprefix("HEARTWARD_").lower()
-    for name, field in kind.model_fields.items():
-        if SecretStr not in (field.annotation, *get_args(field.annotation)):
+    fields = kind.model_fields
+    own_first = sorted(fields, key=lambda name: name not in kind.__annotations__)
+    for name in own_first:
+        annotation = fields[name].annotation
+        if SecretStr not in (annotation, *get_args(annotation)):
             yield _Flag(kind, name, f"{title}{name}")
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -22,7 +22,7 @@ from models.errors import UserError
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
 MAX_CRASHES, CRASH_WINDOW_S = 5, 60.0
 START_TIMEOUT_S = 30.0
-TERMINATE_S = 3.0  # a process that was asked to end is killed after this
+TERMINATE_S = 3.0
 KEPT_LOG_BYTES = 4 * 1024 * 1024
 
 _PR_SET_PDEATHSIG = 1
@@ -51,6 +51,8 @@ class Part:
 
     Attributes
     ----------
+    environment
+        All of it; None is that of the supervisor.
     after
         Parts that must be ready before this one starts.
     falls_with
@@ -61,16 +63,19 @@ class Part:
         Done once per start, before anything that waits for this part goes on.
     stop_signal
         A broker that holds everything in memory has nothing to save, so it is killed.
+    grace_s
+        A process that was asked to end is killed after so long.
     """
 
     name: str
     command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] | None = None
     after: tuple[str, ...] = ()
     falls_with: tuple[str, ...] = ()
     ready: Callable[[int], bool] = _at_once
     on_ready: Callable[[], None] = _nothing
     stop_signal: signal.Signals = signal.SIGTERM
+    grace_s: float = TERMINATE_S
 
 
 class Phase(StrEnum):
@@ -114,7 +119,7 @@ class _Run:
             self.phase = Phase.WAITING if self.wanted else Phase.ENDED
         elif self.phase is not Phase.STOPPING:
             self.phase = Phase.STOPPING
-            self.deadline_s = now_s + TERMINATE_S
+            self.deadline_s = now_s + self.part.grace_s
             self.child.send_signal(self.part.stop_signal)
 
     def crashed(self, now_s: float) -> int:
@@ -278,7 +283,7 @@ def launch(part: Part, log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
             part.command,
-            env=os.environ | dict(part.environment),
+            env=part.environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

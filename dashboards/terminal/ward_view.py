@@ -27,7 +27,7 @@ RATE_SPAN_S = 10.0
 LATENCY_SPAN_S = 60.0
 GAP_WINDOWS = 24  # one minute of windows
 
-BRIDGE_CHUNKS = "chunks"
+BRIDGE_CHUNKS = "chunks_received"
 
 
 class Standing(IntEnum):
@@ -109,6 +109,11 @@ class WardView:
         self._chunks_of: dict[tuple[str, int], float] = {}
         self._dead_letters = 0
         self._last_dead_letter: DeadLetter | None = None
+
+    @property
+    def chunks(self) -> int:
+        """Chunks that the bridges have received."""
+        return self._chunks.total
 
     def assigned(self, assignments: Iterable[Assignment]) -> None:
         """Show these beds from the start, heard or not."""

@@ -29,7 +29,7 @@ def _heartbeat(chunks: float, *, at_s: float, started_us: int = 1) -> Heartbeat:
         pid=1,
         at_us=at(at_s),
         started_us=started_us,
-        counters={"chunks": chunks},
+        counters={"chunks_received": chunks},
     )
 
 

@@ -1,0 +1,99 @@
+"""Where the live ward is drawn: a whole terminal, or one line now and then where there is none."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+
+from dashboards.terminal.render import ward
+from dashboards.terminal.ward_view import ProcessPicture, WardPicture, waiting_for
+
+
+class Screen(Protocol):
+    """`show` is called about every `every_s` seconds."""
+
+    @property
+    def every_s(self) -> float: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+    def show(
+        self,
+        picture: WardPicture,
+        processes: tuple[ProcessPicture, ...],
+        *,
+        title: str,
+        footer: str,
+    ) -> None: ...
+
+
+class TableScreen:
+    """The whole terminal; what was there before comes back at the end."""
+
+    every_s = 0.5
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        # Drawn by the caller's loop: a thread of rich's own would fork along with children.
+        self._live = Live(console=console, screen=True, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(
+        self,
+        picture: WardPicture,
+        processes: tuple[ProcessPicture, ...],
+        *,
+        title: str,
+        footer: str,
+    ) -> None:
+        height = self._console.height
+        table = ward(picture, processes, title=title, footer=footer, height=height)
+        self._live.update(table, refresh=True)
+
+
+class LineScreen:
+    """For logs and headless runs."""
+
+    every_s = 5.0
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(
+        self,
+        picture: WardPicture,
+        processes: tuple[ProcessPicture, ...],
+        *,
+        title: str,
+        footer: str,  # noqa: ARG002 (nobody to press a key)
+    ) -> None:
+        self._console.print(f"{title}: {_progress(picture, processes)}", soft_wrap=True)
+
+
+def _progress(picture: WardPicture, processes: tuple[ProcessPicture, ...]) -> str:
+    waits = waiting_for(picture, processes)
+    if waits:
+        return waits
+    heard = sum(bed.age_s is not None for bed in picture.beds)
+    return (
+        f"{heard} of {len(picture.beds)} beds report, {picture.chunks} chunks, "
+        f"{picture.windows} windows, {picture.windows_missing} missing, "
+        f"{picture.dead_letters} dead letters"
+    )

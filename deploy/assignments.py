@@ -1,0 +1,46 @@
+"""Who lies in which bed with which device, as long as no console says it."""
+
+import time
+from collections.abc import Iterable, Sequence
+
+from ingest.connections import KafkaConnection
+from ingest.kafka_sink import ConfluentSink
+from models.errors import UserError
+from stream_processors.records import Assignment, encode
+from stream_processors.topics import ASSIGNMENTS
+
+_FLUSH_S = 10.0
+
+
+def demonstration_ward(device_ids: Sequence[str], *, ward: str, from_us: int) -> list[Assignment]:
+    """Beds 01, 02, ... in the order of the devices; patients are pseudonyms."""
+    digits = max(2, len(str(len(device_ids))))
+    return [
+        Assignment(
+            assignment_id=f"{ward}-{bed:0{digits}}",
+            device_id=device_id,
+            patient_id=f"pseudonym-{bed:0{digits}}",
+            ward=ward,
+            bed=f"{bed:0{digits}}",
+            from_us=from_us,
+        )
+        for bed, device_id in enumerate(device_ids, start=1)
+    ]
+
+
+def write(assignments: Iterable[Assignment], kafka: KafkaConnection) -> None:
+    """Put them on their topic; raises `UserError` when Kafka does not take them in time."""
+    sink = ConfluentSink(kafka, client_id="heartward-assign")
+    sink.require([ASSIGNMENTS.name])
+    for assignment in assignments:
+        key = assignment.assignment_id.encode()
+        sink.produce(
+            ASSIGNMENTS.name, key, encode(assignment), timestamp_ms=time.time_ns() // 1_000_000
+        )
+    unsent = sink.flush(_FLUSH_S)
+    sink.close()
+    if unsent:
+        raise UserError(
+            f"Kafka {kafka.address} took all but {unsent} assignments within {_FLUSH_S:.0f} s: "
+            "look at its log"
+        )

@@ -1,0 +1,123 @@
+"""The embedded Kafka never forgets by itself; this carries what is still needed to an empty one.
+
+What is still needed is known: a result is a function of the log from the committed offset on. So
+of every topic that a group reads all from its commit is kept, of compacted topics the last
+record of each key, and nothing else.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from ingest.connections import KafkaConnection
+from ingest.kafka_sink import ConfluentSink
+from models.errors import UserError
+from stream_processors.topics import ALL
+
+_TIMEOUT_S = 10.0
+_BATCH = 1000
+
+
+class Carried(NamedTuple):
+    """One record on its way to the next broker."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+    headers: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def of(cls, message: Message) -> "Carried":
+        return cls(
+            message.topic(),
+            message.key(),
+            message.value(),
+            message.timestamp()[1],
+            tuple(message.headers() or ()),
+        )
+
+
+def take_along(kafka: KafkaConnection, readers: Mapping[str, str]) -> list[Carried]:
+    """Read what the next broker must hold; `readers` names the group that reads a topic."""
+    carried: list[Carried] = []
+    for topic in ALL:
+        if topic.compacted:
+            latest = {message.key(): message for message in _read(kafka, topic.name, group=None)}
+            carried += map(Carried.of, latest.values())
+        elif topic.name in readers:
+            carried += map(Carried.of, _read(kafka, topic.name, group=readers[topic.name]))
+    return carried
+
+
+def put_down(carried: list[Carried], kafka: KafkaConnection) -> None:
+    """Write them to the new broker; a key finds the partition that it had."""
+    sink = ConfluentSink(kafka, client_id="heartward-carry")
+    for record in carried:
+        sink.produce(
+            record.topic,
+            record.key,
+            record.value,
+            headers=record.headers,
+            timestamp_ms=record.timestamp_ms,
+        )
+    unsent = sink.flush(_TIMEOUT_S)
+    sink.close()
+    if unsent:
+        raise UserError(f"the embedded Kafka did not take {unsent} records: look at its log")
+
+
+def _read(kafka: KafkaConnection, topic: str, *, group: str | None) -> Iterator[Message]:
+    """All of a topic's records, or those that a group has not finished with."""
+    consumer = Consumer(
+        kafka.confluent()
+        | {
+            "group.id": group or "heartward-carry",
+            "enable.auto.commit": False,
+            # The embedded Kafka answers a question for the end with the start of the last batch;
+            # what it says at the end of a fetch is true.
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,
+        }
+    )
+    try:
+        partitions = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions
+        starts = [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions]
+        if group is not None:
+            starts = [_from_commit(at) for at in consumer.committed(starts, timeout=_TIMEOUT_S)]
+        consumer.assign(starts)
+        yield from _until_the_end(consumer, topic, len(starts))
+    except KafkaException as error:
+        raise UserError(f"{topic} of the embedded Kafka cannot be read: {error}") from None
+    finally:
+        consumer.close()
+
+
+def _from_commit(at: TopicPartition) -> TopicPartition:
+    start = at.offset if at.offset >= 0 else OFFSET_BEGINNING
+    return TopicPartition(at.topic, at.partition, start)
+
+
+def _until_the_end(consumer: Consumer, topic: str, partitions: int) -> Iterator[Message]:
+    silent_since_s = time.monotonic()
+    while partitions:
+        for message in consumer.consume(_BATCH, 0.05):
+            silent_since_s = time.monotonic()
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
+                partitions -= 1
+            else:
+                raise KafkaException(error)
+        if time.monotonic() - silent_since_s > _TIMEOUT_S:
+            raise UserError(f"{topic} of the embedded Kafka gives no more records")

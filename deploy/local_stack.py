@@ -1,0 +1,207 @@
+"""A whole ward on one machine: which processes, after which others, with which settings."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL
+
+from deploy.embedded import LOOPBACK, free_port
+from deploy.flags import environment_of
+from deploy.supervisor import TERMINATE_S, Part
+from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
+from models.errors import UserError
+from stream_processors.topics import AUDIO, AUDIO_HISTORY, RESULTS
+
+# A second thread of BLAS or OpenMP makes these small matrices slower, many times over.
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+# Who reads which topic to the end and commits what it has done with.
+READERS = {
+    AUDIO.name: "heartward-audio",
+    AUDIO_HISTORY.name: "heartward-audio",
+    RESULTS.name: "heartward-influx",
+}
+_DEVICE_PREFIX = "wearable-"
+_MOST_CONNECTIONS = 200
+MQTT, KAFKA, BRIDGE, SIMULATOR, INFLUX = "mqtt", "kafka", "bridge", "simulator", "influx"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """A simulated ward; `drain_s` is how long it waits for its last acknowledgements."""
+
+    beds: int
+    faults: str
+    seed: int = 1
+    drain_s: float = 0.0
+    report: Path | None = None
+
+    def device_ids(self) -> list[str]:
+        digits = max(2, len(str(self.beds)))
+        return [f"{_DEVICE_PREFIX}{number:0{digits}}" for number in range(1, self.beds + 1)]
+
+    def environment(self) -> dict[str, str]:
+        settings = {
+            "devices": self.beds,
+            "device_prefix": _DEVICE_PREFIX,
+            "faults": self.faults,
+            "seed": self.seed,
+            "drain_s": self.drain_s,
+            "connections": 0 if self.beds <= _MOST_CONNECTIONS else _MOST_CONNECTIONS,
+            "report": self.report,
+        }
+        return {
+            f"HEARTWARD_SIMULATOR_{name.upper()}": str(value)
+            for name, value in settings.items()
+            if value is not None
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to run.
+
+    Attributes
+    ----------
+    mqtt, kafka
+        Brokers that are there already; without one an embedded broker is started.
+    simulation
+        A simulated ward; None runs without.
+    listen_mqtt, listen_kafka
+        Ports for the embedded brokers; without one a free one is taken.
+    kafka_memory_mib
+        The embedded Kafka is emptied of what is no longer needed when it holds more.
+    """
+
+    mqtt: MqttConnection | None = None
+    kafka: KafkaConnection | None = None
+    influx: InfluxConnection
+    workers: int = 1
+    simulation: Simulation | None = None
+    listen_mqtt: int | None = None
+    listen_kafka: int | None = None
+    kafka_memory_mib: int = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Where the brokers are, once it is settled."""
+
+    mqtt: MqttConnection
+    kafka: KafkaConnection
+
+    def environment(self) -> dict[str, str]:
+        """A whole environment for a process that uses these brokers."""
+        others = ("HEARTWARD_MQTT_", "HEARTWARD_KAFKA_")
+        inherited = {name: v for name, v in os.environ.items() if not name.startswith(others)}
+        return inherited | environment_of(self.mqtt) | environment_of(self.kafka) | ONE_THREAD
+
+
+def settle(plan: Plan) -> Addresses:
+    """The given brokers, and ports of the loopback for embedded ones.
+
+    Raises
+    ------
+    UserError
+        When a port that was asked for is in use.
+    """
+    # Not from the environment: what it says of users and certificates is for other brokers.
+    mqtt = plan.mqtt or MqttConnection.model_construct(
+        host=LOOPBACK, port=_port(plan.listen_mqtt, "--listen-mqtt")
+    )
+    kafka = plan.kafka or KafkaConnection.model_construct(
+        servers=f"{LOOPBACK}:{_port(plan.listen_kafka, '--listen-kafka')}"
+    )
+    return Addresses(mqtt=mqtt, kafka=kafka)
+
+
+def _port(wanted: int | None, flag: str) -> int:
+    if wanted is None:
+        return free_port()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, wanted))
+        except OSError as error:
+            raise UserError(
+                f"port {wanted} of {LOOPBACK} cannot be used ({error.strerror}): "
+                f"name another with {flag}, or none"
+            ) from None
+    return wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What the one who runs the parts knows better than they do."""
+
+    has_reported: Callable[[int], bool]
+    prepare_kafka: Callable[[], None]
+
+
+def parts(plan: Plan, addresses: Addresses, hooks: Hooks) -> list[Part]:
+    """Every process in the order in which the live view lists them."""
+    return [*_brokers(plan, addresses, hooks), *_pipeline(plan, addresses, hooks)]
+
+
+def _brokers(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
+    if plan.mqtt is None:
+        yield _broker(MQTT, addresses.mqtt.port)
+    if plan.kafka is None:
+        port = int(addresses.kafka.servers.rpartition(":")[2])
+        yield _broker(KAFKA, port, on_ready=hooks.prepare_kafka)
+
+
+def _broker(kind: str, port: int, on_ready: Callable[[], None] = lambda: None) -> Part:
+    return Part(
+        name=kind,
+        command=_python("deploy.embedded", kind, str(port)),
+        ready=lambda _pid: listens(port),
+        on_ready=on_ready,
+        stop_signal=SIGKILL,
+    )
+
+
+def _pipeline(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
+    mqtt = (MQTT,) if plan.mqtt is None else ()
+    kafka = (KAFKA,) if plan.kafka is None else ()
+    environment = addresses.environment()
+
+    def reporting(name: str, module: str, *, after: tuple[str, ...] = kafka) -> Part:
+        return Part(
+            name=name,
+            command=_python(module),
+            environment=environment,
+            after=after,
+            falls_with=kafka,
+            ready=hooks.has_reported,
+        )
+
+    yield reporting(BRIDGE, "ingest.bridge", after=mqtt + kafka)
+    for number in range(1, plan.workers + 1):
+        yield reporting(f"worker-{number}", "stream_processors.app")
+    if plan.influx.url:
+        yield reporting(INFLUX, "stream_processors.influx")
+    if plan.simulation is not None:
+        yield Part(
+            name=SIMULATOR,
+            command=_python("ingest.simulator"),
+            environment=environment | plan.simulation.environment(),
+            after=(BRIDGE,),
+            grace_s=plan.simulation.drain_s + TERMINATE_S,
+        )
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=0.2).close()
+    except OSError:
+        return False
+    return True

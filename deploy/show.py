@@ -1,0 +1,104 @@
+"""A run of a ward and the view that it feeds; and the ward that a person watches until Ctrl-C."""
+
+import time
+from collections.abc import Sequence
+from math import inf
+
+import psutil
+from rich.console import Console
+
+from dashboards.terminal.screen import LineScreen, Screen, TableScreen
+from dashboards.terminal.ward_view import WardView
+from deploy.local_stack import Plan
+from deploy.measurement import Measurement
+from deploy.run_folder import Interrupts, RunFolder, run_folder
+from deploy.ward_run import WardRun
+from stream_processors.records import Assignment
+
+DISCLAIMER = "Research software, not a medical device."
+
+
+class Show:
+    """Steps a run, and passes on what comes: to the view, its screen and the measurement."""
+
+    def __init__(
+        self, run: WardRun, assignments: Sequence[Assignment], screen: Screen, folder: RunFolder
+    ) -> None:
+        self.run = run
+        self.view = WardView()
+        self.view.assigned(assignments)
+        self.measurement = Measurement(started_us=_command_started_us())
+        self._screen = screen
+        self._due_s = 0.0
+        at = run.addresses
+        self._footer = (
+            f"Ctrl-C ends. MQTT {at.mqtt.address}, Kafka {at.kafka.address}, logs {folder.path}"
+        )
+
+    @property
+    def elapsed_s(self) -> float:
+        """Since the command was started."""
+        return (_now_us() - _command_started_us()) / 1e6
+
+    def step(self) -> None:
+        for record, published_us in self.run.step():
+            self.view.take(record, published_us)
+            self.measurement.take(record, published_us, _now_us())
+        now_s = time.monotonic()
+        if now_s >= self._due_s:
+            self._due_s = now_s + self._screen.every_s
+            self._draw()
+
+    def summary(self) -> str:
+        picture = self.view.picture(_now_us())
+        return (
+            f"{_clock(self.elapsed_s)}: {len(picture.beds)} beds, {picture.windows} windows, "
+            f"{picture.windows_missing} missing, {picture.dead_letters} dead letters. "
+            "All processes have ended."
+        )
+
+    def _draw(self) -> None:
+        self._screen.show(
+            self.view.picture(_now_us()),
+            self.run.processes(),
+            title=f"Heartward, running for {_clock(self.elapsed_s)}. {DISCLAIMER}",
+            footer=self.run.notice or self._footer,
+        )
+
+
+def watch(plan: Plan, assignments: Sequence[Assignment], *, seconds: float | None) -> None:
+    """Hold a ward up and show it until Ctrl-C, or for some seconds.
+
+    Raises
+    ------
+    UserError
+        When a process cannot be held up.
+    """
+    console = Console()
+    screen: Screen = TableScreen(console) if console.is_terminal else LineScreen(console)
+    with run_folder() as folder, Interrupts() as interrupts:
+        run = WardRun(plan, assignments, folder)
+        show = Show(run, assignments, screen, folder)
+        try:
+            with screen:
+                while not interrupts.count and show.elapsed_s < (seconds or inf):
+                    show.step()
+        finally:
+            run.end(interrupts)
+        console.print(show.summary(), soft_wrap=True)
+        if folder.keep:
+            console.print(f"A process had to be restarted; logs: {folder.path}", soft_wrap=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(int(seconds), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{second:02}"
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _command_started_us() -> int:
+    """When this command was started, Python's own start included."""
+    return round(psutil.Process().create_time() * 1e6)

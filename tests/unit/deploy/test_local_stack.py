@@ -1,0 +1,85 @@
+"""Which processes run, after which others, and with whose addresses."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from deploy.local_stack import Hooks, Plan, Simulation, parts, settle
+from deploy.supervisor import Part
+from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
+from ingest.simulated_ward import build
+from ingest.simulator_settings import SimulatorSettings
+from models.errors import UserError
+
+_HOOKS = Hooks(has_reported=lambda _pid: True, prepare_kafka=lambda: None)
+
+
+def _parts(plan: Plan) -> dict[str, Part]:
+    return {part.name: part for part in parts(plan, settle(plan), _HOOKS)}
+
+
+def _plan(**given: object) -> Plan:
+    return Plan(influx=InfluxConnection.model_construct(), **given)  # type: ignore[arg-type]
+
+
+def test_the_demonstration_needs_nothing_from_outside() -> None:
+    ward = _parts(_plan(simulation=Simulation(beds=12, faults="none")))
+    assert list(ward) == ["mqtt", "kafka", "bridge", "worker-1", "simulator"]
+    assert ward["bridge"].after == ("mqtt", "kafka")
+    assert ward["simulator"].after == ("bridge",)
+
+
+def test_what_knows_an_embedded_kafka_falls_with_it_and_the_wearables_do_not() -> None:
+    ward = _parts(_plan(workers=2, simulation=Simulation(beds=1, faults="none")))
+    falling = {name for name, part in ward.items() if "kafka" in part.falls_with}
+    assert falling == {"bridge", "worker-1", "worker-2"}
+
+
+def test_given_brokers_are_not_started_again() -> None:
+    mqtt = MqttConnection(host="broker", port=8883, tls=True, user="u", password="p")  # type: ignore[call-arg, arg-type]  # noqa: S106
+    kafka = KafkaConnection(servers="a:1,b:2")  # type: ignore[call-arg]
+    ward = _parts(_plan(mqtt=mqtt, kafka=kafka))
+    assert list(ward) == ["bridge", "worker-1"]
+    environment = ward["bridge"].environment or {}
+    assert environment["HEARTWARD_MQTT_HOST"] == "broker"
+    assert environment["HEARTWARD_MQTT_PASSWORD"] == "p"  # noqa: S105
+    assert environment["HEARTWARD_KAFKA_SERVERS"] == "a:1,b:2"
+    assert environment["OMP_NUM_THREADS"] == "1"
+
+
+def test_settings_for_other_brokers_do_not_reach_the_embedded_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HEARTWARD_MQTT_USER", "somebody")
+    monkeypatch.setenv("HEARTWARD_KAFKA_TLS", "true")
+    environment = _parts(_plan())["bridge"].environment or {}
+    assert "HEARTWARD_MQTT_USER" not in environment
+    assert environment["HEARTWARD_KAFKA_TLS"] == "False"
+
+
+def test_the_writer_runs_where_a_database_is_given() -> None:
+    influx = InfluxConnection(url="http://db:8086")  # type: ignore[call-arg]
+    assert "influx" in _parts(Plan(influx=influx))
+
+
+def test_a_port_in_use_is_named_with_what_to_do() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(UserError, match=rf"port {port} .* in use.*--listen-mqtt"):
+            settle(_plan(listen_mqtt=port))
+
+
+@pytest.mark.parametrize("beds", [1, 12, 120])
+def test_assigned_devices_are_those_that_the_simulator_plays(
+    beds: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    simulation = Simulation(beds=beds, faults="none", report=tmp_path / "report.json")
+    for name, value in simulation.environment().items():
+        monkeypatch.setenv(name, value)
+    settings = load(SimulatorSettings)
+    assert settings.report == tmp_path / "report.json"
+    built = [device.wearable.device_id for device in build(settings, start_us=0)]
+    assert built == simulation.device_ids()

@@ -1,0 +1,69 @@
+"""The document of a headless run, and a file that is there whole or not at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deploy.measurement import JsonFile, Measurement
+from models.errors import UserError
+from stream_processors.records import STAGES, DeadLetter
+from tests.unit.dashboards.terminal.examples import NOW_US, at, result
+
+
+def _document(measurement: Measurement, expected: list[tuple[str, int, int]]) -> dict[str, object]:
+    return measurement.document(
+        beds=2, seconds=20.0, chunks_sent=40, chunks_received=41, expected=expected
+    )
+
+
+def test_it_holds_what_was_measured_under_the_agreed_names() -> None:
+    measurement = Measurement(started_us=at(-9))
+    measurement.take(result("a", 0), NOW_US, at(0.25))
+    measurement.take(result("a", 0), at(1), at(1))
+    measurement.take(result("b", 3, late=True), at(2), at(2))
+    letter = DeadLetter(at_us=NOW_US, stage="bridge", reason="r", topic="t", payload=b"")
+    measurement.take(letter, NOW_US, NOW_US)
+    document = _document(measurement, [("a", 1, 0), ("a", 1, 1), ("b", 1, 3)])
+    latency = document.pop("latency_ms")
+    assert document == {
+        "beds": 2,
+        "seconds": 20.0,
+        "first_result_s": 9.25,
+        "beds_reporting": 2,
+        "chunks_sent": 40,
+        "chunks_received": 41,
+        "windows_expected": 3,
+        "windows_classified": 2,
+        "windows_lost": 1,
+        "dead_letters": 1,
+    }
+    assert isinstance(latency, dict)
+    assert tuple(latency) == STAGES
+    assert latency["end_to_end"] == {"p50": 900.0, "p95": 900.0, "p99": 900.0}
+
+
+def test_a_run_without_results_says_so() -> None:
+    document = _document(Measurement(started_us=0), [])
+    assert document["first_result_s"] is None
+    assert document["latency_ms"] == {}
+
+
+def test_the_file_appears_whole(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    with JsonFile(file) as out:
+        assert not file.exists()
+        out.write({"beds": 1})
+    assert json.loads(file.read_text()) == {"beds": 1}
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_an_abandoned_file_leaves_nothing(tmp_path: Path) -> None:
+    with JsonFile(tmp_path / "out.json"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_known_before_the_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere.* cannot be written .*--json"):
+        JsonFile(tmp_path / "nowhere" / "out.json")

@@ -1,0 +1,55 @@
+"""A run's folder stays when something went wrong; signals are counted, not obeyed."""
+
+import logging
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from deploy.run_folder import Interrupts, RunFolder, run_folder
+from models.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+def test_it_is_gone_after_a_run_without_trouble() -> None:
+    with run_folder() as folder:
+        logging.getLogger("somebody").warning("seen")
+        assert "seen" in folder.log_of("heartward").read_text()
+    assert not folder.path.exists()
+
+
+def test_it_stays_after_an_error_or_when_told() -> None:
+    seen: list[RunFolder] = []
+
+    def fail() -> None:
+        with run_folder() as folder:
+            seen.append(folder)
+            raise UserError("no")
+
+    with pytest.raises(UserError):
+        fail()
+    with run_folder() as folder:
+        folder.keep = True
+    assert seen[0].path.exists()
+    assert folder.path.exists()
+
+
+def test_a_full_or_missing_place_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    with pytest.raises(UserError, match=r"/nowhere .*TMPDIR"), run_folder():
+        pass
+
+
+def test_interrupts_are_counted_and_handlers_come_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts.count == 2
+    assert signal.getsignal(signal.SIGTERM) is before
