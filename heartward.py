@@ -1,8 +1,324 @@
 """Heartward's front door: one command line, one lazy import per subcommand."""
 
+# ruff: noqa: PLC0415 (each command loads what it needs, and nothing else does)
+
+import os
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.flags import connected
+from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
+from models.errors import UserError
+from stream_processors.topics import ALL, Topic
+
+app = typer.Typer(
+    name="heartward",
+    help="Watch the heart sounds of a whole ward. Research software, not a medical device.",
+    epilog="Passwords and tokens are read from the environment or from a file, never from the "
+    "command line. Every part reads HEARTWARD_... settings; --env-file names a file of them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+topics = typer.Typer(no_args_is_help=True, help="The topics in Kafka: make them, look at them.")
+devices = typer.Typer(no_args_is_help=True, help="Wearables: do they keep the rules of the wire?")
+app.add_typer(topics, name="topics")
+app.add_typer(devices, name="devices")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"heartward {version('heartward')}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    env_file: Annotated[
+        Path | None, typer.Option(help="File of HEARTWARD_... settings, one a line.")
+    ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    if env_file is not None:
+        os.environ["HEARTWARD_ENV_FILE"] = str(env_file)
+
+
+Beds = Annotated[int, typer.Option(min=1, max=5000, help="Wearables to simulate, one a bed.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Audio workers, sharing the devices.")]
+Faults = Annotated[str, typer.Option(help="What goes wrong in the ward: none, gentle or rough.")]
+Seed = Annotated[int, typer.Option(min=0, help="Two runs with one seed record the same sound.")]
+ListenMqtt = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Port of the embedded MQTT broker.")
+]
+ListenKafka = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Port of the embedded Kafka.")
+]
+KafkaMemory = Annotated[
+    int, typer.Option(min=64, help="MiB that the embedded Kafka may take before it is emptied.")
+]
+
+
+@app.command()
+@connected(InfluxConnection)
+def demo(
+    influx: InfluxConnection,
+    *,
+    beds: Beds = 12,
+    workers: Workers = 1,
+    faults: Faults = "gentle",
+    seed: Seed = 1,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="End after so long; without it, at Ctrl-C.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Show nothing; write here what was measured.")
+    ] = None,
+    listen_mqtt: ListenMqtt = None,
+    listen_kafka: ListenKafka = None,
+    kafka_memory_mib: KafkaMemory = 2048,
+) -> None:
+    """Watch a simulated ward come alive; needs nothing but this machine."""
+    from deploy.assignments import demonstration_ward
+    from deploy.headless import measure
+    from deploy.local_stack import Plan, Simulation
+    from deploy.show import watch
+
+    simulation = Simulation(beds=beds, faults=faults, seed=seed)
+    plan = Plan(
+        influx=influx,
+        workers=workers,
+        simulation=simulation,
+        listen_mqtt=listen_mqtt,
+        listen_kafka=listen_kafka,
+        kafka_memory_mib=kafka_memory_mib,
+    )
+    assignments = demonstration_ward(simulation.device_ids(), ward="demonstration", from_us=0)
+    if json is None:
+        watch(plan, assignments, seconds=seconds)
+    else:
+        measure(plan, simulation, assignments, seconds=seconds or 60.0, file=json)
+
+
+@app.command()
+@connected(MqttConnection, KafkaConnection, InfluxConnection)
+def up(
+    mqtt: MqttConnection,
+    kafka: KafkaConnection,
+    influx: InfluxConnection,
+    workers: Workers = 1,
+    listen_mqtt: ListenMqtt = None,
+    listen_kafka: ListenKafka = None,
+    kafka_memory_mib: KafkaMemory = 2048,
+) -> None:
+    """Run bridge, workers and writer here, and show the ward; brokers not named are embedded."""
+    from deploy.local_stack import Plan
+    from deploy.show import watch
+
+    plan = Plan(
+        mqtt=mqtt if mqtt.model_fields_set else None,
+        kafka=kafka if kafka.model_fields_set else None,
+        influx=influx,
+        workers=workers,
+        listen_mqtt=listen_mqtt,
+        listen_kafka=listen_kafka,
+        kafka_memory_mib=kafka_memory_mib,
+    )
+    watch(plan, (), seconds=None)
+
+
+@app.command()
+@connected(MqttConnection, KafkaConnection)
+def bridge(
+    mqtt: MqttConnection,
+    kafka: KafkaConnection,
+    name: Annotated[
+        str | None, typer.Option(help="Its own among all bridges; the broker knows it by this.")
+    ] = None,
+    groups: Annotated[
+        str | None, typer.Option(help="Topic groups that it serves, comma between; + means all.")
+    ] = None,
+) -> None:
+    """Move chunks from MQTT into Kafka, and tell each device what is stored."""
+    from ingest.bridge import BridgeSettings, run
+
+    run(load(BridgeSettings, {"name": name, "groups": groups}), mqtt, kafka)
+
+
+@app.command()
+@connected(KafkaConnection)
+def worker(
+    kafka: KafkaConnection,
+    name: Annotated[
+        str | None, typer.Option(help="Its own among all workers, for heartbeats and logs.")
+    ] = None,
+) -> None:
+    """Cut the sound into windows, judge, classify and publish them; run as many as you like."""
+    from stream_processors.app import run
+    from stream_processors.settings import WorkerSettings
+
+    run(load(WorkerSettings, {"name": name}), kafka)
+
+
+@app.command()
+@connected(KafkaConnection, InfluxConnection)
+def influx(kafka: KafkaConnection, influx: InfluxConnection) -> None:
+    """Write results to InfluxDB; what it cannot take yet waits in Kafka."""
+    from stream_processors.influx import InfluxSettings, run
+
+    run(load(InfluxSettings), kafka, influx)
+
+
+@app.command()
+@connected(MqttConnection)
+def simulate(
+    mqtt: MqttConnection,
+    beds: Beds = 12,
+    recordings: Annotated[
+        Path | None, typer.Option(help="Folder of .wav and .flac files; else the packaged ones.")
+    ] = None,
+    faults: Faults = "none",
+    seed: Seed = 1,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="Record for so long; without it, until Ctrl-C.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="JSON file for what was sent and acknowledged.")
+    ] = None,
+) -> None:
+    """Be a ward of wearables that replay recordings; all else is HEARTWARD_SIMULATOR_..."""
+    from ingest.simulator import SimulatorSettings, run
+
+    flags = {
+        "devices": beds,
+        "recordings": recordings,
+        "faults": faults,
+        "seed": seed,
+        "duration_s": seconds,
+        "report": report,
+    }
+    run(load(SimulatorSettings, flags), mqtt)
+
+
+@app.command()
+def classify(
+    files: Annotated[list[Path], typer.Argument(help="Recordings: WAV, FLAC or OGG, mono.")],
+    json: Annotated[bool, typer.Option("--json", help="Every window, one line a file.")] = False,
+) -> None:
+    """Classify recordings as the ward's stream would."""
+    from deploy.tables import show_classified
+    from models.classify import classify_file
+    from models.registry import Registry
+
+    registry = Registry()
+    results = (classify_file(file, registry) for file in files)
+    show_classified(results, as_json=json)
+
+
+@devices.command("check")
+@connected(MqttConnection)
+def devices_check(
+    mqtt: MqttConnection,
+    device: Annotated[str, typer.Argument(help="Id of the wearable.")],
+    seconds: Annotated[float, typer.Option(min=1, help="Watch for at most so long.")] = 60.0,
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Watch one wearable and say which rules of the wire it keeps and breaks."""
+    from ingest.device_watch import run_check
+
+    raise typer.Exit(run_check(device, mqtt, seconds, as_json=json))
+
+
+@topics.command("apply")
+@connected(KafkaConnection)
+def topics_apply(
+    kafka: KafkaConnection,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="Of the topics that are joined by device.")
+    ] = None,
+    replication: Annotated[
+        int, typer.Option(min=1, help="Copies; a cluster that shall outlive a broker needs 3.")
+    ] = 1,
+) -> None:
+    """Create the topics that are missing; none that exists is changed."""
+    from deploy.tables import show_table
+    from stream_processors.topic_admin import apply_topics
+
+    outcomes = apply_topics(kafka, partitions=partitions, replication=replication)
+    show_table(("Topic", "Partitions", "Done", "Note"), outcomes)
+    if any(outcome.note for outcome in outcomes):
+        raise UserError("not every topic is as it was asked for: see the notes")
+
+
+@topics.command("list")
+@connected(KafkaConnection)
+def topics_list(kafka: KafkaConnection) -> None:
+    """Show every topic, whether it exists, and what it keeps."""
+    from deploy.tables import show_table
+    from stream_processors.topic_admin import describe
+
+    found = describe(kafka)
+    rows = [(topic.name, found.get(topic.name, "missing"), _kept(topic)) for topic in ALL]
+    show_table(("Topic", "Partitions", "Keeps"), rows)
+
+
+def _kept(topic: Topic) -> str:
+    if topic.retention_ms is None:
+        return "the latest of each key"
+    return f"{topic.retention_ms // 3_600_000} h"
+
+
+@app.command()
+@connected(KafkaConnection)
+def assign(
+    kafka: KafkaConnection,
+    device: Annotated[str, typer.Argument(help="Id of the wearable.")],
+    patient: Annotated[str, typer.Option(help="Pseudonym of the patient, never a name.")],
+    ward: Annotated[str, typer.Option(help="Ward.")],
+    bed: Annotated[str, typer.Option(help="Bed.")],
+) -> None:
+    """Say that from now on this patient, in this bed, wears this device."""
+    from deploy.assignments import write
+    from stream_processors.records import Assignment
+
+    now_us = time.time_ns() // 1000
+    assignment = Assignment(
+        assignment_id=f"{device}-{now_us}",
+        device_id=device,
+        patient_id=patient,
+        ward=ward,
+        bed=bed,
+        from_us=now_us,
+    )
+    write([assignment], kafka)
+    typer.echo(f"{assignment.assignment_id}: {patient} in {ward}, bed {bed}, wears {device}")
+
+
+@app.command()
+@connected(MqttConnection, KafkaConnection, InfluxConnection)
+def doctor(mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnection) -> None:
+    """Check this machine, and the brokers and database that it shall use."""
+    from deploy.doctor import examine
+    from deploy.tables import show_verdicts
+
+    verdicts = list(examine(mqtt, kafka, influx))
+    show_verdicts(verdicts)
+    failed = sum(verdict.ok is False for verdict in verdicts)
+    if failed:
+        raise UserError(f"{failed} of {len(verdicts)} checks failed")
+
 
 def main() -> None:
-    raise SystemExit("not built yet")
+    try:
+        app()
+    except UserError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

