@@ -75,7 +75,8 @@ def run_mqtt(port: int) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
         file.write(settings)
         file.flush()
-        IotCoreBroker(config_path=file.name).run_forever()
+        broker = IotCoreBroker(config_path=file.name)
+    broker.run_forever()
 
 
 def run_kafka(port: int) -> None:
