@@ -316,7 +316,7 @@ def doctor(mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnectio
 
 def main() -> None:
     try:
-        app()
+        app(prog_name="heartward")
     except UserError as error:
         sys.exit(str(error))
 

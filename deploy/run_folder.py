@@ -45,6 +45,8 @@ def run_folder() -> Iterator[RunFolder]:
     root.addHandler(handler)
     try:
         yield folder
+    except UserError:
+        raise
     except BaseException:
         folder.keep = True
         raise

@@ -24,20 +24,21 @@ def test_it_is_gone_after_a_run_without_trouble() -> None:
     assert not folder.path.exists()
 
 
-def test_it_stays_after_an_error_or_when_told() -> None:
-    seen: list[RunFolder] = []
+def _fail_with(error: Exception) -> RunFolder:
+    with pytest.raises(type(error)), run_folder() as folder:
+        raise error
+    return folder
 
-    def fail() -> None:
-        with run_folder() as folder:
-            seen.append(folder)
-            raise UserError("no")
 
-    with pytest.raises(UserError):
-        fail()
+def test_it_stays_when_told_and_after_an_error_that_nobody_foresaw() -> None:
     with run_folder() as folder:
         folder.keep = True
-    assert seen[0].path.exists()
     assert folder.path.exists()
+    assert _fail_with(ZeroDivisionError()).path.exists()
+
+
+def test_a_foreseen_error_explains_itself_and_leaves_nothing() -> None:
+    assert not _fail_with(UserError("no")).path.exists()
 
 
 def test_a_full_or_missing_place_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,57 @@
+"""The doctor asks real brokers with the credentials that the parts would use."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.doctor import Verdict, examine
+from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
+from stream_processors.topic_admin import apply_topics
+from tests.servers import EmbeddedKafka, Mosquitto, Server
+
+_NO_INFLUX = InfluxConnection.model_construct()
+
+
+def _examine(mqtt: MqttConnection, kafka: KafkaConnection) -> dict[str, Verdict]:
+    return {verdict.check: verdict for verdict in examine(mqtt, kafka, _NO_INFLUX)}
+
+
+def _mqtt(server: Server, **given: str) -> MqttConnection:
+    return MqttConnection(host="127.0.0.1", port=server.port, **given)  # type: ignore[arg-type]
+
+
+def test_missing_topics_are_named_with_the_command_that_makes_them(
+    tmp_path: Path, embedded_mqtt: Server
+) -> None:
+    broker = EmbeddedKafka(tmp_path).start()
+    kafka = KafkaConnection(servers=broker.address)  # type: ignore[call-arg]
+    try:
+        before = _examine(_mqtt(embedded_mqtt), kafka)
+        apply_topics(kafka)
+        after = _examine(_mqtt(embedded_mqtt), kafka)
+    finally:
+        broker.kill()
+    assert before["MQTT broker"].ok is True
+    assert "pcg.audio" in before["Kafka"].seen
+    assert before["Kafka"].remedy == "heartward topics apply"
+    assert after["Kafka"].ok is True
+
+
+@pytest.mark.parametrize(("password", "ok"), [("right", True), ("wrong", False)])
+def test_a_wrong_password_is_told(password: str, ok: bool, tmp_path: Path) -> None:
+    file = tmp_path / "passwords"
+    # Started by root it would become another user, who may not read a test's folder.
+    settings = f"allow_anonymous false\npassword_file {file}\nuser root"
+    mosquitto = Mosquitto(tmp_path, settings)
+    mosquitto.command()  # skips where Mosquitto is not installed
+    subprocess.run(["mosquitto_passwd", "-b", "-c", file, "ward", "right"], check=True, timeout=30)
+    mosquitto.start()
+    try:
+        mqtt = _mqtt(mosquitto, user="ward", password=password)
+        verdict = _examine(mqtt, KafkaConnection.model_construct())["MQTT broker"]
+    finally:
+        mosquitto.stop()
+    assert verdict.ok is ok
+    if not ok:
+        assert "HEARTWARD_MQTT_USER" in verdict.seen

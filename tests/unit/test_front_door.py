@@ -1,0 +1,127 @@
+"""The command line explains itself, fails in one line, and loads only what a command needs."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import heartward
+from ingest.sounds import PACKAGED
+
+_COMMANDS = [
+    ["demo"],
+    ["up"],
+    ["bridge"],
+    ["worker"],
+    ["influx"],
+    ["simulate"],
+    ["classify"],
+    ["assign"],
+    ["doctor"],
+    ["topics", "apply"],
+    ["topics", "list"],
+    ["devices", "check"],
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("HEARTWARD_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HEARTWARD_ENV_FILE", "")
+
+
+def _call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
+    """Run the command line here; returns what it exits with, where text means 1."""
+    monkeypatch.setattr(sys, "argv", ["heartward", *arguments])
+    with pytest.raises(SystemExit) as left:
+        heartward.main()
+    return left.value.code
+
+
+@pytest.mark.parametrize("command", _COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _call(monkeypatch, *command, "--help") == 0
+    assert "Usage: heartward" in capsys.readouterr().out
+
+
+def test_without_a_command_it_lists_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _call(monkeypatch)
+    said = capsys.readouterr()
+    assert all(f" {command[0]} " in said.out + said.err for command in _COMMANDS)
+
+
+def test_it_says_its_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _call(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.startswith("heartward 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bridge", "--mqtt-port", "70000"], "HEARTWARD_MQTT_PORT"),
+        (["--env-file", "/nowhere/ward.env", "bridge"], "/nowhere/ward.env, which cannot be read"),
+        (["classify", "/nowhere/heart.wav"], "/nowhere/heart.wav cannot be read"),
+        (["demo", "--json", "/nowhere/out.json"], "/nowhere/out.json cannot be written"),
+        (["devices", "check", "not an id"], "'not an id' is no device id"),
+        (["simulate", "--mqtt-port", "1"], "MQTT broker 127.0.0.1:1 "),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
+)
+def test_what_goes_wrong_is_told_in_one_line(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = _call(monkeypatch, *arguments)
+    assert isinstance(left, str)
+    assert said in left
+    assert "\n" not in left
+
+
+def test_a_port_in_use_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = str(holder.getsockname()[1])
+        left = _call(monkeypatch, "demo", "--listen-kafka", port)
+    assert isinstance(left, str)
+    assert f"port {port} of 127.0.0.1 cannot be used (Address already in use)" in left
+
+
+def test_a_wrong_flag_is_a_matter_of_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _call(monkeypatch, "demo", "--beds", "none") == 2
+
+
+def test_a_recording_is_classified_as_a_table_and_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = str(next(PACKAGED.glob("*.flac")))
+    assert _call(monkeypatch, "classify", recording) == 0
+    assert "Usable windows" in capsys.readouterr().out
+    assert _call(monkeypatch, "classify", recording, "--json") == 0
+    assert capsys.readouterr().out.startswith('{"path":')
+
+
+def test_help_loads_no_engine_and_no_runtime() -> None:
+    heavy = "{'faust', 'onnxruntime', 'torch', 'scipy', 'confluent_kafka', 'kafka'}"
+    code = f"import sys, heartward; print(sorted({heavy} & set(sys.modules)))"
+    asked = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert asked.stdout.strip() == "[]"
+
+
+def test_it_runs_as_an_installed_program() -> None:
+    program = Path(sys.executable).with_name("heartward")
+    asked = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert asked.stdout.startswith("heartward ")
