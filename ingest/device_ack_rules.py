@@ -53,27 +53,29 @@ def silence(boot: BootLog, _now_us: int) -> Judgement:
     stored: int | None = None
     answered = False
     since_us = heard_us = 0
+    again_from: int | None = None
     judgement = not_shown("hold back the bridge's acks for 30 s to see it")
     for event in boot.events:
         if isinstance(event, HeardAck):
-            stored, since_us, answered = max(stored or 0, event.stored_to), event.at_us, False
+            stored, since_us = max(stored or 0, event.stored_to), event.at_us
+            answered, again_from = False, None
         if not isinstance(event, HeardChunk):
             continue
         if event.at_us - heard_us > _PAUSE_S * _SECOND_US:
             since_us = event.at_us
         heard_us = event.at_us
-        again = event.seq in seen
-        seen.add(event.seq)
         quiet_s = (event.at_us - since_us) / _SECOND_US
-        if stored is None or answered or quiet_s < RESEND_AFTER_SILENCE_S:
+        if event.seq in seen and quiet_s >= RESEND_AFTER_SILENCE_S:
+            again_from = event.first if again_from is None else min(event.first, again_from)
+        seen.add(event.seq)
+        if stored is None or answered:
             continue
-        if again:
+        if again_from is not None and again_from <= max(stored, event.chunk.kept_from_sample):
             answered = True
-            if event.first > max(stored, event.chunk.kept_from_sample):
-                return broken(f"sent again from {event.first}, but the last ack was {stored}")
-            judgement = kept(f"sent again from {event.first} after {quiet_s:.1f} s without an ack")
+            judgement = kept(f"sent again from {again_from} after {quiet_s:.1f} s without an ack")
         elif quiet_s > RESEND_AFTER_SILENCE_S + PATIENCE_S:
-            return broken(f"no ack for {quiet_s:.0f} s, and nothing was sent again")
+            what = "nothing was" if again_from is None else f"only what follows {again_from} was"
+            return broken(f"no ack for {quiet_s:.0f} s after {stored}, and {what} sent again")
     return judgement
 
 

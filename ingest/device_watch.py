@@ -6,6 +6,7 @@ Nothing is published, and the subscription is our own: neither device nor bridge
 import json
 import secrets
 import time
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Self
 
@@ -22,8 +23,8 @@ from ingest.device_check import DeviceCheck, Outcome
 from ingest.device_findings import Finding, Verdict
 from models.errors import UserError
 
-# A broker tells what it retains to whoever subscribes anew.
-_SUBSCRIBE_EVERY_S = 10.0
+# A broker tells what it retains to whoever subscribes anew; rumqttd only to a new connection.
+_ASK_RETAINED_EVERY_S, _ASK_RETAINED_FOR_S = 10.0, 0.5
 _COLOURS = {Verdict.KEPT: "green", Verdict.BROKEN: "red", Verdict.NOT_SHOWN: "yellow"}
 
 
@@ -60,11 +61,13 @@ def run_check(
 def watch(device_id: str, connection: MqttConnection, seconds: float) -> DeviceCheck:
     """Feed everything on the device's topics into a check, for so long or until all is shown."""
     check = DeviceCheck(device_id, now_us=_now_us())
+    topics = f"pcg/v1/+/{device_id}/#"
     end_s = time.monotonic() + seconds
-    with _Listener(f"pcg/v1/+/{device_id}/#", connection) as listener:
+    with _Listener(topics, connection) as listener:
         while (now_s := time.monotonic()) < end_s:
-            listener.subscribe()
-            listener.feed(check, min(now_s + _SUBSCRIBE_EVERY_S, end_s))
+            with suppress(UserError), _Listener(topics, connection) as anew:
+                anew.feed(check, now_s + _ASK_RETAINED_FOR_S, retained_only=True)
+            listener.feed(check, min(now_s + _ASK_RETAINED_EVERY_S, end_s))
             if all(f.verdict is not Verdict.NOT_SHOWN for f in check.report(_now_us())):
                 break
     return check
@@ -106,32 +109,29 @@ class _Listener:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def subscribe(self) -> None:
-        """QoS 2 and retain-as-published show both as the device has set them."""
-        if self._client.is_connected():
-            options = SubscribeOptions(qos=2, retainAsPublished=True)
-            self._client.subscribe(self._topics, options=options)
-
-    def feed(self, check: DeviceCheck, until_s: float) -> None:
+    def feed(self, check: DeviceCheck, until_s: float, *, retained_only: bool = False) -> None:
         """Pass on what is heard until then, by the monotonic clock."""
         while (left_s := until_s - time.monotonic()) > 0:
             try:
                 at_us, heard = self._heard.get(timeout=left_s)
             except Empty:
                 return
+            if isinstance(heard, UserError):
+                raise heard
             if heard is None:
                 check.interrupted(at_us)
-            elif isinstance(heard, UserError):
-                raise heard
-            else:
-                check.step(
-                    at_us, heard.topic, bytes(heard.payload), qos=heard.qos, retained=heard.retain
-                )
+            elif heard.retain or not retained_only:
+                payload = bytes(heard.payload)
+                check.step(at_us, heard.topic, payload, qos=heard.qos, retained=heard.retain)
 
-    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _: Any) -> None:
+    def _on_connect(
+        self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _: Any
+    ) -> None:
         if reason.is_failure:
             self._put(UserError(f"MQTT broker {self._address} refuses us: {reason}"))
-        self.subscribe()
+        # QoS 2 and retain-as-published show both as the device has set them.
+        options = SubscribeOptions(qos=2, retainAsPublished=True)
+        client.subscribe(self._topics, options=options)
 
     def _on_subscribe(self, _client: Any, _data: Any, _id: Any, reasons: Any, _: Any) -> None:
         if reasons[0].is_failure:

@@ -16,7 +16,7 @@
 #define LIVE_CHUNKS (HW_LIVE_S * 1000 / HW_CHUNK_MS)
 #define SILENCE_US (10 * SECOND_US)
 #define HOLE_US (5 * SECOND_US)
-#define LONGEST_WAIT_US (160 * SECOND_US)
+#define LONGEST_WAIT_US (80 * SECOND_US) /* waits double: an outage shall not multiply the load */
 #define LONGEST_CONNECT_WAIT_US (30 * SECOND_US)
 #define STATUS_EVERY_US (30 * SECOND_US)
 #define CLOCK_TOLERANCE_US SECOND_US
@@ -59,17 +59,27 @@ static uint32_t first_unstored(const hw_client *hw) {
     return seq > oldest ? seq : oldest;
 }
 
-static int64_t duration_us(size_t samples) {
+static int64_t duration_us(uint64_t samples) {
     return (int64_t)samples * SECOND_US / HW_SAMPLE_RATE_HZ;
 }
 
+/* When sample 0 was captured. A block can come late and never early: down at once, up slowly. */
+static void date_samples(hw_client *hw, uint64_t recorded) {
+    int64_t start_us = monotonic_us() - duration_us(recorded);
+    if (hw->start_us == 0 || start_us < hw->start_us)
+        hw->start_us = start_us;
+    else
+        hw->start_us += (start_us - hw->start_us) / 64;
+}
+
 void hw_add_samples(hw_client *hw, const int16_t *samples, size_t count) {
-    int64_t first_us = utc_us(hw) - duration_us(count);
+    date_samples(hw, position(hw->next_seq) + hw->filled + count);
     for (size_t i = 0; i < count; i++) {
         hw_chunk *chunk = chunk_at(hw, hw->next_seq);
         if (hw->filled == 0) {
-            int64_t captured_at_us = first_us + duration_us(i);
-            chunk->captured_at_us = captured_at_us > 0 ? captured_at_us : 0; /* no clock: 1970 */
+            int64_t captured_us = hw->start_us + duration_us(position(hw->next_seq));
+            captured_us += hw->utc_minus_monotonic_us;
+            chunk->captured_at_us = captured_us > 0 ? captured_us : 0; /* no clock yet: 1970 */
         }
         chunk->samples[hw->filled++] = samples[i];
         if (hw->filled == HW_CHUNK_SAMPLES) {
@@ -232,15 +242,21 @@ static void send_status_when_due(hw_client *hw, int64_t now_us) {
 
 /* Chunks [first, end), and a window on both sides, so that no window stays half known. */
 static void plan_history(hw_client *hw, uint32_t first, uint32_t end) {
-    bool idle = hw->history_first == hw->history_end;
+    bool settled = hw->history_first == hw->history_end;
     first = first > WINDOW_CHUNKS ? first - WINDOW_CHUNKS : 0;
     end += WINDOW_CHUNKS; /* may lie ahead: sent when it is recorded */
-    if (idle || first < hw->history_first)
-        hw->history_first = first;
-    if (idle || first < hw->history_next)
+    if (first < hw->history_next || hw->history_next >= hw->history_end)
         hw->history_next = first;
-    if (idle || end > hw->history_end)
+    if (settled || first < hw->history_first)
+        hw->history_first = first;
+    if (settled || end > hw->history_end)
         hw->history_end = end;
+}
+
+static void begin_again(hw_client *hw) {
+    hw->quiet_since_us = monotonic_us();
+    hw->live_next = first_unstored(hw);
+    hw->history_next = hw->history_first;
 }
 
 static void plan_resending(hw_client *hw, int64_t now_us) {
@@ -248,10 +264,9 @@ static void plan_resending(hw_client *hw, int64_t now_us) {
     if (wanted >= hw->live_next)
         return; /* all that was sent is stored */
     if (now_us - hw->quiet_since_us > hw->silence_wait_us) {
-        hw->live_next = wanted;
-        hw->quiet_since_us = now_us;
+        begin_again(hw);
         hw->silence_wait_us *= hw->silence_wait_us < LONGEST_WAIT_US ? 2 : 1;
-    } else if (hw->history_first == hw->history_end &&
+    } else if (hw->history_next >= hw->history_end &&
                hw->ack_at_us - chunk_at(hw, wanted)->sent_at_us > hw->hole_wait_us) {
         plan_history(hw, wanted, hw->live_next); /* acks come, and all stop at this chunk */
         hw->hole_wait_us *= hw->hole_wait_us < LONGEST_WAIT_US ? 2 : 1;
@@ -274,8 +289,8 @@ static void send_what_is_due(hw_client *hw) {
     while (hw->in_flight < MAX_IN_FLIGHT && hw->history_next < hw->history_end &&
            hw->history_next < hw->next_seq && send_chunk(hw, "audio-history", hw->history_next))
         hw->history_next++;
-    if (hw->history_next >= hw->history_end && hw->in_flight == 0)
-        hw->history_first = hw->history_end; /* done, and confirmed */
+    if (hw->acked_to >= position(hw->history_end + LIVE_CHUNKS))
+        hw->history_first = hw->history_end; /* settled: till now it could still be repeated */
 }
 
 /* An ack is a promise: it never shrinks. It counts for one power-up alone. */
@@ -308,9 +323,7 @@ static void on_connect(struct mosquitto *mqtt, void *self, int reason, int flags
     hw->connected = true;
     hw->connect_wait_us = SECOND_US;
     hw->status_due_us = 0;
-    hw->live_next = first_unstored(hw); /* what the broker confirmed may have died with it */
-    hw->history_next = hw->history_first;
-    hw->quiet_since_us = monotonic_us();
+    begin_again(hw); /* what the broker confirmed may have died with it */
 }
 
 static void on_publish(struct mosquitto *mqtt, void *self, int message_id, int reason,

@@ -54,7 +54,8 @@ typedef struct { /* all memory there is, some 2.4 MB as configured above: declar
     struct mosquitto *mqtt; /* one object per connection, NULL between them */
     bool connected, had_contact;
     int in_flight; /* published, and not yet confirmed by the broker */
-    int64_t connect_due_us, connect_wait_us, status_due_us, utc_minus_monotonic_us;
+    int64_t connect_due_us, connect_wait_us, status_due_us;
+    int64_t start_us, utc_minus_monotonic_us; /* monotonic time of sample 0; UTC's offset */
     hw_chunk ring[HW_CHUNKS]; /* chunk `seq` lies at seq % HW_CHUNKS */
     uint32_t next_seq;        /* the chunk that is being filled */
     size_t filled;            /* samples in it */

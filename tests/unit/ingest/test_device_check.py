@@ -306,6 +306,7 @@ def forgets_the_first_unacked(scene: Scene) -> None:
     scene.record(5)
     scene.record(12, acks=False)
     scene.send(range(9, 17))
+    scene.record(10, acks=False)
 
 
 def deaf_to_a_hole(scene: Scene) -> None:
@@ -368,8 +369,12 @@ def old_sound_live(scene: Scene) -> None:
         (gives_up_unacked_sound, "kept_from_sample", "before 22000, but the last ack was 18000"),
         (other_samples_again, "sent again is the same", "seq 4 came again with other samples"),
         (other_time_again, "sent again is the same", "seq 4 came again with other captured_at_us"),
-        (deaf_to_silence, "sends again after silence", "and nothing was sent again"),
-        (forgets_the_first_unacked, "sends again after silence", "from 18000, but the last ack"),
+        (deaf_to_silence, "sends again after silence", "after 10000, and nothing was sent again"),
+        (
+            forgets_the_first_unacked,
+            "sends again after silence",
+            "after 10000, and only what follows 18000 was",
+        ),
         (deaf_to_a_hole, "fills holes as history", "acks stand at 10000 for 16 s"),
         (history_begins_late, "history overlaps a window", "history begins at 42000, less than"),
         (history_ends_early, "history overlaps a window", "history ends at 64000, less than"),
