@@ -14,7 +14,9 @@ CHUNK_US = 1_000_000
 
 
 def network(**faults: float) -> FaultyNetwork[int]:
-    return FaultyNetwork(FaultProfile(**faults), np.random.default_rng(3), chunk_us=CHUNK_US)
+    return FaultyNetwork(
+        FaultProfile.model_validate(faults), np.random.default_rng(3), chunk_us=CHUNK_US
+    )
 
 
 def carried(way: FaultyNetwork[int], chunks: int) -> list[tuple[int, int]]:

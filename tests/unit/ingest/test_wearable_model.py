@@ -25,6 +25,7 @@ from ingest.wearable_model import STATUS_EVERY_US, Outgoing, Wearable
 
 START_US = 1_790_000_000_000_000
 SECOND_US = 1_000_000
+NO_FAULTS = FaultProfile()
 
 
 def wearable(
@@ -35,7 +36,7 @@ def wearable(
     encoding: Encoding = "pcm_s16le",
     loop: bool = True,
     sound_s: float = 20.0,
-    **faults: float,
+    faults: FaultProfile = NO_FAULTS,
 ) -> Wearable:
     samples = np.random.default_rng(9).integers(-9000, 9000, int(sound_s * rate_hz))
     playback = Playback(
@@ -44,7 +45,7 @@ def wearable(
         encoding=encoding,
         loop=loop,
     )
-    plan = FaultPlan(FaultProfile(**faults), np.random.SeedSequence(seed))
+    plan = FaultPlan(faults, np.random.SeedSequence(seed))
     return Wearable(
         "wearable-01", "ward", playback, plan, ward_start_us=START_US, power_up_us=START_US
     )
@@ -99,21 +100,21 @@ def statuses(sent: Iterable[Outgoing]) -> list[DeviceStatus]:
     return [decode_status(m.payload) for m in sent if m.topic.endswith("/status")]
 
 
-ROUGH = {
-    "reboot_every_s": 40.0,
-    "electrode_off_every_s": 20.0,
-    "electrode_off_s": 5.0,
-    "outage_every_s": 30.0,
-    "outage_s": 10.0,
-    "clock_offset_s": 5.0,
-    "clock_drift_ppm": 80.0,
-}
+ROUGH = FaultProfile(
+    reboot_every_s=40.0,
+    electrode_off_every_s=20.0,
+    electrode_off_s=5.0,
+    outage_every_s=30.0,
+    outage_s=10.0,
+    clock_offset_s=5.0,
+    clock_drift_ppm=80.0,
+)
 
 
 def test_two_devices_with_one_seed_send_the_same_bytes() -> None:
-    one, other = (live(wearable(seed=5, **ROUGH), until_s=200.0) for _ in range(2))
+    one, other = (live(wearable(seed=5, faults=ROUGH), until_s=200.0) for _ in range(2))
     assert one == other
-    assert one != live(wearable(seed=6, **ROUGH), until_s=200.0)
+    assert one != live(wearable(seed=6, faults=ROUGH), until_s=200.0)
 
 
 def recorded(sent: Iterable[Outgoing]) -> dict[tuple[int, int], bytes]:
@@ -129,9 +130,9 @@ def recorded(sent: Iterable[Outgoing]) -> dict[tuple[int, int], bytes]:
 def test_what_is_recorded_does_not_depend_on_when_the_device_is_stepped(
     every_us: int, seed: int
 ) -> None:
-    faults = ROUGH | {"outage_every_s": 0.0}
-    punctual = recorded(live(wearable(seed=seed, **faults), until_s=30.0))
-    tardy = recorded(live(wearable(seed=seed, **faults), until_s=30.0, every_us=every_us))
+    faults = ROUGH.model_copy(update={"outage_every_s": 0.0})
+    punctual = recorded(live(wearable(seed=seed, faults=faults), until_s=30.0))
+    tardy = recorded(live(wearable(seed=seed, faults=faults), until_s=30.0, every_us=every_us))
     both = punctual.keys() & tardy.keys()
     assert {key: punctual[key] for key in both} == {key: tardy[key] for key in both}
     assert both
@@ -153,7 +154,7 @@ def test_chunks_follow_each_other_without_a_gap(
 
 
 def test_its_clock_and_its_sampling_are_wrong_as_asked_to_a_millionth() -> None:
-    device = wearable(clock_offset_s=30.0, clock_drift_ppm=200.0, chunk_s=2.0)
+    device = wearable(chunk_s=2.0, faults=FaultProfile(clock_offset_s=30.0, clock_drift_ppm=200.0))
     plan = device._plan
     bridge = Bridge()
     sent = []
@@ -177,7 +178,7 @@ def test_its_clock_and_its_sampling_are_wrong_as_asked_to_a_millionth() -> None:
 
 
 def test_after_a_power_loss_it_is_a_new_boot_that_begins_at_zero() -> None:
-    device = wearable(reboot_every_s=20.0)
+    device = wearable(faults=FaultProfile(reboot_every_s=20.0))
     heard = chunks(live(device, until_s=300.0, bridge=Bridge()))
     boots = device.report().boots
     assert len(boots) > 4
@@ -190,7 +191,7 @@ def test_after_a_power_loss_it_is_a_new_boot_that_begins_at_zero() -> None:
 
 
 def test_while_it_has_no_power_it_wants_no_connection() -> None:
-    device = wearable(reboot_every_s=20.0, reboot_s=5.0)
+    device = wearable(faults=FaultProfile(reboot_every_s=20.0, reboot_s=5.0))
     loss = device._plan.power_losses.current
     live(device, until_s=loss.from_us / 1e6 - 0.1)
     assert device.is_reachable
@@ -201,7 +202,7 @@ def test_while_it_has_no_power_it_wants_no_connection() -> None:
 
 
 def test_an_electrode_that_is_off_sends_silence_and_the_status_says_so_at_once() -> None:
-    device = wearable(electrode_off_every_s=30.0, electrode_off_s=10.0)
+    device = wearable(faults=FaultProfile(electrode_off_every_s=30.0, electrode_off_s=10.0))
     sent = live(device, until_s=200.0, bridge=Bridge())
     contact = True
     silent = 0
@@ -229,13 +230,13 @@ def test_it_tells_its_status_every_half_minute_and_keeps_it_retained() -> None:
 
 
 def test_a_device_with_little_power_says_so() -> None:
-    told = statuses(live(wearable(low_battery_fraction=1.0), until_s=2.0))
+    told = statuses(live(wearable(faults=FaultProfile(low_battery_fraction=1.0)), until_s=2.0))
     assert told[0].battery_fraction is not None
     assert told[0].battery_fraction < 0.15
 
 
 def test_in_an_outage_nothing_is_sent_and_afterwards_all_of_it() -> None:
-    device = wearable(outage_every_s=25.0, outage_s=40.0)
+    device = wearable(faults=FaultProfile(outage_every_s=25.0, outage_s=40.0))
     outage = device._plan.outages.current
     bridge = Bridge()
     before = chunks(live(device, until_s=outage.from_us / 1e6 - 0.01, bridge=bridge))
