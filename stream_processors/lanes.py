@@ -1,0 +1,91 @@
+"""One lane: the sound of one device from one power-up, put in order and cut into windows."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from models.contract import PIPELINE_GRID
+from stream_processors.arrivals import Arrival, LaneKey
+from stream_processors.reorder import Refusal, Reorder
+from stream_processors.windows import Window, WindowCutter
+
+SILENCE_US = 30_000_000
+MAX_JUMP_S = 30
+
+
+class Step(NamedTuple):
+    """What one chunk, or time, brought about.
+
+    Attributes
+    ----------
+    windows
+        Completed, in order.
+    released
+        Chunks that no later window needs.
+    refusal
+        Why the chunk was not taken, if it was not.
+    no_start_after
+        None where the chunk came in its place. Otherwise who began to read behind this offset,
+        at this chunk or before it, would not see what the chunk repeats or was overtaken by.
+    """
+
+    windows: list[Window]
+    released: list[Arrival]
+    refusal: Refusal | None = None
+    no_start_after: int | None = None
+
+
+class Lane:
+    """Begins with its first chunk and ends by silence or a jump."""
+
+    def __init__(self, key: LaneKey, first_sample: int, now_us: int) -> None:
+        self.key = key
+        self._reorder = Reorder(first_sample, key.sample_rate_hz)
+        self._cutter = WindowCutter(key, PIPELINE_GRID.at(key.sample_rate_hz), first_sample)
+        self._taken_at_us = now_us
+        self._furthest_sample = first_sample
+        self._last_offset = -1
+
+    @property
+    def due_us(self) -> int:
+        """When time alone changes something."""
+        silent_us = self._taken_at_us + SILENCE_US
+        waiting_us = self._reorder.due_us
+        return silent_us if waiting_us is None else min(silent_us, waiting_us)
+
+    def is_silent(self, now_us: int) -> bool:
+        return now_us > self._taken_at_us + SILENCE_US
+
+    def jumps_to(self, arrival: Arrival) -> bool:
+        """Whether a chunk lies so far ahead that nothing before it is worth waiting for."""
+        ahead = arrival.first_sample - self._furthest_sample
+        return ahead > MAX_JUMP_S * self.key.sample_rate_hz
+
+    def step(self, arrival: Arrival, now_us: int) -> Step:
+        after_offset, self._last_offset = self._last_offset, arrival.offset
+        refusal = self._reorder.refusal(arrival)
+        if refusal is not None:
+            return Step([], [], refusal, after_offset)
+        overtaken_after = self._reorder.overtaken_after(arrival)
+        self._furthest_sample = max(self._furthest_sample, arrival.end_sample)
+        self._taken_at_us = now_us
+        delivered = self._reorder.step(arrival, now_us, after_offset=after_offset)
+        return Step(*self._cut(delivered), None, overtaken_after)
+
+    def give_up_waiting(self, now_us: int) -> Step:
+        return Step(*self._cut(self._reorder.give_up(now_us)))
+
+    def finish(self) -> Step:
+        """Nothing more comes: the windows that have begun are filled with silence."""
+        windows, released = self._cut(self._reorder.flush())
+        windows += self._cutter.finish()
+        return Step(windows, released + self._cutter.release_all())
+
+    def snapshot(self) -> tuple[LaneKey, int, int]:
+        """What it would begin with again: its key, the next sample and the next window."""
+        return self.key, self._reorder.next_sample, self._cutter.next_window
+
+    def _cut(self, delivered: Iterable[Arrival]) -> tuple[list[Window], list[Arrival]]:
+        windows: list[Window] = []
+        for arrival in delivered:
+            windows += self._cutter.step(arrival)
+        return windows, self._cutter.release()

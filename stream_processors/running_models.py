@@ -1,0 +1,82 @@
+"""Which models run: the manifest's defaults, and what ``pcg.models`` says about their tasks."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from models.contract import PIPELINE_FILTER, PIPELINE_GRID
+from models.predictor import Predictor
+from models.registry import Entry
+from stream_processors.records import ModelChoice
+
+
+class Models(Protocol):
+    """What is needed of `models.registry.Registry`."""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]: ...
+    def load(self, name: str, version: str) -> Predictor: ...
+
+
+class RunningModel(NamedTuple):
+    predictor: Predictor
+    shadow: bool
+
+
+class RunningModels:
+    """One latest choice a task, as its compacted topic keeps them.
+
+    ``active`` runs the chosen model instead of the task's default, ``shadow`` beside it, ``off``
+    runs none.
+
+    Attributes
+    ----------
+    current
+        What runs now. It is replaced as a whole, so another thread may read it.
+
+    Raises
+    ------
+    ModelError
+        If a default model cannot be loaded, or does not fit the pipeline.
+    """
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+        self._choices: Mapping[str, ModelChoice] = {}
+        self._loaded: dict[tuple[str, str], Predictor] = {}
+        self.current = self._running(self._choices)
+
+    def step(self, task: str, choice: ModelChoice | None) -> None:
+        """Follow a choice, None takes it back.
+
+        Raises
+        ------
+        ModelError
+            If a model cannot be loaded or does not fit; then all stays as it was.
+        """
+        choices = {name: kept for name, kept in self._choices.items() if name != task}
+        if choice is not None:
+            choices[task] = choice
+        self.current = self._running(choices)
+        self._choices = choices
+        running = {id(model.predictor) for model in self.current}
+        self._loaded = {name: p for name, p in self._loaded.items() if id(p) in running}
+
+    def _running(self, choices: Mapping[str, ModelChoice]) -> tuple[RunningModel, ...]:
+        active = [
+            self._load(entry.name, entry.version)
+            for entry in self._models.entries
+            if entry.default and (entry.task not in choices or choices[entry.task].role == "shadow")
+        ]
+        chosen = [
+            RunningModel(self._load(choice.model, choice.version), choice.role == "shadow")
+            for choice in choices.values()
+            if choice.role != "off"
+        ]
+        return (*(RunningModel(predictor, shadow=False) for predictor in active), *chosen)
+
+    def _load(self, name: str, version: str) -> Predictor:
+        if (name, version) not in self._loaded:
+            predictor = self._models.load(name, version)
+            predictor.contract.require_fit(PIPELINE_GRID, PIPELINE_FILTER)
+            self._loaded[name, version] = predictor
+        return self._loaded[name, version]
