@@ -4,6 +4,7 @@ Each block is measured once; a window is judged from its two blocks. The score i
 worst fault: 1 up to a fault's harmless amount, 0 from its ruinous amount on, linear in between.
 """
 
+import math
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -55,16 +56,23 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Fault(NamedTuple):
-    """`amount` of something bad: harmless up to one bound, ruinous from the other."""
+    """`amount` of something bad: harmless up to one bound, ruinous from the other.
+
+    `words` may show the amount.
+    """
 
     amount: float
     harmless: float
     ruinous: float
-    reason: str
+    words: str
 
     @property
     def score(self) -> float:
         return min(1.0, max(0.0, (self.ruinous - self.amount) / (self.ruinous - self.harmless)))
+
+    @property
+    def reason(self) -> str:
+        return self.words.format(self.amount)
 
 
 def measure(raw: npt.NDArray[np.int16], filtered: npt.NDArray[np.float32]) -> BlockLevels:
@@ -104,8 +112,8 @@ def assess(earlier: BlockLevels, later: BlockLevels, gap_fraction: float) -> Ass
     verdict: Verdict = (
         "good" if score >= _GOOD_FROM else "poor" if score >= _USABLE_FROM else "unusable"
     )
-    worst_first = sorted(faults, key=lambda fault: fault.score)
-    reasons = tuple(fault.reason for fault in worst_first if fault.score < _GOOD_FROM)
+    serious = [fault for fault in faults if fault.score < _GOOD_FROM]
+    reasons = tuple(fault.reason for fault in sorted(serious, key=lambda fault: fault.score))
     return Assessment(score=round(score, 3), verdict=verdict, reasons=reasons)
 
 
@@ -118,10 +126,10 @@ def _faults(earlier: BlockLevels, later: BlockLevels, gap_fraction: float) -> tu
     if flat == 1 or band_db <= _db(_FLOOR):
         return (_Fault(1, 0, 1, "there is no sound: is the sensor on the skin?"),)
     return (
-        _Fault(gap_fraction, 0.02, 0.5, f"{gap_fraction:.0%} of the sound is missing"),
-        _Fault(clipped, 0.005, 0.05, f"{clipped:.1%} of the sound is clipped"),
-        _Fault(flat, 0.1, 0.6, f"the signal stands still for {flat:.0%} of the time"),
-        _Fault(-band_db, 60, 75, f"the heart is hardly audible ({band_db:.0f} dB)"),
+        _Fault(gap_fraction, 0.02, 0.5, "{:.0%} of the sound is missing"),
+        _Fault(clipped, 0.005, 0.05, "{:.1%} of the sound is clipped"),
+        _Fault(flat, 0.1, 0.6, "the signal stands still for {:.0%} of the time"),
+        _Fault(-band_db, 60, 75, "the heart is hardly audible (-{:.0f} dB)"),
         _Fault(raw_db - band_db, 15, 30, "almost all of the sound lies outside 25-400 Hz"),
         _Fault(quiet_db - loud_db, -8, -4, "a steady noise covers the beats"),
         _Fault(peak_db - loud_db, 13, 28, "a knock is far louder than the beats"),
@@ -142,4 +150,4 @@ def _variance(raw: npt.NDArray[np.int16]) -> float:
 
 
 def _db(power: float) -> float:
-    return 10 * float(np.log10(max(power, _FLOOR)))
+    return 10 * math.log10(max(power, _FLOOR))
