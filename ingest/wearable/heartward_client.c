@@ -19,7 +19,7 @@
 #define LONGEST_WAIT_US (80 * SECOND_US) /* waits double: an outage shall not multiply the load */
 #define LONGEST_CONNECT_WAIT_US (30 * SECOND_US)
 #define STATUS_EVERY_US (30 * SECOND_US)
-#define CLOCK_TOLERANCE_US SECOND_US
+#define CLOCK_TOLERANCE_US (1 * SECOND_US)
 #define KEEPALIVE_S 10
 #define MAX_IN_FLIGHT 20 /* Mosquitto's own default */
 #define TOPIC_SIZE 160   /* two ids of 64, and the rest */
