@@ -21,7 +21,7 @@ class LogMelConfig:
 
     sample_rate_hz: int = 2000
     frame_samples: int = 128
-    hop_samples: int = 40
+    hop_samples: int = 50
     bands: int = 24
     low_hz: float = 25.0
     high_hz: float = 400.0
