@@ -156,7 +156,7 @@ class ConfluentSink:
         """Records whose fate is not known yet."""
         return self._produced + len(self._waiting)
 
-    def require(self, topics: Sequence[str], *, timeout_s: float = 10.0) -> None:
+    def require(self, topics: Sequence[str], *, timeout_s: float = 5.0) -> None:
         """Make sure at start that Kafka is there and has the topics.
 
         Raises
