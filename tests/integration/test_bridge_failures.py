@@ -1,0 +1,296 @@
+"""Killed, paused and cut off, the bridge loses nothing and bounds what it holds."""
+
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+
+from ingest.chunk import AudioChunk, encode
+from stream_processors import records
+from stream_processors.topics import AUDIO, DEAD_LETTERS, HEARTBEATS
+from tests import kafka_log
+from tests.integration.bridges import Brokers, bridge, shipped_limits, start, with_topics
+from tests.integration.devices import Devices, chunks_in, devices
+from tests.servers import ApacheKafka, Mosquitto, Server
+from tests.waiting import until
+
+
+@contextmanager
+def load(them: Devices, *, every_s: float = 0.02) -> Iterator[None]:
+    """Numbered chunks from every device, until the end of the block."""
+    ended = threading.Event()
+
+    def send() -> None:
+        while not ended.wait(every_s):
+            them.send()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def assert_nothing_lost(brokers: Brokers, them: Devices, *, doubled_at_most: int) -> None:
+    found = chunks_in(brokers.connection, them.ids)
+    assert set(them.sent) - set(found) == set()
+    assert (found - Counter(set(found))).total() <= doubled_at_most
+
+
+def test_killed_again_and_again_under_load_it_loses_nothing(
+    brokers: Brokers, tmp_path: Path
+) -> None:
+    with devices(brokers.mqtt, number=10) as them:
+        with bridge(brokers, tmp_path, groups=them.group, MAX_IN_FLIGHT=100) as part, load(them):
+            for _ in range(3):
+                time.sleep(1)
+                part.kill()
+                time.sleep(0.5)
+                start(part)
+            time.sleep(1)
+        them.confirmed()
+        with bridge(brokers, tmp_path, groups=them.group):
+            until(
+                lambda: set(them.sent) <= set(chunks_in(brokers.connection, them.ids)),
+                "every chunk is in Kafka",
+                timeout_s=20,
+            )
+        assert_nothing_lost(brokers, them, doubled_at_most=4 * 100)
+
+
+def test_a_device_of_a_killed_bridge_is_told_the_rest_once_it_sends_the_hole_again(
+    brokers: Brokers, tmp_path: Path
+) -> None:
+    with (
+        devices(brokers.mqtt) as them,
+        bridge(brokers, tmp_path, groups=them.group, ACK_EVERY_S=3) as part,
+    ):
+        them.send(4)
+        until(
+            lambda: len(chunks_in(brokers.connection, them.ids)) == 4,
+            "four chunks are in Kafka",
+            timeout_s=10,
+        )
+        part.kill()  # before the device was told
+        start(part)
+        them.send(2)
+        until(lambda: bool(them.acks), "the new bridge speaks", timeout_s=10)
+        assert them.stored_to() == [0]
+
+        for number in range(4):
+            them.send_again(number)
+        until(them.told_everything_is_stored, "the hole is filled", timeout_s=10)
+
+
+def test_a_paused_kafka_loses_nothing_and_what_is_in_flight_stays_bounded(
+    brokers: Brokers, tmp_path: Path
+) -> None:
+    with (
+        devices(brokers.mqtt, number=10) as them,
+        bridge(brokers, tmp_path, groups=them.group, MAX_IN_FLIGHT=50) as part,
+        load(them),
+    ):
+        time.sleep(1)
+        before_mib = part.rss_mib()
+        brokers.kafka.send_signal(signal.SIGSTOP)
+        time.sleep(6)
+        grown_mib = part.rss_mib() - before_mib
+        brokers.kafka.send_signal(signal.SIGCONT)
+        time.sleep(2)
+    with bridge(brokers, tmp_path, groups=them.group):
+        until(
+            lambda: set(them.sent) <= set(chunks_in(brokers.connection, them.ids)),
+            "every chunk is in Kafka",
+            timeout_s=20,
+        )
+    assert_nothing_lost(brokers, them, doubled_at_most=100)
+    beats = kafka_log.records(brokers.connection, HEARTBEATS, records.Heartbeat)
+    levels = [beat.counters["in_flight"] for beat in beats if beat.instance == them.group]
+    assert max(levels) <= 2 * 50 + 20  # rumqttd sends 100 whatever is asked
+    assert grown_mib < 10
+
+
+def test_asked_to_end_it_ends_within_three_seconds_and_its_session_stays(
+    brokers: Brokers, tmp_path: Path
+) -> None:
+    with devices(brokers.mqtt, number=5) as them:
+        with bridge(brokers, tmp_path, groups=them.group) as part, load(them):
+            time.sleep(1)
+            asked_s = time.monotonic()
+            part.send_signal(signal.SIGTERM)
+            assert part.wait(10) == 0
+            assert time.monotonic() - asked_s < 3
+            time.sleep(1)
+        them.confirmed()
+        with bridge(brokers, tmp_path, groups=them.group):
+            until(
+                lambda: set(them.sent) <= set(chunks_in(brokers.connection, them.ids)),
+                "what came meanwhile is in Kafka",
+                timeout_s=20,
+            )
+        assert_nothing_lost(brokers, them, doubled_at_most=0)
+
+
+def test_with_kafka_gone_it_still_ends_within_three_seconds(
+    brokers: Brokers, tmp_path: Path
+) -> None:
+    with (
+        devices(brokers.mqtt, number=5) as them,
+        bridge(brokers, tmp_path, groups=them.group) as part,
+        load(them),
+    ):
+        brokers.kafka.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(1)
+            asked_s = time.monotonic()
+            part.send_signal(signal.SIGTERM)
+            assert part.wait(10) == 0
+            assert time.monotonic() - asked_s < 3
+        finally:
+            brokers.kafka.send_signal(signal.SIGCONT)
+
+
+def test_two_bridges_divide_the_groups(brokers: Brokers, tmp_path: Path) -> None:
+    with (
+        devices(brokers.mqtt, number=3) as ours,
+        devices(brokers.mqtt, number=3) as theirs,
+        bridge(brokers, tmp_path, groups=ours.group),
+        bridge(brokers, tmp_path, groups=theirs.group),
+    ):
+        ours.send(10)
+        theirs.send(10)
+        until(ours.told_everything_is_stored, "ours are acked", timeout_s=10)
+        until(theirs.told_everything_is_stored, "theirs are acked", timeout_s=10)
+
+        assert chunks_in(brokers.connection, ours.ids) == ours.sent
+        assert chunks_in(brokers.connection, theirs.ids) == theirs.sent
+
+
+def test_a_group_handed_to_another_bridge_is_doubled_for_a_moment_only(
+    roomy_mosquitto: Server, embedded_kafka: Server, tmp_path: Path
+) -> None:
+    brokers = with_topics(roomy_mosquitto, embedded_kafka)
+    with devices(roomy_mosquitto, number=2) as kept, devices(roomy_mosquitto, number=2) as moved:
+        both = f"{kept.group},{moved.group}"
+        with bridge(brokers, tmp_path, groups=both, name=f"old-{kept.group}"):
+            moved.send(2)
+            until(moved.told_everything_is_stored, "the old bridge acks", timeout_s=10)
+        with (
+            bridge(brokers, tmp_path, groups=kept.group, name=f"old-{kept.group}"),
+            bridge(brokers, tmp_path, groups=moved.group),
+        ):
+            moved.send(1)
+            until(moved.told_everything_is_stored, "the new bridge acks", timeout_s=10)
+            time.sleep(1)
+            moved.send(10)
+            until(moved.told_everything_is_stored, "the new bridge acks", timeout_s=10)
+
+        found = chunks_in(brokers.connection, moved.ids)
+        assert {number for (_, number), times in found.items() if times > 1} <= {2}
+
+
+@pytest.fixture
+def fragile_mosquitto(tmp_path: Path) -> Iterator[Server]:
+    server = Mosquitto(tmp_path / "mosquitto", shipped_limits()).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def fragile_kafka(tmp_path: Path) -> Iterator[Server]:
+    server = ApacheKafka(tmp_path / "kafka").start()
+    yield server
+    server.stop()
+
+
+def test_it_comes_back_to_a_mosquitto_that_was_killed(
+    fragile_mosquitto: Server, embedded_kafka: Server, tmp_path: Path
+) -> None:
+    brokers = with_topics(fragile_mosquitto, embedded_kafka)
+    with (
+        devices(fragile_mosquitto, number=3) as them,
+        bridge(brokers, tmp_path, groups=them.group) as part,
+    ):
+        them.send(3)
+        until(them.told_everything_is_stored, "the first chunks are acked", timeout_s=10)
+
+        fragile_mosquitto.kill()
+        time.sleep(2)
+        fragile_mosquitto.start()
+        until(lambda: _reconnects(brokers, them.group) > 0, "it has reconnected", timeout_s=20)
+
+        them.send(3)
+        until(them.told_everything_is_stored, "the later chunks are acked", timeout_s=20)
+        assert part.is_running
+
+
+def test_a_killed_kafka_loses_nothing(
+    fragile_mosquitto: Server, fragile_kafka: Server, tmp_path: Path
+) -> None:
+    brokers = with_topics(fragile_mosquitto, fragile_kafka)
+    with (
+        devices(fragile_mosquitto, number=10) as them,
+        bridge(brokers, tmp_path, groups=them.group),
+    ):
+        with load(them):
+            time.sleep(2)
+            fragile_kafka.kill()
+            time.sleep(3)
+            fragile_kafka.start()
+            time.sleep(3)
+        until(them.told_everything_is_stored, "everything is acked", timeout_s=60)
+        assert_nothing_lost(brokers, them, doubled_at_most=0)
+
+
+def test_a_chunk_too_large_for_kafka_becomes_a_dead_letter_and_its_neighbours_do_not(
+    fragile_mosquitto: Server, fragile_kafka: Server, tmp_path: Path
+) -> None:
+    brokers = with_topics(fragile_mosquitto, fragile_kafka)
+    _limit_record_bytes(brokers, 20_000)
+    with (
+        devices(fragile_mosquitto, number=5) as them,
+        bridge(brokers, tmp_path, groups=them.group),
+    ):
+        them.send(5)
+        large = encode(
+            AudioChunk(
+                boot_id=2,
+                seq=0,
+                first_sample=0,
+                kept_from_sample=0,
+                captured_at_us=time.time_ns() // 1000,
+                sample_rate_hz=16_000,
+                samples=bytes(48_000),
+            )
+        )
+        them.publish(them.ids[0], large)
+        them.send(5)
+        until(them.told_everything_is_stored, "all others are acked", timeout_s=30)
+
+        (letter,) = kafka_log.records(brokers.connection, DEAD_LETTERS, records.DeadLetter)
+    assert letter.payload == large
+    assert "Kafka refused it" in letter.reason
+    assert set(them.sent) <= set(chunks_in(brokers.connection, them.ids))
+
+
+def _reconnects(brokers: Brokers, instance: str) -> float:
+    beats = kafka_log.records(brokers.connection, HEARTBEATS, records.Heartbeat)
+    return max(b.counters["mqtt_reconnects"] for b in beats if b.instance == instance)
+
+
+def _limit_record_bytes(brokers: Brokers, limit: int) -> None:
+    entry = ConfigEntry(
+        "max.message.bytes", str(limit), incremental_operation=AlterConfigOpType.SET
+    )
+    resource = ConfigResource(ConfigResource.Type.TOPIC, AUDIO.name, incremental_configs=[entry])
+    admin = AdminClient(brokers.connection.confluent())
+    for done in admin.incremental_alter_configs([resource]).values():
+        done.result(10)
