@@ -346,7 +346,7 @@ static void on_message(struct mosquitto *mqtt, void *self, const struct mosquitt
 
 /* The waits grow, and differ between devices, so that a ward does not return all at once. */
 static void drop_connection(hw_client *hw, int error) {
-    hw->config.log(mosquitto_strerror(error));
+    hw->config.log(error == MOSQ_ERR_KEEPALIVE ? "No answer." : mosquitto_strerror(error));
     mosquitto_destroy(hw->mqtt);
     hw->mqtt = NULL;
     hw->connected = false;
