@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -35,11 +35,13 @@ from ingest.device_check import DeviceCheck, Outcome
 from ingest.device_findings import Verdict
 from ingest.device_watch import run_check, watch
 from ingest.positions import StoredPosition
+from models.errors import UserError
 from tests.servers import ROOT, EmbeddedMqtt, Mosquitto, Server, missing
 
 WEARABLE = ROOT / "ingest" / "wearable"
 RECORDINGS = ROOT / "ingest" / "recordings"
 RATE_HZ = 2000
+NO_SETTINGS: Mapping[str, str] = {}
 
 Samples = npt.NDArray[np.int16]
 
@@ -133,11 +135,13 @@ class ScriptedBridge:
 
 
 @contextmanager
-def client(program: Path, sound: Samples, port: int) -> Iterator[subprocess.Popen[str]]:
+def client(
+    program: Path, sound: Samples, port: int, settings: Mapping[str, str] = NO_SETTINGS
+) -> Iterator[subprocess.Popen[str]]:
     file = program.with_name("sound.raw")
     file.write_bytes(sound.astype("<i2").tobytes())
     command = [str(program), "ward", "stethoscope-1", str(file)]
-    broker = {"HEARTWARD_MQTT_HOST": LOOPBACK, "HEARTWARD_MQTT_PORT": str(port)}
+    broker = {"HEARTWARD_MQTT_HOST": LOOPBACK, "HEARTWARD_MQTT_PORT": str(port), **settings}
     with subprocess.Popen(
         command,
         env=os.environ | broker,
@@ -239,6 +243,70 @@ def test_sound_older_than_half_a_minute_goes_as_history(tmp_path: Path) -> None:
     program = build(tmp_path)
     shown = verdicts(run_through_everything(program, broker, seconds=90, outage_s=40))
     assert shown["old sound goes as history"] is Verdict.KEPT
+
+
+def guarded_broker(folder: Path, user: str, password: str) -> Mosquitto:
+    """A Mosquitto that speaks TLS and lets one user in; its certificate is `folder`/cert.pem."""
+    for program in ("openssl", "mosquitto_passwd"):
+        if shutil.which(program) is None:
+            missing(program, "apt-get install openssl mosquitto")
+    certificate, key, passwords = (folder / name for name in ("cert.pem", "key.pem", "passwords"))
+    issue = f"openssl req -x509 -newkey rsa:2048 -nodes -subj /CN={LOOPBACK} -days 2"
+    options = ["-addext", f"subjectAltName=IP:{LOOPBACK}"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*issue.split(), *options, *files], check=True, capture_output=True)
+    add_user = ["mosquitto_passwd", "-c", "-b", str(passwords), user, password]
+    subprocess.run(add_user, check=True, capture_output=True)
+    settings = f"certfile {certificate}\nkeyfile {key}\npassword_file {passwords}\n"
+    # Started by root it would change its user, and could not read the folder of a test.
+    return Mosquitto(folder / "broker", settings + "allow_anonymous false\nuser root")
+
+
+def test_it_proves_who_it_is_over_tls(tmp_path: Path) -> None:
+    program = build(tmp_path)
+    broker = guarded_broker(tmp_path, "stethoscope-1", "correct-horse")
+    settings = {
+        "HEARTWARD_MQTT_CA_FILE": str(tmp_path / "cert.pem"),
+        "HEARTWARD_MQTT_USER": "stethoscope-1",
+        "HEARTWARD_MQTT_PASSWORD": "correct-horse",
+    }
+    flags = {"host": LOOPBACK, "port": broker.port, "tls": True, "ca_file": tmp_path / "cert.pem"}
+    watcher = {"user": "stethoscope-1", "password": "correct-horse"}
+    broker.start()
+    try:
+        with client(program, recording(20), broker.port, settings):
+            check = watch("stethoscope-1", load(MqttConnection, flags | watcher), 4)
+        assert check.heard
+        assert check.outcome(time.time_ns() // 1000) is Outcome.KEPT
+        with pytest.raises(UserError, match="refuses us: Not authorized"):
+            watch("stethoscope-1", load(MqttConnection, flags | watcher | {"password": "no"}), 2)
+        wrong = settings | {"HEARTWARD_MQTT_PASSWORD": "wrong"}
+        with client(program, recording(1), broker.port, wrong) as refused:
+            assert refused.stdout is not None
+            assert "Not authorized" in refused.stdout.readline()
+    finally:
+        broker.stop()
+
+
+def test_a_broker_that_is_not_there_is_named(tmp_path: Path) -> None:
+    nowhere = load(MqttConnection, {"host": LOOPBACK, "port": Mosquitto(tmp_path).port})
+    with pytest.raises(UserError, match=f"MQTT broker {nowhere.address} cannot be reached"):
+        run_check("stethoscope-1", nowhere, 1)
+
+
+def test_a_device_that_is_not_heard_is_told_what_to_look_at(
+    mosquitto: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = load(MqttConnection, {"host": LOOPBACK, "port": mosquitto.port})
+    assert run_check("nobody", connection, 0.6) == Outcome.NOT_HEARD
+    said = capsys.readouterr().err
+    assert said.startswith(f"nothing heard of nobody on {connection.address}")
+    assert said.count("\n") == 1
+
+
+def test_an_impossible_id_is_refused_before_anything_is_asked() -> None:
+    with pytest.raises(UserError, match="'bed 4' is no device id"):
+        run_check("bed 4", load(MqttConnection), 1)
 
 
 def test_it_sets_its_clock_by_the_bridge(tmp_path: Path, mosquitto: Server) -> None:
