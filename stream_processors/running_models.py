@@ -21,6 +21,10 @@ class RunningModel(NamedTuple):
     predictor: Predictor
     shadow: bool
 
+    def __str__(self) -> str:
+        contract = self.predictor.contract
+        return f"{contract.name} {contract.version}" + (" in shadow" if self.shadow else "")
+
 
 class RunningModels:
     """One latest choice a task, as its compacted topic keeps them.
@@ -44,6 +48,9 @@ class RunningModels:
         self._choices: Mapping[str, ModelChoice] = {}
         self._loaded: dict[tuple[str, str], Predictor] = {}
         self.current = self._running(self._choices)
+
+    def __str__(self) -> str:
+        return ", ".join(str(model) for model in self.current) or "no models"
 
     def step(self, task: str, choice: ModelChoice | None) -> None:
         """Follow a choice, None takes it back.

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.contract import Grid
-from models.quality import BlockLevels
+from models.quality import BlockLevels, measure
 from stream_processors.arrivals import Arrival, LaneKey
 
 
@@ -26,21 +26,45 @@ class Block:
     Attributes
     ----------
     raw
-        Shape (pre-roll + hop,), int16, at the device's rate.
+        Shape (pre-roll + `hop_samples`,), int16, at the device's rate.
     missing
         Share of the hop that no chunk gave.
-    filtered
-        Shape (hop of the pipeline's grid,), float32, once somebody needed it; and its levels.
+    finished
+        Whether `finish` has given the block its filtered sound and its levels.
     """
 
-    __slots__ = ("filtered", "levels", "missing", "raw", "sample_rate_hz")
+    __slots__ = (
+        "filtered",
+        "finished",
+        "hop_samples",
+        "levels",
+        "missing",
+        "raw",
+        "sample_rate_hz",
+    )
 
-    def __init__(self, raw: npt.NDArray[np.int16], missing: float, sample_rate_hz: int) -> None:
+    filtered: npt.NDArray[np.float32]
+    levels: BlockLevels
+
+    def __init__(
+        self,
+        raw: npt.NDArray[np.int16],
+        *,
+        hop_samples: int,
+        missing: float,
+        sample_rate_hz: int,
+    ) -> None:
         self.raw = raw
+        self.hop_samples = hop_samples
         self.missing = missing
         self.sample_rate_hz = sample_rate_hz
-        self.filtered: npt.NDArray[np.float32] | None = None
-        self.levels: BlockLevels | None = None
+        self.finished = False
+
+    def finish(self, filtered: npt.NDArray[np.float32]) -> None:
+        """Keep what the filter made of `raw`, shape (hop of the pipeline's grid,)."""
+        self.filtered = filtered
+        self.levels = measure(self.raw[-self.hop_samples :], filtered)
+        self.finished = True
 
 
 class Window:
@@ -157,4 +181,9 @@ class WindowCutter:
                 skipped = start - arrival.first_sample
                 raw[first:end] = arrival.samples[first + skipped : end + skipped]
                 present += max(0, end - max(first, self._preroll))
-        return Block(raw, 1 - present / self._hop, self._key.sample_rate_hz)
+        return Block(
+            raw,
+            hop_samples=self._hop,
+            missing=1 - present / self._hop,
+            sample_rate_hz=self._key.sample_rate_hz,
+        )

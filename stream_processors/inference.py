@@ -1,0 +1,70 @@
+"""Many devices' windows go through filter, judgement and models together; each as if alone."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from models.dsp import block_filter, join
+from models.quality import Assessment, assess
+from stream_processors.records import Finding
+from stream_processors.running_models import RunningModel
+from stream_processors.windows import Block, Window
+
+
+class Judgement(NamedTuple):
+    """What a window's sound is worth, and what each model says of it."""
+
+    quality: Assessment
+    findings: tuple[Finding, ...]
+
+
+def judge(windows: Sequence[Window], models: Sequence[RunningModel]) -> list[Judgement]:
+    """Judge and classify windows; no answer depends on which others are asked with it."""
+    finish(block for window in windows for block in (window.earlier, window.later))
+    waveforms = join(
+        np.stack([window.earlier.filtered for window in windows]),
+        np.stack([window.later.filtered for window in windows]),
+    )
+    probabilities = [model.predictor.predict(waveforms) for model in models]
+    judgements = []
+    for number, window in enumerate(windows):
+        quality = assess(window.earlier.levels, window.later.levels, window.gap_fraction)
+        findings = tuple(
+            _finding(model, rows[number], abstained=quality.verdict != "good")
+            for model, rows in zip(models, probabilities, strict=True)
+        )
+        judgements.append(Judgement(quality, findings))
+    return judgements
+
+
+def finish(blocks: Iterable[Block]) -> None:
+    """Filter and measure each block that is not finished, once, with others of its rate."""
+    by_rate: defaultdict[int, dict[int, Block]] = defaultdict(dict)
+    for block in blocks:
+        if not block.finished:
+            by_rate[block.sample_rate_hz][id(block)] = block
+    for sample_rate_hz, unfinished in by_rate.items():
+        together = list(unfinished.values())
+        filtered = block_filter(sample_rate_hz).many(np.stack([block.raw for block in together]))
+        for block, row in zip(together, filtered, strict=True):
+            block.finish(row)
+
+
+def _finding(
+    model: RunningModel, probabilities: npt.NDArray[np.float32], *, abstained: bool
+) -> Finding:
+    contract = model.predictor.contract
+    likeliest = int(probabilities.argmax())
+    values = probabilities.tolist()
+    return Finding(
+        model=contract.name,
+        version=contract.version,
+        label=contract.labels[likeliest],
+        probability=values[likeliest],
+        probabilities=dict(zip(contract.labels, values, strict=True)),
+        abstained=abstained,
+        shadow=model.shadow,
+    )

@@ -1,0 +1,80 @@
+"""A window, what was found in it and where it comes from, put together as one record."""
+
+import numpy as np
+
+from models.contract import PIPELINE_GRID
+from models.resample import Resampler
+from stream_processors.assignments import AssignmentHistory
+from stream_processors.clock import captured_at_us, start_us
+from stream_processors.inference import Judgement
+from stream_processors.partition import Partition
+from stream_processors.records import AudioReference, Quality, StageTimes, Strip, WindowResult
+from stream_processors.windows import Window
+
+STRIP_RATE_HZ = 500
+
+_to_strip = Resampler(PIPELINE_GRID.sample_rate_hz, STRIP_RATE_HZ)
+_DOWN = PIPELINE_GRID.sample_rate_hz // STRIP_RATE_HZ
+# Sound of the hop before, so that one strip goes on where the last one ended.
+_RUN_UP = 64 * _DOWN
+_FULL_SCALE = 2**15 - 1
+_SILENCE = 1e-6  # of full scale: nothing below is worth showing
+
+
+def result_of(
+    window: Window,
+    judgement: Judgement,
+    partition: Partition,
+    assignments: AssignmentHistory,
+    *,
+    windowed_us: int,
+    inferred_us: int,
+) -> WindowResult:
+    """Put the result together; all but the two wall clocks given is a function of the log."""
+    device_id, boot_id, sample_rate_hz = window.key
+    began_us = start_us(window.start_sample, sample_rate_hz, window.arrivals)
+    assignment = assignments.at(device_id, began_us)
+    last = max(window.arrivals, key=lambda arrival: (arrival.received_at_us, arrival.end_sample))
+    offsets = [arrival.offset for arrival in window.arrivals]
+    quality = judgement.quality
+    return WindowResult(
+        device_id=device_id,
+        boot_id=boot_id,
+        window_index=window.index,
+        start_us=began_us,
+        window_s=PIPELINE_GRID.window_s,
+        gap_fraction=window.gap_fraction,
+        late=partition.history,
+        assignment_id=assignment.assignment_id if assignment else None,
+        patient_id=assignment.patient_id if assignment else None,
+        ward=assignment.ward if assignment else None,
+        bed=assignment.bed if assignment else None,
+        quality=Quality(score=quality.score, verdict=quality.verdict, reasons=quality.reasons),
+        findings=judgement.findings,
+        strip=strip_of(window),
+        audio=AudioReference(
+            topic=partition.topic,
+            partition=partition.number,
+            first_offset=min(offsets),
+            last_offset=max(offsets),
+        ),
+        stages=StageTimes(
+            captured_us=captured_at_us(last, last.end_sample, sample_rate_hz),
+            received_us=last.received_at_us,
+            windowed_us=windowed_us,
+            inferred_us=inferred_us,
+        ),
+    )
+
+
+def strip_of(window: Window) -> Strip:
+    """The filtered sound of the window's last hop, for the eye: 500 Hz, 32 ms behind the sound."""
+    sound = np.concatenate([window.earlier.filtered[-_RUN_UP:], window.later.filtered])
+    strip = _to_strip(sound[np.newaxis])[0, _RUN_UP // _DOWN :]
+    full_scale = float(np.abs(strip).max())
+    gain = _FULL_SCALE / full_scale if full_scale > _SILENCE else 0.0
+    return Strip(
+        sample_rate_hz=STRIP_RATE_HZ,
+        full_scale=full_scale,
+        samples=np.rint(strip * gain).astype("<i2").tobytes(),
+    )
