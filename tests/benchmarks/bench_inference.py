@@ -140,13 +140,9 @@ def net_alone(model: OnnxPredictor) -> onnx.ModelProto:
     name, version = model.contract.name, model.contract.version
     entry = next(e for e in Registry().entries if (e.name, e.version) == (name, version))
     whole = onnx.load(ARTIFACTS / entry.file)
-    first = next(node for node in whole.graph.node if _reads_a_picture(node, whole))
-    return onnx.utils.Extractor(whole).extract_model([first.input[0]], [OUTPUT])
-
-
-def _reads_a_picture(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:
-    weights = {weight.name: weight for weight in model.graph.initializer}
-    return node.op_type == "Conv" and len(weights[node.input[1]].dims) == 4
+    operations = [node.op_type for node in whole.graph.node]
+    first = operations.index("Conv", operations.index("Log"))
+    return onnx.utils.Extractor(whole).extract_model([whole.graph.node[first].input[0]], [OUTPUT])
 
 
 def in_onnx(body: onnx.ModelProto) -> Callable[[Floats], Floats]:

@@ -31,7 +31,7 @@ class LogMelConfig:
 @dataclass(frozen=True)
 class CnnConfig:
     logmel: LogMelConfig = LogMelConfig()
-    channels: tuple[int, ...] = (16, 32, 48, 64)
+    channels: tuple[int, ...] = (16, 32, 32, 48)
     dropout: float = 0.2
 
 

@@ -9,6 +9,7 @@ from training.evaluate import (
     auc,
     auc_of_database_name,
     auc_within_databases,
+    comparable,
     macc,
     measured,
     of_recordings,
@@ -70,9 +71,12 @@ def test_hearing_the_heart_earns_all_within_databases() -> None:
     assert auc_within_databases(found) == 1.0
 
 
-def test_a_database_with_too_few_of_a_label_is_left_out() -> None:
+def test_a_database_with_too_few_of_a_label_is_not_compared() -> None:
     found = judged([1] * 4 + [0] * 20, [0.9] * 4 + [0.1] * 20)
-    assert np.isnan(auc_within_databases(found))
+    assert not len(comparable(found).abnormal)
+    assert "auc_within_databases" not in measured(found)
+    enough = judged([1] * 5 + [0] * 20, [0.9] * 5 + [0.1] * 20)
+    assert measured(enough)["auc_within_databases"].value == 1.0
 
 
 def test_every_measure_lies_in_its_interval() -> None:
