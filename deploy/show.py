@@ -7,8 +7,10 @@ from math import inf
 import psutil
 from rich.console import Console
 
+from dashboards.terminal.render import Heading
 from dashboards.terminal.screen import LineScreen, Screen, TableScreen
 from dashboards.terminal.ward_view import WardView
+from deploy.embedded import LOOPBACK
 from deploy.local_stack import Plan
 from deploy.measurement import Measurement
 from deploy.run_folder import Interrupts, RunFolder, run_folder
@@ -31,9 +33,8 @@ class Show:
         self._screen = screen
         self._due_s = 0.0
         at = run.addresses
-        self._footer = (
-            f"Ctrl-C ends. MQTT {at.mqtt.address}, Kafka {at.kafka.address}, logs {folder.path}"
-        )
+        mqtt, kafka = (_short(address) for address in (at.mqtt.address, at.kafka.address))
+        self._footer = f"Ctrl-C ends. MQTT {mqtt}, Kafka {kafka}. Logs {folder.path}"
 
     @property
     def elapsed_s(self) -> float:
@@ -61,8 +62,11 @@ class Show:
         self._screen.show(
             self.view.picture(_now_us()),
             self.run.processes(),
-            title=f"Heartward, running for {_clock(self.elapsed_s)}. {DISCLAIMER}",
-            footer=self.run.notice or self._footer,
+            Heading(
+                title=f"Heartward, {_clock(self.elapsed_s)}. {DISCLAIMER}",
+                footer=self._footer,
+                notice=self.run.notice,
+            ),
         )
 
 
@@ -88,6 +92,11 @@ def watch(plan: Plan, assignments: Sequence[Assignment], *, seconds: float | Non
         console.print(show.summary(), soft_wrap=True)
         if folder.keep:
             console.print(f"A process had to be restarted; logs: {folder.path}", soft_wrap=True)
+
+
+def _short(address: str) -> str:
+    """The port alone where it is one of this machine."""
+    return address.removeprefix(LOOPBACK)
 
 
 def _clock(seconds: float) -> str:

@@ -255,8 +255,8 @@ class Supervisor:
 
     def _given_up(self, name: str, code: int) -> str:
         said = self._last_words(name)
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exits with {code}"
-        return f"{name} {how}, {MAX_CRASHES} times within a minute" + (f": {said}" if said else "")
+        often = f"{name} {how_it_ended(code)}, {MAX_CRASHES} times within a minute"
+        return often + (f": {said}" if said else "")
 
     def _start_if_due(self, run: _Run, now_s: float) -> None:
         waits = any(self._runs[name].phase is not Phase.RUNNING for name in run.part.after)
@@ -276,6 +276,11 @@ class Supervisor:
             run.phase = Phase.RUNNING
         elif now_s >= run.deadline_s:
             run.child.send_signal(signal.SIGKILL)
+
+
+def how_it_ended(code: int) -> str:
+    """An exit code in words."""
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exits with {code}"
 
 
 def launch(part: Part, log: Path) -> subprocess.Popen[bytes]:

@@ -11,7 +11,7 @@ from dashboards.terminal.ward_view import ProcessPicture
 from deploy import supervisor
 from deploy.assignments import write
 from deploy.kafka_memory import Carried, put_down, take_along
-from deploy.local_stack import BRIDGE, KAFKA, READERS, Hooks, Plan, parts, settle
+from deploy.local_stack import BRIDGE, KAFKA, MQTT, READERS, Hooks, Plan, parts, settle
 from deploy.run_folder import Interrupts, RunFolder
 from deploy.supervisor import PartState, Phase, Supervisor
 from models.errors import UserError
@@ -21,6 +21,7 @@ from stream_processors.topic_admin import apply_topics
 END_WITHIN_S = 4.5
 _TICK_S = 0.05
 _HOUSEKEEPING_S = 1.0
+_NOTICE_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class WardRun:
     Attributes
     ----------
     notice
-        What a person should know beyond the table; the last thing that happened.
+        What has just happened, for a minute; empty otherwise.
     """
 
     def __init__(self, plan: Plan, assignments: Sequence[Assignment], folder: RunFolder) -> None:
@@ -43,6 +44,8 @@ class WardRun:
         self._feed: Feed | None = None
         self._reported: set[int] = set()
         self._cpu = _CpuMeter()
+        self._restarts: dict[str, int] = {}
+        self._notice_until_s = 0.0
         self._house_due_s = 0.0
         self._rotating = False
         self._carried: list[Carried] = []
@@ -101,6 +104,8 @@ class WardRun:
     def _keep_house(self, now_s: float) -> None:
         states = self.supervisor.states()
         self._cpu.measure(states)
+        if now_s > self._notice_until_s:
+            self.notice = ""
         for state in states:
             supervisor.bound_log(self._folder.log_of(state.name))
         self._notice_crashes(states)
@@ -109,9 +114,16 @@ class WardRun:
 
     def _notice_crashes(self, states: Sequence[PartState]) -> None:
         for state in states:
-            if state.phase is Phase.WAITING and state.last_exit is not None:
-                lost = " (in memory: what it held is lost)" if state.name == KAFKA else ""
-                self.notice = f"{state.name} ended with {state.last_exit}{lost}, is started again"
+            if state.restarts > self._restarts.get(state.name, 0):
+                self._restarts[state.name] = state.restarts
+                how = supervisor.how_it_ended(state.last_exit or 0)
+                lost = "; what it held in memory is lost" if state.name in (MQTT, KAFKA) else ""
+                self._tell(f"{state.name} {how}, is started again{lost}")
+
+    def _tell(self, what: str) -> None:
+        log.warning("%s", what)
+        self.notice = f"{time.strftime('%H:%M:%S')} {what}"
+        self._notice_until_s = time.monotonic() + _NOTICE_S
 
     def _prepare_kafka(self) -> None:
         """Before anything else speaks to Kafka: topics, assignments, what was carried here."""
@@ -140,7 +152,7 @@ class WardRun:
             self._refuse_a_backlog()
             self.supervisor.restart(KAFKA, now_s)
             self.supervisor.want(BRIDGE)
-            self.notice = f"kafka held {held_mib:.0f} MiB and was emptied; nothing is lost"
+            self._tell(f"kafka held {held_mib:.0f} MiB and is emptied; no result is lost")
 
     def _refuse_a_backlog(self) -> None:
         carried_mib = sum(len(record.value or b"") for record in self._carried) / 2**20

@@ -26,6 +26,14 @@ _STAGE_NAMES = dict(
 _OTHER_LINES = 5  # title, heads of the bed table, blank, flow, footer
 
 
+class Heading(NamedTuple):
+    """Words around the tables; a notice takes the footer's place."""
+
+    title: str
+    footer: str
+    notice: str = ""
+
+
 class _Look(NamedTuple):
     symbol: str
     words: str
@@ -34,7 +42,7 @@ class _Look(NamedTuple):
 
 _LOOKS = {
     Standing.ABNORMAL: _Look("▲", "abnormal", "bold red"),
-    Standing.SILENT: _Look("?", "no sound", "bold magenta"),
+    Standing.SILENT: _Look("?", "no result", "bold magenta"),
     Standing.POOR_SIGNAL: _Look("~", "poor signal", "yellow"),
     Standing.WAITING: _Look("·", "waiting", "dim"),
     Standing.NORMAL: _Look("✓", "normal", "green"),
@@ -45,8 +53,7 @@ def ward(
     picture: WardPicture,
     processes: tuple[ProcessPicture, ...],
     *,
-    title: str,
-    footer: str,
+    heading: Heading,
     height: int,
 ) -> RenderableType:
     """Everything, in at most `height` lines: beds above, the machinery below."""
@@ -56,14 +63,14 @@ def ward(
     lines_below = _OTHER_LINES + len(refused) + 1 + max(len(STAGES), len(processes))
     shown, rest = fitting(picture.beds, max(2, height - lines_below))
     return Group(
-        _line(title, "bold"),
+        _line(heading.title, "bold"),
         _bed_table(shown),
         *([_line(rest, "bold")] if rest else []),
         Text(),
         _line(waits, "bold yellow") if waits else _flow(picture),
         *refused,
         _machinery(picture, processes),
-        _line(footer, "dim"),
+        _line(heading.notice, "bold yellow") if heading.notice else _line(heading.footer, "dim"),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.live import Live
 
-from dashboards.terminal.render import ward
+from dashboards.terminal.render import Heading, ward
 from dashboards.terminal.ward_view import ProcessPicture, WardPicture, waiting_for
 
 
@@ -26,9 +26,7 @@ class Screen(Protocol):
         self,
         picture: WardPicture,
         processes: tuple[ProcessPicture, ...],
-        *,
-        title: str,
-        footer: str,
+        heading: Heading,
     ) -> None: ...
 
 
@@ -53,12 +51,9 @@ class TableScreen:
         self,
         picture: WardPicture,
         processes: tuple[ProcessPicture, ...],
-        *,
-        title: str,
-        footer: str,
+        heading: Heading,
     ) -> None:
-        height = self._console.height
-        table = ward(picture, processes, title=title, footer=footer, height=height)
+        table = ward(picture, processes, heading=heading, height=self._console.height)
         self._live.update(table, refresh=True)
 
 
@@ -80,11 +75,10 @@ class LineScreen:
         self,
         picture: WardPicture,
         processes: tuple[ProcessPicture, ...],
-        *,
-        title: str,
-        footer: str,  # noqa: ARG002 (nobody to press a key)
+        heading: Heading,
     ) -> None:
-        self._console.print(f"{title}: {_progress(picture, processes)}", soft_wrap=True)
+        line = f"{heading.title} {_progress(picture, processes)}"
+        self._console.print(f"{line} {heading.notice}".rstrip(), soft_wrap=True)
 
 
 def _progress(picture: WardPicture, processes: tuple[ProcessPicture, ...]) -> str:

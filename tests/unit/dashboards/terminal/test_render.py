@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from dashboards.terminal.render import fitting, ward
+from dashboards.terminal.render import Heading, fitting, ward
 from dashboards.terminal.ward_view import (
     BedPicture,
     ProcessPicture,
@@ -26,17 +26,16 @@ def _text(
     *,
     processes: tuple[ProcessPicture, ...] = _PROCESSES,
     size: tuple[int, int] = (80, 24),
-    now_us: int = NOW_US,
+    notice: str = "",
 ) -> list[str]:
     width, height = size
     shown = io.StringIO()
     console = Console(width=width, height=height, color_system=None, file=shown)
     console.print(
         ward(
-            view.picture(now_us),
+            view.picture(NOW_US),
             processes,
-            title="Heartward, demonstration ward",
-            footer="Ctrl-C ends",
+            heading=Heading("Heartward, demonstration ward", "Ctrl-C ends", notice),
             height=height,
         )
     )
@@ -73,9 +72,14 @@ def test_every_standing_is_told_in_words_and_not_by_colour_alone() -> None:
     assert [" ".join(words) for words in beds] == [
         "1 a ▲ abnormal 87% good 0.90 0 s 0.0%",
         "2 b ~ poor signal poor 0.90: noise 0 s 0.0%",
-        "3 c ? no sound - 30 s 0.0%",
+        "3 c ? no result - 30 s 0.0%",
         "4 d ✓ normal 90% good 0.90 0 s 0.0%",
     ]
+
+
+def test_a_notice_takes_the_place_of_the_footer() -> None:
+    lines = _text(_ward_of(1), notice="worker-1 ended with -9, is started again")
+    assert lines[-1] == "worker-1 ended with -9, is started again"
 
 
 def test_latency_and_processes_stand_below() -> None:
