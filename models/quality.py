@@ -114,7 +114,7 @@ def assess(earlier: BlockLevels, later: BlockLevels, gap_fraction: float) -> Ass
     )
     serious = [fault for fault in faults if fault.score < _GOOD_FROM]
     reasons = tuple(fault.reason for fault in sorted(serious, key=lambda fault: fault.score))
-    return Assessment(score=round(score, 3), verdict=verdict, reasons=reasons)
+    return Assessment(score=round(float(score), 3), verdict=verdict, reasons=reasons)
 
 
 def _faults(earlier: BlockLevels, later: BlockLevels, gap_fraction: float) -> tuple[_Fault, ...]:

@@ -92,3 +92,11 @@ def test_what_is_not_one_block_is_refused() -> None:
         measure(np.zeros(4999, np.int16), np.zeros(5000, np.float32))
     with pytest.raises(SignalError, match="not one block"):
         measure(np.zeros(5000, np.int16), np.zeros(4999, np.float32))
+
+
+def test_a_score_is_a_number_that_a_record_can_carry() -> None:
+    silent = measure(np.zeros(5000, np.int16), np.zeros(5000, np.float32))
+    noise = np.random.default_rng(1).normal(0, 0.05, 5000).astype(np.float32)
+    noisy = measure((noise * 32767).astype(np.int16), noise)
+    for earlier, later in ((silent, silent), (noisy, noisy), (silent, noisy)):
+        assert type(assess(earlier, later, 0.0).score) is float
