@@ -33,6 +33,10 @@ ANY_GROUP = "+"
 
 _LANES = (Lane.AUDIO, Lane.HISTORY, Lane.STATUS)
 _READ_BYTES = 256 * 1024
+# To wake up for every message costs more than the message. So the next ones may gather for a
+# moment, unless they come so fast that reads are large anyway.
+_GATHER_S = 0.01
+_LARGE_READ_BYTES = _READ_BYTES // 2
 # Far above MAX_PAYLOAD_BYTES: what is too large shall arrive, be refused and be seen.
 _MAX_PACKET_BYTES = 1024 * 1024
 _CONNECT_TIMEOUT_S = 3.0
@@ -109,7 +113,7 @@ class MqttSource:
             self._early = self._link.make_ready(timeout_s)
         except (OSError, ConnectionEndedError) as error:
             self._drop()
-            raise UserError(_complaint(self._connection, error)) from None
+            raise UserError(complaint(self._connection, error)) from None
 
     def receive(self, timeout_s: float, *, reading: bool = True) -> list[Publication]:
         """Send what is due and wait at most `timeout_s` for messages.
@@ -207,6 +211,7 @@ class _Link:
         self._selector = selectors.DefaultSelector()
         self._watched = selectors.EVENT_READ
         self._selector.register(link, self._watched)
+        self._last_read_bytes = 0
 
     def make_ready(self, timeout_s: float) -> list[Publication]:
         """Exchange until the broker has accepted us; what it sent meanwhile is returned."""
@@ -262,10 +267,13 @@ class _Link:
             del self.session.outgoing[:sent]
 
     def _read(self) -> bytes:
+        if self._last_read_bytes < _LARGE_READ_BYTES:
+            time.sleep(_GATHER_S)
         try:
             data = self._socket.recv(_READ_BYTES)
         except _NOT_NOW:
             return b""
+        self._last_read_bytes = len(data)
         if not data:
             raise ConnectionEndedError("it closed the connection")
         return data
@@ -290,7 +298,8 @@ def _filter(group: str, lane: Lane) -> mqtt5.TopicFilter:
     )
 
 
-def _complaint(connection: MqttConnection, error: Exception) -> str:
+def complaint(connection: MqttConnection, error: Exception) -> str:
+    """Say in one line why the broker cannot be used, and what to do."""
     where = f"MQTT broker {connection.address}"
     match error:
         case CredentialsRefusedError():
@@ -301,7 +310,7 @@ def _complaint(connection: MqttConnection, error: Exception) -> str:
         case SubscriptionRefusedError():
             return f"{where} refuses it: {error}; let this user read there in the broker's ACL"
         case ssl.SSLError():
-            why = f"{where} and this bridge do not agree on TLS ({error.reason})"
+            why = f"{where} and this process do not agree on TLS ({error.reason})"
             return f"{why}: check HEARTWARD_MQTT_TLS and HEARTWARD_MQTT_CA_FILE"
         case _:
             why = f"{where} cannot be used ({error})"
