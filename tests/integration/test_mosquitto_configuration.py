@@ -1,10 +1,7 @@
 """The shipped Mosquitto configuration, whole: TLS, passwords, and each device its own topics."""
 
-import getpass
-import shutil
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,48 +10,20 @@ from typing import Self
 import mqtt5
 import pytest
 
-from deploy.embedded import free_port
 from ingest.chunk import AudioChunk, decode_ack, encode
 from tests.integration.bridges import Brokers, bridge, complaint, with_topics
 from tests.integration.devices import SAMPLES
-from tests.servers import ROOT, Mosquitto, Server, missing
+from tests.integration.secured_mosquitto import SecuredMosquitto, make_certificate
+from tests.servers import Server
 
-SHIPPED = ROOT / "deploy" / "mosquitto"
 GRANTED = mqtt5.PubAckReasonCode.SUCCESS
 PASSWORDS = {"heartward.bridge": "of-the-bridge", "W-1": "of-one", "W-2": "of-two"}
-
-
-class Ward(Mosquitto):
-    """Mosquitto as `deploy/mosquitto` ships it, but for paths, ports and user."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.device_port, self.bridge_port = free_port(), free_port()
-        self.port = self.bridge_port
-        _make_certificate(folder)
-        _make_passwords(folder / "passwords")
-        shutil.copy(SHIPPED / "acl", folder / "acl")
-        replaced = {
-            "/etc/mosquitto/heartward": str(folder),
-            "/var/lib/mosquitto": str(folder),
-            "listener 8883": f"listener {self.device_port} 127.0.0.1",
-            "listener 8884": f"listener {self.bridge_port} 127.0.0.1",
-        }
-        text = (SHIPPED / "mosquitto.conf").read_text()
-        for shipped, here in replaced.items():
-            assert shipped in text
-            text = text.replace(shipped, here)
-        self._configuration.write_text(f"user {getpass.getuser()}\n{text}")
-
-    @property
-    def ca_file(self) -> Path:
-        return self.folder / "server.pem"
 
 
 class Device:
     """One wearable with TLS and a password; what the broker answers is looked at closely."""
 
-    def __init__(self, ward: Ward, user: str, *, client_id: str | None = None) -> None:
+    def __init__(self, ward: SecuredMosquitto, user: str, *, client_id: str | None = None) -> None:
         plain = socket.create_connection(("127.0.0.1", ward.device_port), 10)
         context = ssl.create_default_context(cafile=ward.ca_file)
         self._socket = context.wrap_socket(plain, server_hostname="localhost")
@@ -96,15 +65,15 @@ class Device:
 
 
 @pytest.fixture
-def ward(tmp_path: Path) -> Iterator[Ward]:
-    server = Ward(tmp_path / "mosquitto")
+def ward(tmp_path: Path) -> Iterator[SecuredMosquitto]:
+    server = SecuredMosquitto(tmp_path / "mosquitto", PASSWORDS)
     server.start()
     yield server
     server.stop()
 
 
 @pytest.fixture
-def brokers(ward: Ward, embedded_kafka: Server) -> Brokers:
+def brokers(ward: SecuredMosquitto, embedded_kafka: Server) -> Brokers:
     access = {
         "HEARTWARD_MQTT_HOST": "localhost",
         "HEARTWARD_MQTT_TLS": "true",
@@ -115,7 +84,9 @@ def brokers(ward: Ward, embedded_kafka: Server) -> Brokers:
     return with_topics(ward, embedded_kafka)._replace(access=access)
 
 
-def test_a_device_is_heard_and_told_over_tls(ward: Ward, brokers: Brokers, tmp_path: Path) -> None:
+def test_a_device_is_heard_and_told_over_tls(
+    ward: SecuredMosquitto, brokers: Brokers, tmp_path: Path
+) -> None:
     with bridge(brokers, tmp_path, groups="tls"), Device(ward, "W-1") as device:
         device.subscribe("pcg/v1/tls/W-1/ack")
         assert device.publish("pcg/v1/tls/W-1/audio", _chunk()) == GRANTED
@@ -128,7 +99,7 @@ def test_a_device_is_heard_and_told_over_tls(ward: Ward, brokers: Brokers, tmp_p
 
 
 def test_a_device_neither_speaks_for_another_nor_hears_what_it_is_told(
-    ward: Ward, brokers: Brokers, tmp_path: Path
+    ward: SecuredMosquitto, brokers: Brokers, tmp_path: Path
 ) -> None:
     with (
         bridge(brokers, tmp_path, groups="acl"),
@@ -152,7 +123,7 @@ def test_a_device_neither_speaks_for_another_nor_hears_what_it_is_told(
 
 
 def test_a_device_cannot_take_over_the_session_of_a_bridge(
-    ward: Ward, brokers: Brokers, tmp_path: Path
+    ward: SecuredMosquitto, brokers: Brokers, tmp_path: Path
 ) -> None:
     with (
         bridge(brokers, tmp_path, groups="thief") as part,
@@ -166,7 +137,7 @@ def test_a_device_cannot_take_over_the_session_of_a_bridge(
 
 
 def test_a_broker_that_cannot_prove_itself_gets_one_line(brokers: Brokers, tmp_path: Path) -> None:
-    _make_certificate(tmp_path)
+    make_certificate(tmp_path)
 
     line = complaint(brokers.environment | {"HEARTWARD_MQTT_CA_FILE": str(tmp_path / "server.pem")})
 
@@ -186,31 +157,3 @@ def _chunk() -> bytes:
             samples=bytes(2 * SAMPLES),
         )
     )
-
-
-def _make_certificate(folder: Path) -> None:
-    program = shutil.which("openssl") or missing("openssl", "apt-get install openssl")
-    options = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext"
-    subprocess.run(
-        [
-            program,
-            *options.split(),
-            "subjectAltName=DNS:localhost",
-            "-keyout",
-            str(folder / "server.key"),
-            "-out",
-            str(folder / "server.pem"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    shutil.copy(folder / "server.pem", folder / "ca.pem")
-
-
-def _make_passwords(file: Path) -> None:
-    program = shutil.which("mosquitto_passwd") or missing(
-        "mosquitto_passwd", "apt-get install mosquitto"
-    )
-    file.touch(mode=0o600)
-    for user, password in PASSWORDS.items():
-        subprocess.run([program, "-b", str(file), user, password], check=True)
