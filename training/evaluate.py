@@ -56,6 +56,9 @@ class Judged(NamedTuple):
         )
 
 
+Measure = Callable[[Judged], float]
+
+
 def evaluate(predictor: Predictor) -> dict[str, Metric]:
     """Every figure of the model card, by ``DATA.LEVEL.MEASURE``."""
     figures = {}
@@ -107,10 +110,10 @@ def of_recordings(windows: WindowSet, score: Floats) -> Judged:
 
 def measured(judged: Judged) -> dict[str, Metric]:
     """Each measure with its interval."""
-    figures = {name: _with_interval(measure, judged) for name, measure in MEASURES.items()}
+    figures = _with_intervals(judged, MEASURES)
     within = comparable(judged)
     if len(within.abnormal):
-        figures["auc_within_databases"] = _with_interval(auc_within_databases, within)
+        figures |= _with_intervals(within, {"auc_within_databases": auc_within_databases})
     return figures
 
 
@@ -161,7 +164,7 @@ def macc(judged: Judged) -> float:
     return (sensitivity(judged) + specificity(judged)) / 2
 
 
-MEASURES: dict[str, Callable[[Judged], float]] = {
+MEASURES: dict[str, Measure] = {
     "auc": auc,
     "auc_of_database_name": auc_of_database_name,
     "sensitivity": sensitivity,
@@ -170,17 +173,21 @@ MEASURES: dict[str, Callable[[Judged], float]] = {
 }
 
 
-def _with_interval(measure: Callable[[Judged], float], judged: Judged) -> Metric:
+def _with_intervals(judged: Judged, measures: dict[str, Measure]) -> dict[str, Metric]:
     draw = np.random.default_rng(0)
     _, owner = np.unique(judged.subject, return_inverse=True)
     order = np.argsort(owner, kind="stable")
     of_subject = np.split(order, np.flatnonzero(np.diff(owner[order])) + 1)
-    values = []
-    for _ in range(DRAWS):
+    values = np.empty((DRAWS, len(measures)))
+    for row in values:
         drawn = draw.integers(len(of_subject), size=len(of_subject))
-        values.append(measure(judged.take(np.concatenate([of_subject[one] for one in drawn]))))
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return Metric(value=measure(judged), low=float(low), high=float(high))
+        again = judged.take(np.concatenate([of_subject[one] for one in drawn]))
+        row[:] = [measure(again) for measure in measures.values()]
+    low, high = np.nanpercentile(values, [2.5, 97.5], axis=0).tolist()
+    return {
+        name: Metric(value=measure(judged), low=low[place], high=high[place])
+        for place, (name, measure) in enumerate(measures.items())
+    }
 
 
 def _share(hits: Bools) -> float:
