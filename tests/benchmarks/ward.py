@@ -20,7 +20,7 @@ from ingest.connections import KafkaConnection, load
 from ingest.simulator_report import SimulatorReport, acknowledged_windows
 from models.contract import PIPELINE_GRID
 from stream_processors import topics
-from stream_processors.records import StageTimes
+from stream_processors.records import StageTimes, stage_latencies_ms
 from stream_processors.topic_admin import apply_topics
 from tests.processes import Part, addresses, cpu_s
 from tests.servers import Child, EmbeddedKafka, EmbeddedMqtt, Server
@@ -36,10 +36,10 @@ class Seen(msgspec.Struct):
 
 
 class Published(NamedTuple):
-    """When a result appeared, against when its sound was received."""
+    """When a result appeared, and how long each of `STAGES` took it."""
 
     published_us: int
-    received_us: int
+    stages_ms: tuple[float, ...]
 
 
 class ResultsReader:
@@ -86,7 +86,9 @@ class ResultsReader:
         self.results += 1
         self.devices.add(seen.device_id)
         self.windows.add((seen.device_id, seen.boot_id, seen.window_index))
-        self.published.append(Published(published_us, seen.stages.received_us))
+        self.published.append(
+            Published(published_us, stage_latencies_ms(seen.stages, published_us))
+        )
 
 
 class Ward:
