@@ -20,6 +20,7 @@ PATIENCE_S = 10.0  # how late a device may do what is due
 
 _SECOND_US = 1_000_000
 _DELAY_S = 5.0  # how late the network may be
+_NEIGHBOURS = 8  # chunks: so far may the order on the way be disturbed
 _PAUSE_S = 4.0  # no chunk for so long: the device is cut off, and its silence starts anew
 
 
@@ -111,15 +112,26 @@ def holes(boot: BootLog, _now_us: int) -> Judgement:
 
 
 class _Run(NamedTuple):
-    """Chunks that follow each other on the history lane; `stored` is the ack before them."""
+    """Neighbours on the history lane, as they were heard; `stored` is the ack before them."""
 
     stored: int | None
     newest: int
     chunks: list[HeardChunk]
 
+    @property
+    def first(self) -> HeardChunk:
+        return min(self.chunks, key=lambda chunk: chunk.seq)
 
-def _history_runs(boot: BootLog) -> Iterator[_Run]:
-    run = _Run(None, 0, [])
+    @property
+    def last(self) -> HeardChunk:
+        return max(self.chunks, key=lambda chunk: chunk.seq)
+
+    def adjoins(self, chunk: HeardChunk) -> bool:
+        return self.first.seq - _NEIGHBOURS <= chunk.seq <= self.last.seq + _NEIGHBOURS
+
+
+def _history_runs(boot: BootLog) -> list[_Run]:
+    runs: list[_Run] = []
     stored: int | None = None
     newest = interrupted_us = 0
     for event in boot.events:
@@ -129,33 +141,32 @@ def _history_runs(boot: BootLog) -> Iterator[_Run]:
             stored = max(stored or 0, event.stored_to)
         elif event.lane is Lane.AUDIO:
             newest = max(newest, event.end)
-        elif run.chunks and event.seq == run.chunks[-1].seq + 1:
-            run.chunks.append(event)
+        elif runs and runs[-1].adjoins(event):
+            runs[-1].chunks.append(event)
         else:
-            yield run
             # The beginning of one that was under way when the watcher came back is unknown.
             unknown = event.at_us - interrupted_us < PATIENCE_S * _SECOND_US
-            run = _Run(None if unknown else stored, newest, [event])
-    yield run
+            runs.append(_Run(None if unknown else stored, newest, [event]))
+    return runs
 
 
 @each_boot
 def history_overlap(boot: BootLog, now_us: int) -> Judgement:
     """Around what was missing a window on both sides, so that no window stays half known."""
-    runs = [run for run in _history_runs(boot) if run.chunks]
+    runs = _history_runs(boot)
     if not runs:
         return not_shown("nothing came on the history lane")
     wrong = [*_late_beginnings(boot, runs), *_early_ends(boot, runs, now_us)]
     if wrong:
         return broken(some(wrong))
-    return kept(f"from {runs[-1].chunks[0].first} to {runs[-1].chunks[-1].end}")
+    return kept(f"from {runs[-1].first.first} to {runs[-1].last.end}")
 
 
 def _late_beginnings(boot: BootLog, runs: list[_Run]) -> Iterator[str]:
     window = int(WINDOW_S * boot.rate_hz)
     buffered = int(DEVICE_BUFFER_S * boot.rate_hz * 0.98)
     for run in runs:
-        first = run.chunks[0]
+        first = run.first
         all_there_is = first.seq == 0 or first.first < run.newest - buffered
         if run.stored is not None and first.first > run.stored - window and not all_there_is:
             yield (
@@ -168,9 +179,7 @@ def _early_ends(boot: BootLog, runs: list[_Run], now_us: int) -> Iterator[str]:
     window = int(WINDOW_S * boot.rate_hz)
     live = sorted({(c.seq, c.first) for c in boot.chunks if c.lane is Lane.AUDIO})
     for hole_end in (two[1] for one, two in pairwise(live) if two[0] > one[0] + 1):
-        ends = [
-            run.chunks[-1] for run in runs if run.chunks[0].first < hole_end <= run.chunks[-1].end
-        ]
+        ends = [run.last for run in runs if run.first.first < hole_end <= run.last.end]
         reached = max((chunk.end for chunk in ends), default=hole_end + window)
         waited_us = now_us - max((chunk.at_us for chunk in ends), default=now_us)
         if reached < hole_end + window and waited_us > PATIENCE_S * _SECOND_US:
