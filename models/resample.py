@@ -1,7 +1,7 @@
 """Anti-aliased change of the sample rate by one linear-phase FIR filter, sampled where needed.
 
 No BLAS: its kernels round differently for other batch sizes, and a result must not depend on
-which windows happened to travel together.
+which windows happened to travel together. For the same reason rows go through einsum one by one.
 """
 
 from math import gcd
@@ -64,7 +64,8 @@ class Resampler:
             windows = np.lib.stride_tricks.sliding_window_view(padded, len(taps), axis=1)
             first = newest + self._reach + 1 - len(taps)
             picked = windows[:, first :: self._down][:, :turns]
-            np.einsum("nij,j->ni", picked, taps, out=out[:, :, number])
+            for row, answer in zip(picked, out[:, :, number], strict=True):
+                np.einsum("ij,j->i", row, taps, out=answer)
         return out.reshape(rows, turns * self._up)
 
 
