@@ -1,0 +1,80 @@
+"""Bad messages between good ones: refused one by one, with a reason, and nothing else happens."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from ingest.intake import examine
+from models.errors import ChunkError
+from stream_processors.records import DeadLetter
+from stream_processors.topics import DEAD_LETTERS
+from tests import kafka_log
+from tests.benchmarks import report
+from tests.chaos.fuzz import Fuzzer, Message
+from tests.chaos.harness import Ward, load_on
+from tests.chaos.reference import undisturbed
+from tests.chaos.verdict import judge
+from tests.integration.devices import devices
+from tests.waiting import until
+
+_AT_ONCE = 200
+
+
+def refused(message: Message) -> bool:
+    """What the wire's own rules say; they are tested elsewhere."""
+    try:
+        examine(message.topic, message.payload, retained=False, received_us=0)
+    except ChunkError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "number",
+    [5_000, pytest.param(100_000, marks=(pytest.mark.slow, pytest.mark.timeout(1200)))],
+)
+def test_bad_messages_between_good_ones_stop_nothing(embedded_ward: Ward, number: int) -> None:
+    before = [embedded_ward.bridge.pid, embedded_ward.workers[0].pid]
+    messages = list(Fuzzer(number, group="fuzz").messages(number))
+    bad = Counter(message for message in messages if refused(message))
+    with load_on(embedded_ward, devices=8) as load, devices(embedded_ward.mqtt) as attacker:
+        began_s = time.monotonic()
+        for start in range(0, number, _AT_ONCE):
+            for message in messages[start : start + _AT_ONCE]:
+                attacker.publish_to(*message)
+            attacker.confirmed()
+        until(
+            lambda: len(_letters(embedded_ward)) >= bad.total(),
+            "every bad message is dead-lettered",
+            timeout_s=60,
+            every_s=1.0,
+        )
+        took_s = time.monotonic() - began_s
+        verdict_on_good = judge(
+            undisturbed(load.settings, load.end()), embedded_ward.published(load.prefix)
+        )
+
+    letters = _letters(embedded_ward)
+    assert Counter(Message(letter.topic, letter.payload) for letter in letters) == bad
+    assert all(letter.reason for letter in letters)
+    assert (verdict_on_good.lost, verdict_on_good.different) == (0, 0), verdict_on_good
+    assert before == [embedded_ward.bridge.pid, embedded_ward.workers[0].pid]
+    assert embedded_ward.bridge.is_running
+    assert embedded_ward.workers[0].is_running
+    _report(number, bad.total(), took_s)
+
+
+def _letters(ward: Ward) -> list[DeadLetter]:
+    found = kafka_log.records(ward.connection, DEAD_LETTERS, DeadLetter)
+    return [letter for letter in found if letter.topic.startswith("pcg/v1/fuzz/")]
+
+
+def _report(number: int, refused_number: int, took_s: float) -> None:
+    measured = {
+        "messages": number,
+        "refused": refused_number,
+        "refused_per_s": round(refused_number / took_s),
+    }
+    report.table(f"{number} fuzzed messages", tuple(measured), [tuple(measured.values())])
+    report.save(f"fuzz-{number}", measured)
