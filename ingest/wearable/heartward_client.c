@@ -112,14 +112,11 @@ static void put_uint(writer *out, uint64_t value) {
     put_typed(out, 0xcf, value, 8); /* any width is legal: one is enough */
 }
 
-static void put_text(writer *out, const char *text) { /* or nil */
-    if (text == NULL) {
-        put_byte(out, 0xc0);
-        return;
-    }
-    put_typed(out, 0xd9, strlen(text), 1);
-    while (*text != '\0')
-        put_byte(out, (unsigned char)*text++);
+static void put_text(writer *out, const char *text) { /* or nil; the wire allows 64 characters */
+    size_t size = text == NULL ? 0 : strnlen(text, 64);
+    put_typed(out, text == NULL ? 0xc0 : 0xd9, size, text == NULL ? 0 : 1);
+    for (size_t i = 0; i < size; i++)
+        put_byte(out, (unsigned char)text[i]);
 }
 
 static void put_float(writer *out, double value) { /* or nil */

@@ -24,8 +24,8 @@
 
 #define HW_CHUNK_SAMPLES (HW_SAMPLE_RATE_HZ * HW_CHUNK_MS / 1000)
 #define HW_CHUNKS (HW_BUFFER_S * 1000 / HW_CHUNK_MS)
-#if HW_CHUNK_MS < 250 || HW_CHUNK_MS > 2000 || HW_CHUNK_SAMPLES * 2 > 65536
-#error "a chunk lasts 0.25 to 2 s and has at most 64 KiB"
+#if HW_CHUNK_MS < 250 || HW_CHUNK_MS > 2000 || HW_CHUNK_SAMPLES * 2 > 65536 || HW_BUFFER_S < 10
+#error "a chunk lasts 0.25 to 2 s and has at most 64 KiB; the buffer lasts 10 s or more"
 #endif
 
 typedef struct {
@@ -40,7 +40,7 @@ typedef struct {
     double (*battery_fraction)(void);           /* 0 to 1; NAN: unknown */
     double (*signal_dbm)(void);                 /* of the radio; NAN: unknown */
     bool (*contact)(void);                      /* the sensor lies on skin */
-    void (*log)(const char *text);
+    void (*log)(const char *text);              /* none of these four may be NULL */
 } hw_config;
 
 typedef struct {
