@@ -52,7 +52,6 @@ def start(
 
 Beds = Annotated[int, typer.Option(min=1, max=5000, help="Wearables to simulate, one a bed.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Audio workers, sharing the devices.")]
-Faults = Annotated[str, typer.Option(help="What goes wrong in the ward: none, gentle or rough.")]
 Seed = Annotated[int, typer.Option(min=0, help="Two runs with one seed record the same sound.")]
 ListenMqtt = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Port of the embedded MQTT broker.")
@@ -72,7 +71,10 @@ def demo(
     *,
     beds: Beds = 12,
     workers: Workers = 1,
-    faults: Faults = "gentle",
+    faults: Annotated[
+        str | None,
+        typer.Option(help="none, gentle or rough; by default gentle, and none with --json."),
+    ] = None,
     seed: Seed = 1,
     seconds: Annotated[
         float | None, typer.Option(min=1, help="End after so long; without it, at Ctrl-C.")
@@ -90,6 +92,7 @@ def demo(
     from deploy.local_stack import Plan, Simulation
     from deploy.show import watch
 
+    faults = faults or ("none" if json else "gentle")
     simulation = Simulation(beds=beds, faults=faults, seed=seed)
     plan = Plan(
         influx=influx,
@@ -183,7 +186,9 @@ def simulate(
     recordings: Annotated[
         Path | None, typer.Option(help="Folder of .wav and .flac files; else the packaged ones.")
     ] = None,
-    faults: Faults = "none",
+    faults: Annotated[
+        str, typer.Option(help="What goes wrong in the ward: none, gentle or rough.")
+    ] = "none",
     seed: Seed = 1,
     seconds: Annotated[
         float | None, typer.Option(min=1, help="Record for so long; without it, until Ctrl-C.")

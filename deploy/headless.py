@@ -48,7 +48,7 @@ def measure(
             _drain(show, report, interrupts)
         finally:
             run.end(interrupts)
-            sent = read(report) if report.exists() else None
+            sent = _sent(report)
             expected = _expected(sent)
             json.write(
                 show.measurement.document(
@@ -65,7 +65,7 @@ def measure(
 def _drain(show: Show, report: Path, interrupts: Interrupts) -> None:
     """End the wearables, wait for what they saw acknowledged, then for the bridge's last counts."""
     _end(SIMULATOR, show, interrupts)
-    expected = _expected(read(report))
+    expected = _expected(_sent(report))
     _until(lambda: not show.measurement.lost(expected), show, interrupts, at_most_s=_RESULTS_S)
     _end(BRIDGE, show, interrupts)
     _until(lambda: False, show, interrupts, at_most_s=_LAST_HEARTBEAT_S)
@@ -86,6 +86,10 @@ def _until(
     deadline_s = time.monotonic() + at_most_s
     while not done() and not interrupts.count and time.monotonic() < deadline_s:
         show.step()
+
+
+def _sent(report: Path) -> SimulatorReport | None:
+    return read(report) if report.exists() else None
 
 
 def _expected(sent: SimulatorReport | None) -> list[Identity]:
@@ -114,4 +118,6 @@ def _complain(measurement: Measurement, expected: Sequence[Identity], beds: int)
         )
     silent = beds - len(measurement.devices)
     if silent:
-        raise UserError(f"{silent} of {beds} beds gave no result: allow more --seconds")
+        raise UserError(
+            f"{silent} of {beds} beds gave no result: see above, or allow more --seconds"
+        )

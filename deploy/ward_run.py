@@ -117,8 +117,8 @@ class WardRun:
             if state.restarts > self._restarts.get(state.name, 0):
                 self._restarts[state.name] = state.restarts
                 how = supervisor.how_it_ended(state.last_exit or 0)
-                lost = "; what it held in memory is lost" if state.name in (MQTT, KAFKA) else ""
-                self._tell(f"{state.name} {how}, is started again{lost}")
+                lost = ", its memory is lost" if state.name in (MQTT, KAFKA) else ""
+                self._tell(f"{state.name} {how}{lost}; it is started again")
 
     def _tell(self, what: str) -> None:
         log.warning("%s", what)

@@ -1,0 +1,139 @@
+"""The demonstration as a person starts it: it comes alive, loses nothing, and leaves nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from stream_processors.records import STAGES
+from tests.servers import ROOT
+
+_KEYS = {
+    "beds",
+    "seconds",
+    "first_result_s",
+    "beds_reporting",
+    "chunks_sent",
+    "chunks_received",
+    "windows_expected",
+    "windows_classified",
+    "windows_lost",
+    "dead_letters",
+    "latency_ms",
+}
+
+
+@contextmanager
+def _demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HEARTWARD_")}
+    command = [sys.executable, "-m", "heartward", "demo", *arguments]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as demo:
+        try:
+            yield demo
+        finally:
+            demo.kill()
+
+
+def _measured(file: Path, *arguments: str, seconds: int) -> dict[str, Any]:
+    with _demo("--seconds", str(seconds), "--json", str(file), *arguments) as demo:
+        said, _ = demo.communicate(timeout=seconds + 60)
+    assert demo.returncode == 0, said
+    document: dict[str, Any] = json.loads(file.read_text())
+    return document
+
+
+def _child(demo: subprocess.Popen[str], words: str) -> psutil.Process | None:
+    try:
+        children = psutil.Process(demo.pid).children()
+        return next((child for child in children if words in " ".join(child.cmdline())), None)
+    except psutil.Error:
+        return None
+
+
+def _wait_for(demo: subprocess.Popen[str], words: str) -> psutil.Process:
+    deadline_s = time.monotonic() + 30
+    while (child := _child(demo, words)) is None:
+        assert time.monotonic() < deadline_s, f"{words} was not started"
+        time.sleep(0.1)
+    return child
+
+
+def test_a_measured_ward_comes_alive_in_time_and_loses_nothing(tmp_path: Path) -> None:
+    document = _measured(tmp_path / "out.json", "--beds", "3", seconds=20)
+    assert set(document) == _KEYS
+    assert (document["beds"], document["beds_reporting"], document["seconds"]) == (3, 3, 20)
+    assert document["first_result_s"] < 15
+    assert document["chunks_sent"] == document["chunks_received"] > 0
+    assert document["windows_classified"] == document["windows_expected"] > 0
+    assert (document["windows_lost"], document["dead_letters"]) == (0, 0)
+    assert tuple(document["latency_ms"]) == STAGES
+    assert all(
+        0 <= values["p50"] <= values["p95"] <= values["p99"]
+        for values in document["latency_ms"].values()
+    )
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_every_process_is_gone_within_five_seconds_of_a_signal(end: signal.Signals) -> None:
+    with _demo("--beds", "3") as demo:
+        _wait_for(demo, "ingest.simulator")
+        children = psutil.Process(demo.pid).children()
+        time.sleep(2)
+        demo.send_signal(end)
+        said, _ = demo.communicate(timeout=5)
+    assert demo.returncode == 0, said
+    assert "All processes have ended." in said
+    assert [child for child in children if child.is_running()] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's promise is Linux's own")
+def test_no_process_survives_a_kill_of_the_demo() -> None:
+    with _demo("--beds", "3") as demo:
+        _wait_for(demo, "ingest.simulator")
+        children = psutil.Process(demo.pid).children()
+        demo.kill()
+    gone, alive = psutil.wait_procs(children, timeout=5)
+    assert len(gone) == len(children), alive
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["stream_processors.app", "ingest.bridge", "embedded mqtt"])
+def test_a_killed_process_comes_back_and_nothing_is_lost(part: str, tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    with _demo("--beds", "3", "--seconds", "45", "--json", str(file)) as demo:
+        time.sleep(15)
+        _wait_for(demo, part).kill()
+        said, _ = demo.communicate(timeout=120)
+    assert demo.returncode == 0, said
+    assert "was ended by SIGKILL" in said
+    document = json.loads(file.read_text())
+    assert document["windows_lost"] == 0
+    assert document["windows_expected"] >= 3 * 10
+
+
+@pytest.mark.slow
+def test_an_embedded_kafka_that_is_emptied_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    arguments = ["--beds", "100", "--kafka-memory-mib", "64", "--seconds", "90"]
+    file = tmp_path / "out.json"
+    with _demo(*arguments, "--json", str(file)) as demo:
+        said, _ = demo.communicate(timeout=180)
+    assert demo.returncode == 0, said
+    assert "is emptied" in said
+    document = json.loads(file.read_text())
+    assert (document["windows_lost"], document["beds_reporting"]) == (0, 100)
