@@ -17,11 +17,11 @@ from models.contract import PIPELINE_GRID
 
 WINDOW_S = PIPELINE_GRID.window_s
 PATIENCE_S = 10.0  # how late a device may do what is due
+PAUSE_S = 4.0  # no chunk for so long: the device is cut off, and begins anew when it is back
 
 _SECOND_US = 1_000_000
 _DELAY_S = 5.0  # how late the network may be
 _NEIGHBOURS = 8  # chunks: so far may the order on the way be disturbed
-_PAUSE_S = 4.0  # no chunk for so long: the device is cut off, and its silence starts anew
 
 
 @each_boot
@@ -62,7 +62,7 @@ def silence(boot: BootLog, _now_us: int) -> Judgement:
             answered, again_from = False, None
         if not isinstance(event, HeardChunk):
             continue
-        if event.at_us - heard_us > _PAUSE_S * _SECOND_US:
+        if event.at_us - heard_us > PAUSE_S * _SECOND_US:
             since_us = event.at_us
         heard_us = event.at_us
         quiet_s = (event.at_us - since_us) / _SECOND_US
@@ -82,31 +82,34 @@ def silence(boot: BootLog, _now_us: int) -> Judgement:
 
 @each_boot
 def holes(boot: BootLog, _now_us: int) -> Judgement:
-    rate_hz = boot.rate_hz
     stored: int | None = None
-    since_us = ack_us = newest = 0
+    since_us = ack_us = heard_us = newest = 0
     answered = False
     judgement = not_shown("keep one chunk from the bridge to see it")
     for event in boot.events:
         if isinstance(event, Interruption):
             stored = None
-        elif isinstance(event, HeardAck):
+            continue
+        if isinstance(event, HeardAck):
             silent = event.at_us - ack_us > RESEND_AFTER_SILENCE_S * _SECOND_US
-            if event.stored_to != stored or silent:
+            cut_off = event.at_us - heard_us > PAUSE_S * _SECOND_US
+            if event.stored_to != stored or silent or cut_off:
                 stored, since_us, answered = event.stored_to, event.at_us, False
             ack_us = event.at_us
             stuck_s = (event.at_us - since_us) / _SECOND_US
-            behind_s = (newest - stored) / rate_hz
+            behind_s = (newest - stored) / boot.rate_hz
             if not answered and min(stuck_s, behind_s) > HOLE_AFTER_S + PATIENCE_S:
                 return broken(
                     f"acks stand at {stored} for {stuck_s:.0f} s, "
                     "and nothing comes on the history lane"
                 )
-        elif event.lane is Lane.AUDIO:
+            continue
+        heard_us = event.at_us
+        if event.lane is Lane.AUDIO:
             newest = max(newest, event.end)
         elif stored is not None and event.first <= stored < event.end:
             answered = True
-            if HOLE_AFTER_S <= (newest - stored) / rate_hz < HISTORY_AFTER_S:
+            if HOLE_AFTER_S <= (newest - stored) / boot.rate_hz < HISTORY_AFTER_S:
                 judgement = kept(f"acks stood at {stored}: sent again on the history lane")
     return judgement
 

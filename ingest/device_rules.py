@@ -17,7 +17,7 @@ from ingest.device_findings import (
     not_shown,
     some,
 )
-from ingest.device_log import BootLog, HeardAck, WatchLog
+from ingest.device_log import BootLog, HeardAck, HeardChunk, WatchLog
 
 MAX_DRIFT_PPM = 200.0
 
@@ -178,22 +178,34 @@ def _drift_ppm(sampled_s: _Times, captured_s: _Times) -> tuple[float, float]:
 @each_boot
 def sample_rate(boot: BootLog, _now_us: int) -> Judgement:
     """Positions must advance as fast as time does: least delayed chunks, early against late."""
-    chunks = boot.chunks
-    rates = sorted({chunk.chunk.sample_rate_hz for chunk in chunks})
+    rates = sorted({chunk.chunk.sample_rate_hz for chunk in boot.chunks})
     if len(rates) > 1:
         return broken(f"sample_rate_hz changes within one power-up: {rates}")
-    span_us = chunks[-1].at_us - chunks[0].at_us
-    third_us = span_us // 3
-    early = [chunk for chunk in chunks if chunk.at_us <= chunks[0].at_us + third_us]
-    late = [chunk for chunk in chunks if chunk.at_us >= chunks[-1].at_us - third_us]
-    one = min(early, key=lambda chunk: chunk.lag_us)
-    two = min(late, key=lambda chunk: chunk.lag_us)
-    if span_us < _MIN_SPAN_S * _SECOND_US or two.end <= one.end:
+    chunks = _longest_stretch(boot)
+    first_us, last_us = chunks[0].at_us, chunks[-1].at_us
+    third_us = (last_us - first_us) // 3
+    one = min((c for c in chunks if c.at_us <= first_us + third_us), key=_lag_us)
+    two = min((c for c in chunks if c.at_us >= last_us - third_us), key=_lag_us)
+    if last_us - first_us < _MIN_SPAN_S * _SECOND_US or two.end <= one.end:
         return not_shown(f"{rates[0]} Hz; pace takes {_MIN_SPAN_S:.0f} s to measure")
     pace = (two.end - one.end) / rates[0] / ((two.at_us - one.at_us) / _SECOND_US)
     if abs(pace - 1) > _MAX_RATE_ERROR:
         return broken(f"positions advance {pace:.2f} times as fast as {rates[0]} Hz")
     return kept(f"{rates[0]} Hz, positions keep pace within {abs(pace - 1):.1%}")
+
+
+def _longest_stretch(boot: BootLog) -> list[HeardChunk]:
+    """The longest time without a pause in what is heard: an outage says nothing of the pace."""
+    stretches = [[boot.chunks[0]]]
+    for one, two in pairwise(boot.chunks):
+        if two.at_us - one.at_us > ack_rules.PAUSE_S * _SECOND_US:
+            stretches.append([])
+        stretches[-1].append(two)
+    return max(stretches, key=lambda stretch: stretch[-1].at_us - stretch[0].at_us)
+
+
+def _lag_us(chunk: HeardChunk) -> int:
+    return chunk.lag_us
 
 
 # ---- Status ----

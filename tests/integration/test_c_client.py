@@ -133,7 +133,7 @@ def test_it_loses_nothing_and_breaks_no_rule_whatever_happens(
 @pytest.mark.slow
 def test_sound_older_than_half_a_minute_goes_as_history(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path / "broker")
-    shown = check_through_everything(build(tmp_path), broker, seconds=90, outage_s=40)
+    shown = check_through_everything(build(tmp_path), broker, seconds=110, outage_s=40)
     assert shown["old sound goes as history"] is Verdict.KEPT
 
 

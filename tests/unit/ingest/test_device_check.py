@@ -436,6 +436,23 @@ def test_a_watcher_that_was_cut_off_does_not_judge_how_history_began() -> None:
     assert scene.finding("history overlaps a window").verdict is Verdict.KEPT
 
 
+def test_acks_that_a_device_cannot_hear_ask_nothing_of_it() -> None:
+    scene = Scene()
+    scene.record(20)
+    for _ in range(30):
+        scene.wait(1)
+        scene.ack(10)
+    assert scene.finding("fills holes as history").verdict is Verdict.NOT_SHOWN
+
+
+def test_an_outage_says_nothing_of_the_pace() -> None:
+    scene = Scene()
+    scene.record(25)
+    scene.wait(40)
+    scene.send(range(25, 40))
+    assert scene.finding("sample rate").verdict is Verdict.KEPT
+
+
 def test_a_broker_that_raises_the_qos_leaves_it_unknown() -> None:
     scene = Scene()
     scene.send([0], qos=2)
