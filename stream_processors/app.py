@@ -37,6 +37,7 @@ from stream_processors.topics import (
 _TOPICS = (AUDIO, AUDIO_HISTORY, ASSIGNMENTS, MODELS, RESULTS, HEARTBEATS, DEAD_LETTERS)
 _HEARTBEAT_EVERY_S = 2.0
 _FOLLOW_EVERY_S = 0.2
+_POLL_EVERY_S = 0.02  # only commits wait for it: librdkafka sends by itself
 _STOP_WITHIN_S = 2.0
 _FLUSH_S = 0.5
 _FETCHES_BUFFERED = 8
@@ -95,7 +96,7 @@ class Worker:
             self._run_app(),
             self._follow_tables(),
             self._keep_beating(),
-            keep_polling(self._sink),
+            keep_polling(self._sink, every_s=_POLL_EVERY_S),
         )
         tasks = [asyncio.ensure_future(part) for part in (until, *parts)]
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -162,6 +163,9 @@ def run(settings: WorkerSettings, kafka: KafkaConnection) -> None:
     logs.configure(f"worker/{settings.name}")
     for chatty in ("aiokafka", "faust", "mode", "stream_processors.driver"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # The event loop shares the interpreter with the inference thread: by default it would wait
+    # 5 ms for its turn at every step.
+    sys.setswitchinterval(0.001)
     sink = ConfluentSink(kafka, client_id=settings.name)
     sink.require([topic.name for topic in _TOPICS])
     models = RunningModels(Registry(settings.models_dir))

@@ -13,7 +13,6 @@ from models.errors import UserError
 Follow = Callable[[Message], None]
 
 _READ_WITHIN_S = 60.0
-_MOST_AT_ONCE = 500
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +63,8 @@ class CompactedTopics:
     def follow(self, timeout_s: float = 0.0) -> set[str]:
         """Follow what has come; return the topics whose end was reached."""
         ended = set()
-        for message in self._consumer.consume(_MOST_AT_ONCE, timeout_s):
+        # Not consume(): even without a timeout it holds the event loop up for milliseconds.
+        while (message := self._consumer.poll(timeout_s)) is not None:
             error = message.error()
             if error is None:
                 self._followers[message.topic()](message)

@@ -28,7 +28,9 @@ from faust.types.tuples import ConsumerMessage
 from ingest.connections import KafkaConnection
 
 _MAX_PARTITION_FETCH_BYTES = 1024 * 1024
-_FETCH_MIN_BYTES = 64 * 1024
+# So much never comes within a fetch's wait: it ends by time, or a busy Kafka would answer for
+# every few records, and every answer costs Faust an event per partition.
+_FETCH_MIN_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,125 @@
+"""Positions in these tests count hundreds of samples: chunk 3 is samples 300 to 399."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_processors.arrivals import Arrival
+from stream_processors.reorder import REORDER_WAIT_US, Refusal, Reorder
+from tests.unit.stream_processors.logs import arrival
+
+RATE_HZ = 1000
+SECOND_US = 1_000_000
+
+
+def chunk(number: int) -> Arrival:
+    return arrival(number * 100, 100)
+
+
+class Device:
+    """Feeds chunks by their numbers and notes which were delivered."""
+
+    def __init__(self, first: int = 0) -> None:
+        self.reorder = Reorder(first * 100, RATE_HZ)
+        self.delivered: list[int] = []
+
+    def receives(self, *numbers: int, at_us: int = 0) -> "Device":
+        for number in numbers:
+            assert self.reorder.refusal(chunk(number)) is None
+            self._note(self.reorder.step(chunk(number), at_us, after_offset=0))
+        return self
+
+    def passes(self, now_us: int) -> "Device":
+        self._note(self.reorder.give_up(now_us))
+        return self
+
+    def _note(self, delivered: Sequence[Arrival]) -> None:
+        self.delivered += [arrival.first_sample // 100 for arrival in delivered]
+
+
+def test_delivers_chunks_in_order_at_once() -> None:
+    assert Device().receives(0, 1, 2).delivered == [0, 1, 2]
+
+
+def test_mends_a_swap_without_waiting_longer_than_needed() -> None:
+    device = Device().receives(0, 2, 3)
+    assert device.delivered == [0]
+    assert device.receives(1).delivered == [0, 1, 2, 3]
+
+
+def test_gives_a_hole_up_after_two_seconds_of_log_time() -> None:
+    device = Device().receives(0, 2).passes(REORDER_WAIT_US)
+    assert device.delivered == [0]
+    assert device.passes(REORDER_WAIT_US + 1).delivered == [0, 2]
+
+
+def test_what_comes_after_its_place_was_given_up_is_late() -> None:
+    device = Device().receives(0, 2).passes(REORDER_WAIT_US + 1)
+    assert device.reorder.refusal(chunk(1)) is Refusal.LATE
+
+
+def test_only_holes_before_a_chunk_that_waited_enough_are_given_up() -> None:
+    device = Device().receives(0, 2).receives(4, at_us=SECOND_US)
+    assert device.passes(REORDER_WAIT_US + 1).delivered == [0, 2]
+    assert device.receives(3, at_us=REORDER_WAIT_US + 2).delivered == [0, 2, 3, 4]
+
+
+def test_a_chunk_that_waits_is_never_overtaken_by_its_own_past() -> None:
+    # 5 came before 3: once 5 has waited enough, the hole before 3 goes with it.
+    device = Device().receives(0, 5).receives(3, at_us=SECOND_US)
+    assert device.passes(REORDER_WAIT_US + 1).delivered == [0, 3, 5]
+
+
+def test_a_burst_does_not_wait_for_time_that_may_never_pass() -> None:
+    # 5 s of sound are 50 chunks: the log's clock stands still, the sound itself is the clock.
+    device = Device().receives(0, *range(10, 60))
+    assert device.delivered == [0]
+    assert device.receives(60).delivered == [0, *range(10, 61)]
+
+
+def test_a_repetition_is_a_duplicate_whether_delivered_or_waiting() -> None:
+    device = Device().receives(0, 1, 3)
+    assert device.reorder.refusal(chunk(1)) is Refusal.DUPLICATE
+    assert device.reorder.refusal(chunk(3)) is Refusal.DUPLICATE
+
+
+def test_a_chunk_that_overlaps_another_in_part_is_a_conflict() -> None:
+    device = Device().receives(0, 3)
+    assert device.reorder.refusal(arrival(50, 100)) is Refusal.CONFLICT
+    assert device.reorder.refusal(arrival(250, 100)) is Refusal.CONFLICT
+    assert device.reorder.refusal(arrival(350, 100)) is Refusal.CONFLICT
+    assert device.reorder.refusal(arrival(100, 200)) is None
+
+
+def test_what_lies_before_the_first_chunk_was_never_asked_for() -> None:
+    assert Device(first=5).reorder.refusal(chunk(4)) is Refusal.DUPLICATE
+
+
+def test_flush_delivers_all_that_waits() -> None:
+    device = Device().receives(0, 2, 5, 4)
+    assert [a.first_sample for a in device.reorder.flush()] == [200, 400, 500]
+    assert device.reorder.due_us is None
+
+
+@given(
+    order=st.permutations(list(range(12))),
+    lost=st.sets(st.integers(1, 11), max_size=6),
+    step_us=st.integers(0, 3 * SECOND_US),
+)
+def test_delivers_ascending_and_accounts_for_every_chunk(
+    order: list[int], lost: set[int], step_us: int
+) -> None:
+    reorder = Reorder(0, RATE_HZ)
+    delivered, refused = [], 0
+    for now, number in enumerate(number for number in order if number not in lost):
+        delivered += reorder.give_up(now * step_us)
+        if reorder.refusal(chunk(number)) is None:
+            delivered += reorder.step(chunk(number), now * step_us, after_offset=now)
+        else:
+            refused += 1
+    delivered += reorder.flush()
+
+    positions = [arrival.first_sample for arrival in delivered]
+    assert positions == sorted(set(positions))
+    assert len(delivered) + refused == 12 - len(lost)

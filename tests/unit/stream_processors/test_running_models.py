@@ -1,0 +1,129 @@
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.contract import (
+    PIPELINE_FILTER,
+    FilterSpec,
+    ModelContract,
+    Scaling,
+)
+from models.errors import ModelError
+from models.predictor import Predictor
+from models.registry import Entry
+from stream_processors.records import ModelChoice
+from stream_processors.running_models import RunningModels
+
+
+class FakePredictor:
+    def __init__(self, entry: Entry, filtered: FilterSpec = PIPELINE_FILTER) -> None:
+        self.contract = ModelContract(
+            name=entry.name,
+            version=entry.version,
+            task=entry.task,
+            labels=("normal", "abnormal"),
+            exclusive=True,
+            sample_rate_hz=2000,
+            window_s=5.0,
+            hop_s=2.5,
+            filter=filtered,
+            scaling=Scaling(kind="rms"),
+            opset=18,
+            training_data="none",
+            training_data_sha256="",
+            split="none",
+            split_sha256="",
+            git_commit="",
+            metrics={},
+            reference={},
+            intended_use="tests",
+            licence="none",
+        )
+
+    def predict(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.zeros((len(windows), 2), np.float32)
+
+
+class FakeModels:
+    """One default model a task, and the version 2.0 of each beside it."""
+
+    def __init__(self) -> None:
+        self.entries = tuple(
+            Entry(
+                name=task,
+                version=version,
+                task=task,
+                file="",
+                sha256="",
+                card="",
+                default=version == "1.0",
+            )
+            for task in ("screen", "valve")
+            for version in ("1.0", "2.0", "odd")
+        )
+        self.loads = 0
+
+    def load(self, name: str, version: str) -> Predictor:
+        self.loads += 1
+        for entry in self.entries:
+            if (entry.name, entry.version) == (name, version):
+                odd = FilterSpec(kind="none")
+                return FakePredictor(entry, odd if version == "odd" else PIPELINE_FILTER)
+        raise ModelError(f"model {name} {version} is not known")
+
+
+def choice(role: str, version: str = "2.0", task: str = "screen") -> ModelChoice:
+    return ModelChoice(task=task, model=task, version=version, role=role)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def models() -> RunningModels:
+    return RunningModels(FakeModels())
+
+
+def test_the_manifests_defaults_run_where_nobody_chose(models: RunningModels) -> None:
+    assert str(models) == "screen 1.0, valve 1.0"
+
+
+def test_an_active_choice_runs_instead_of_the_default(models: RunningModels) -> None:
+    models.step("screen", choice("active"))
+    assert str(models) == "valve 1.0, screen 2.0"
+
+
+def test_a_shadow_runs_beside_the_default_and_is_marked(models: RunningModels) -> None:
+    models.step("screen", choice("shadow"))
+    assert str(models) == "screen 1.0, valve 1.0, screen 2.0 in shadow"
+
+
+def test_off_runs_no_model_of_the_task(models: RunningModels) -> None:
+    models.step("screen", choice("off"))
+    assert str(models) == "valve 1.0"
+    models.step("valve", choice("off", task="valve"))
+    assert str(models) == "no models"
+
+
+def test_a_choice_taken_back_brings_the_default_back(models: RunningModels) -> None:
+    models.step("screen", choice("active"))
+    models.step("screen", None)
+    assert str(models) == "screen 1.0, valve 1.0"
+
+
+@pytest.mark.parametrize("version", ["3.0", "odd"])
+def test_a_choice_that_cannot_run_changes_nothing(models: RunningModels, version: str) -> None:
+    models.step("screen", choice("active"))
+    with pytest.raises(ModelError):
+        models.step("screen", choice("active", version))
+    assert str(models) == "valve 1.0, screen 2.0"
+    models.step("valve", choice("off", task="valve"))
+    assert str(models) == "screen 2.0"
+
+
+def test_what_runs_already_is_not_loaded_again() -> None:
+    source = FakeModels()
+    models = RunningModels(source)
+    models.step("screen", choice("shadow"))
+    kept = models.current[1].predictor
+    models.step("screen", choice("active"))
+
+    assert models.current[0].predictor is kept
+    assert source.loads == 3
