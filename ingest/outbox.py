@@ -1,19 +1,11 @@
-"""What a device still holds of its sound, and what of it goes out when, on which lane.
+"""What of its sound a device sends, when, again when, and on which lane.
 
 The rules of the wire for whoever sends, and nothing else: no clock, no sound, no transport. A
 PUBACK plays no part in them; only the bridge's ``ack`` frees memory.
 """
 
-from collections import deque
-from itertools import takewhile
-
-from ingest.chunk import (
-    DEVICE_BUFFER_S,
-    HISTORY_AFTER_S,
-    HOLE_AFTER_S,
-    RESEND_AFTER_SILENCE_S,
-    Lane,
-)
+from ingest.chunk import HISTORY_AFTER_S, HOLE_AFTER_S, RESEND_AFTER_SILENCE_S, Lane
+from ingest.sound_buffer import Recorded, SoundBuffer
 from models.contract import PIPELINE_GRID
 
 # Both waits double while nothing changes: an outage of the bridge or of Kafka must not multiply
@@ -21,51 +13,30 @@ from models.contract import PIPELINE_GRID
 LONGEST_WAIT_S = 80.0
 # How much faster than real time a device catches up at most.
 CHUNKS_PER_STEP = 8
-# By then the bridge has stored a piece of history, or will never; until then it can be repeated.
-_SETTLED_S = 30.0
 _SECOND_US = 1_000_000
 
 
-class Recorded:
-    """One chunk of a boot as it was recorded; `sent_us` is when it went out last."""
+class _History:
+    """What goes over the history lane: the sound up to `end`, and after it up to `until`.
 
-    __slots__ = ("captured_at_us", "encoded", "end", "first", "recorded_us", "sent_us", "seq")
+    From `first` on it may have to go again. What comes after `end` is there for the windows that
+    touch it, and waits until it is acknowledged itself: where it is not, it is a hole of its own
+    and needs a window after it, too.
+    """
 
-    def __init__(
-        self,
-        *,
-        seq: int,
-        first: int,
-        end: int,
-        captured_at_us: int,
-        recorded_us: int,
-        encoded: bytes,
-    ) -> None:
-        self.seq = seq
+    __slots__ = ("end", "first", "next_seq", "until")
+
+    def __init__(self, first: int, end: int, until: int, next_seq: int) -> None:
         self.first = first
         self.end = end
-        self.captured_at_us = captured_at_us
-        self.recorded_us = recorded_us
-        self.encoded = encoded
-        self.sent_us: int | None = None
-
-
-class _History:
-    """The stretch that goes over the history lane, from one sample up to another."""
-
-    __slots__ = ("first", "next_seq", "sent_us", "until")
-
-    def __init__(self, first: int, until: int, next_seq: int, now_us: int) -> None:
-        self.first = first
         self.until = until
         self.next_seq = next_seq
-        self.sent_us = now_us
 
 
 class Outbox:
-    """The buffer of one boot: at most ten minutes of sound, freed by acknowledgements.
+    """One boot's sending: each chunk once, in order, as soon as there is a connection.
 
-    It sends each chunk once, in order, as soon as there is a connection. Beyond that
+    Beyond that
 
     - after a reconnect, or when no ack came for 10 s, again all that is not acknowledged;
     - when acks come but stay for 5 s behind what was sent, the hole again, as history;
@@ -76,42 +47,29 @@ class Outbox:
 
     Attributes
     ----------
-    acknowledged_to
-        The bridge has stored everything before this sample.
-    lost
-        Stretches (first, end) that fell out of the full buffer before they were acknowledged.
+    buffer
+        What is kept.
     sent, sent_again, sent_as_history
         Chunks that went out.
     """
 
     def __init__(self, sample_rate_hz: int) -> None:
-        self.acknowledged_to = 0
-        self.recorded_to = 0
-        self.lost: list[tuple[int, int]] = []
+        self.buffer = SoundBuffer(sample_rate_hz)
         self.sent = self.sent_again = self.sent_as_history = 0
-        self._capacity = int(DEVICE_BUFFER_S * sample_rate_hz)
         self._window = PIPELINE_GRID.at(sample_rate_hz).window_samples
-        self._kept: deque[Recorded] = deque()
         self._live_seq = 0
         self._history: _History | None = None
-        self._heard_us = self._advanced_us = 0
+        self._heard_us = self._advanced_us = self._arrived_us = 0
         self._silence_s, self._stuck_s = RESEND_AFTER_SILENCE_S, HOLE_AFTER_S
 
     @property
-    def kept_from(self) -> int:
-        """Everything before this sample is acknowledged or gone for good."""
-        return max(self.acknowledged_to, self.lost[-1][1] if self.lost else 0)
-
-    @property
-    def fill_fraction(self) -> float:
-        """How much of the buffer waits for an acknowledgement."""
-        return min(1.0, (self.recorded_to - self.kept_from) / self._capacity)
+    def is_sending_history(self) -> bool:
+        """Whether recorded sound still has to go out as history."""
+        return self._history is not None and self._next_of(self._history) is not None
 
     def keep(self, chunk: Recorded) -> None:
-        """Take in the next chunk; the oldest give way when ten minutes are full."""
-        self._kept.append(chunk)
-        self.recorded_to = chunk.end
-        self._forget()
+        """Take in the next chunk."""
+        self.buffer.append(chunk)
 
     def on_connected(self, now_us: int) -> None:
         """Begin again at the last acknowledgement: nobody knows what of the rest arrived."""
@@ -121,12 +79,12 @@ class Outbox:
 
     def on_ack(self, stored_to_sample: int, now_us: int) -> None:
         """Hear the bridge; a position that was never sent is ignored."""
-        if not self._was_sent(stored_to_sample):
+        if not self.buffer.was_sent_until(stored_to_sample):
             return
         self._heard_us = now_us
         self._silence_s = RESEND_AFTER_SILENCE_S
-        if stored_to_sample > self.acknowledged_to:
-            self.acknowledged_to = stored_to_sample
+        if stored_to_sample > self.buffer.acknowledged_to:
+            self._arrived_us = max(self._arrived_us, self.buffer.acknowledge(stored_to_sample))
             self._advanced_us = now_us
             self._stuck_s = HOLE_AFTER_S
             self._forget()
@@ -137,48 +95,49 @@ class Outbox:
         """What goes out now, fresh sound first; asked once per chunk while connected."""
         self._break_silence(now_us)
         self._set_aside_old(now_us)
+        self._settle_history()
         live = self._due_live(now_us)
         return live + self._due_history(now_us, CHUNKS_PER_STEP - len(live))
 
     def _due_live(self, now_us: int) -> list[tuple[Lane, Recorded]]:
         batch: list[tuple[Lane, Recorded]] = []
-        while len(batch) < CHUNKS_PER_STEP and (chunk := self._chunk(self._live_seq)):
+        while len(batch) < CHUNKS_PER_STEP and (chunk := self.buffer.chunk(self._live_seq)):
             self._live_seq = chunk.seq + 1
-            if chunk.end <= self.acknowledged_to:
+            if chunk.end <= self.buffer.acknowledged_to:
                 continue
             if chunk.sent_us is None:
                 self.sent += 1
             else:
                 self.sent_again += 1
-            chunk.sent_us = now_us
+            chunk.goes_out(Lane.AUDIO, now_us)
             batch.append((Lane.AUDIO, chunk))
         return batch
 
     def _due_history(self, now_us: int, room: int) -> list[tuple[Lane, Recorded]]:
         batch: list[tuple[Lane, Recorded]] = []
-        history = self._history
-        while history and len(batch) < room and (chunk := self._chunk(history.next_seq)):
-            if chunk.first >= history.until:
-                self._let_settle(history, now_us)
-                break
-            history.next_seq = chunk.seq + 1
-            history.sent_us = chunk.sent_us = now_us
+        while self._history and len(batch) < room and (chunk := self._next_of(self._history)):
+            self._history.next_seq = chunk.seq + 1
             self.sent_as_history += 1
+            chunk.goes_out(Lane.HISTORY, now_us)
             batch.append((Lane.HISTORY, chunk))
         return batch
 
-    def _let_settle(self, history: _History, now_us: int) -> None:
-        acknowledged = self.acknowledged_to >= history.until
-        if acknowledged and now_us - history.sent_us > _SETTLED_S * _SECOND_US:
-            self._history = None
-            self._forget()
+    def _next_of(self, history: _History) -> Recorded | None:
+        chunk = self.buffer.chunk(history.next_seq)
+        if chunk is None or chunk.first >= history.until:
+            return None
+        is_due = chunk.first < history.end or chunk.end <= self.buffer.acknowledged_to
+        return chunk if is_due else None
+
+    def _oldest_unacknowledged(self) -> Recorded | None:
+        return self.buffer.chunk_at(self.buffer.acknowledged_to)
 
     def _begin_again(self) -> None:
         oldest = self._oldest_unacknowledged()
         if oldest is not None:
             self._live_seq = min(self._live_seq, oldest.seq)
         if self._history is not None:
-            self._history.next_seq = self._seq_from(self._history.first)
+            self._history.next_seq = self.buffer.seq_at(self._history.first)
 
     def _break_silence(self, now_us: int) -> None:
         oldest = self._oldest_unacknowledged()
@@ -189,90 +148,62 @@ class Outbox:
             self._begin_again()
 
     def _mend_hole(self, now_us: int) -> None:
+        """Send again what had time to be acknowledged, unless history is under way already."""
         oldest = self._oldest_unacknowledged()
-        if oldest is None or oldest.sent_us is None or self._history_is_pending():
+        if oldest is None or oldest.sent_us is None:
+            return
+        if self.is_sending_history:
             return
         if now_us - max(self._advanced_us, oldest.sent_us) > self._stuck_s * _SECOND_US:
             self._stuck_s = min(2 * self._stuck_s, LONGEST_WAIT_S)
-            end = oldest.end
-            while (chunk := self._chunk_at(end)) and _sent_before(
-                chunk, now_us - HOLE_AFTER_S * _SECOND_US
+            last = oldest
+            while (chunk := self.buffer.chunk(last.seq + 1)) and (
+                chunk.sent_us is not None and now_us - chunk.sent_us >= HOLE_AFTER_S * _SECOND_US
             ):
-                end = chunk.end
-            self._send_as_history(oldest.first, end, now_us)
+                last = chunk
+            self._send_as_history(oldest.first, last.end)
 
     def _set_aside_old(self, now_us: int) -> None:
+        """Take from the live lane what is too old for it."""
         first = end = None
-        while (chunk := self._chunk(self._live_seq)) and (
-            chunk.recorded_us < now_us - HISTORY_AFTER_S * _SECOND_US
+        while (chunk := self.buffer.chunk(self._live_seq)) and (
+            now_us - chunk.recorded_us > HISTORY_AFTER_S * _SECOND_US
         ):
             self._live_seq = chunk.seq + 1
-            if chunk.end > self.acknowledged_to:
+            if chunk.end > self.buffer.acknowledged_to:
                 first = chunk.first if first is None else first
                 end = chunk.end
         if first is not None and end is not None:
-            self._send_as_history(first, end, now_us)
+            self._send_as_history(first, end)
 
-    def _send_as_history(self, first: int, end: int, now_us: int) -> None:
+    def _send_as_history(self, first: int, end: int) -> None:
         """Add a stretch, and a window on both sides of it, to what goes out as history."""
         first, until = max(0, first - self._window), end + self._window
         history = self._history
         if history is None:
-            self._history = _History(first, until, self._seq_from(first), now_us)
+            self._history = _History(first, end, until, self.buffer.seq_at(first))
             return
-        if first < history.first or not self._history_is_pending():
-            history.next_seq = self._seq_from(first)
+        if first < history.first or not self.is_sending_history:
+            history.next_seq = self.buffer.seq_at(first)
         history.first = min(history.first, first)
+        history.end = max(history.end, end)
         history.until = max(history.until, until)
 
-    def _history_is_pending(self) -> bool:
+    def _settle_history(self) -> None:
+        """Move on behind what has arrived, and need not go again if the connection is lost."""
         history = self._history
-        if history is None:
-            return False
-        chunk = self._chunk(history.next_seq)
-        return chunk is not None and chunk.first < history.until
+        while history and (chunk := self.buffer.chunk_at(history.first)):
+            if chunk.first >= history.until:
+                self._history = history = None
+            elif chunk.seq < history.next_seq and (chunk.history_us or 0) < self._arrived_us:
+                history.first = chunk.end
+            else:
+                break
+        self._forget()
 
     def _forget(self) -> None:
-        """Drop what no rule can ask for again, and what ten minutes cannot hold."""
-        settled = self.acknowledged_to - self._window
+        """Drop what no rule can ask for again."""
+        settled = self.buffer.acknowledged_to - self._window
         if self._history is not None:
             settled = min(settled, self._history.first)
-        kept = self._kept
-        while kept and (
-            kept[0].end <= settled or self.recorded_to - kept[0].first > self._capacity
-        ):
-            gone = kept.popleft()
-            if gone.end > self.acknowledged_to:
-                self._lose(max(gone.first, self.acknowledged_to), gone.end)
-
-    def _lose(self, first: int, end: int) -> None:
-        if self.lost and self.lost[-1][1] == first:
-            first = self.lost.pop()[0]
-        self.lost.append((first, end))
-
-    def _was_sent(self, until: int) -> bool:
-        before = takewhile(lambda chunk: chunk.first < until, self._kept)
-        return until <= self.recorded_to and all(chunk.sent_us is not None for chunk in before)
-
-    def _oldest_unacknowledged(self) -> Recorded | None:
-        return self._chunk_at(self.acknowledged_to)
-
-    def _chunk(self, seq: int) -> Recorded | None:
-        """Chunk number `seq`, the oldest kept when that one is gone, None when still to come."""
-        if not self._kept:
-            return None
-        index = max(0, seq - self._kept[0].seq)
-        return self._kept[index] if index < len(self._kept) else None
-
-    def _chunk_at(self, sample: int) -> Recorded | None:
-        """The oldest chunk kept that ends after a sample."""
-        return self._chunk(self._seq_from(sample)) if sample < self.recorded_to else None
-
-    def _seq_from(self, sample: int) -> int:
-        return self._kept[0].seq + sum(
-            1 for _ in takewhile(lambda chunk: chunk.end <= sample, self._kept)
-        )
-
-
-def _sent_before(chunk: Recorded, moment_us: float) -> bool:
-    return chunk.sent_us is not None and chunk.sent_us <= moment_us
+        self.buffer.forget_before(settled)

@@ -17,9 +17,10 @@ from ingest.chunk import (
     encode,
 )
 from ingest.faults import FaultPlan
-from ingest.outbox import Outbox, Recorded
+from ingest.outbox import Outbox
 from ingest.playback import Piece, Playback
 from ingest.simulator_report import BootReport, DeviceReport
+from ingest.sound_buffer import Recorded
 
 STATUS_EVERY_US = 30_000_000
 
@@ -64,15 +65,15 @@ class _Boot:
         self.next_piece += 1
 
     def report(self) -> BootReport:
-        outbox = self.outbox
+        outbox, buffer = self.outbox, self.outbox.buffer
         return BootReport(
             boot_id=self.boot_id,
             started_us=self.started_us,
             sample_rate_hz=self.sample_rate_hz,
-            produced_to_sample=outbox.recorded_to,
-            acknowledged_to_sample=outbox.acknowledged_to,
-            kept_from_sample=outbox.kept_from,
-            lost=tuple(outbox.lost),
+            produced_to_sample=buffer.recorded_to,
+            acknowledged_to_sample=buffer.acknowledged_to,
+            kept_from_sample=buffer.kept_from,
+            lost=tuple(buffer.lost),
             chunks_recorded=self.next_piece,
             chunks_sent=outbox.sent,
             chunks_resent=outbox.sent_again,
@@ -135,10 +136,12 @@ class Wearable:
 
     @property
     def is_drained(self) -> bool:
-        """Whether nothing more will be recorded and all that can be is acknowledged."""
+        """Whether nothing more will be recorded or sent, and all that can be is acknowledged."""
         if self._boot is None:
             return self.is_over
-        return self.is_over and self._boot.outbox.kept_from >= self._boot.outbox.recorded_to
+        outbox, buffer = self._boot.outbox, self._boot.outbox.buffer
+        is_acknowledged = buffer.kept_from >= buffer.recorded_to
+        return self.is_over and is_acknowledged and not outbox.is_sending_history
 
     def step(self, now_us: int) -> list[Outgoing]:
         """Record up to now and return what is to be published, in order."""
@@ -254,7 +257,7 @@ class Wearable:
             boot_id=boot.boot_id,
             seq=chunk.seq,
             first_sample=chunk.first,
-            kept_from_sample=min(boot.outbox.kept_from, chunk.first),
+            kept_from_sample=min(boot.outbox.buffer.kept_from, chunk.first),
             captured_at_us=chunk.captured_at_us,
             sample_rate_hz=boot.sample_rate_hz,
             encoding=self._playback.encoding,
@@ -275,7 +278,7 @@ class Wearable:
             battery_fraction=round(max(_EMPTY_FRACTION, self._plan.battery_fraction - used), 3),
             contact=self._has_contact,
             signal_dbm=self._plan.signal_dbm,
-            buffer_fill_fraction=round(boot.outbox.fill_fraction, 3),
+            buffer_fill_fraction=round(boot.outbox.buffer.fill_fraction, 3),
             firmware=_FIRMWARE,
         )
         return [Outgoing(self._topics[Lane.STATUS], encode(status), retain=True)]

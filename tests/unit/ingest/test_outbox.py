@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.chunk import DEVICE_BUFFER_S, Lane
-from ingest.outbox import CHUNKS_PER_STEP, Outbox, Recorded
+from ingest.outbox import CHUNKS_PER_STEP, Outbox
+from ingest.sound_buffer import Recorded, SoundBuffer
 from models.contract import PIPELINE_GRID
 
 RATE_HZ = 2000
@@ -50,6 +51,7 @@ class Device:
 
     def __init__(self, chunk_s: float = 1.0) -> None:
         self.outbox = Outbox(RATE_HZ)
+        self.buffer: SoundBuffer = self.outbox.buffer
         self.chunk = round(chunk_s * RATE_HZ)
         self.now_us = 0
         self.seq = 0
@@ -73,7 +75,7 @@ class Device:
 
     def send(self) -> list[Sent]:
         batch = [
-            Sent(lane, c.seq, c.first, c.end, min(self.outbox.kept_from, c.first))
+            Sent(lane, c.seq, c.first, c.end, min(self.buffer.kept_from, c.first))
             for lane, c in self.outbox.due(self.now_us)
         ]
         self.sent += batch
@@ -124,7 +126,7 @@ def test_while_all_is_well_each_chunk_is_sent_once_and_live() -> None:
     for second in range(100):
         assert [(s.lane, s.seq) for s in device.run(1)] == [(Lane.AUDIO, second)]
         if second % 2:
-            device.hear(device.outbox.recorded_to - device.chunk)
+            device.hear(device.buffer.recorded_to - device.chunk)
     assert (device.outbox.sent_again, device.outbox.sent_as_history) == (0, 0)
 
 
@@ -167,19 +169,24 @@ def test_an_outage_of_the_bridge_does_not_multiply_the_load() -> None:
 
 def test_a_hole_is_sent_again_as_history_with_a_window_on_both_sides() -> None:
     device = online()
-    device.run(20)
-    device.hear(19 * device.chunk)  # chunk 19 is lost on its way, and later ones arrive
-    for _ in range(5):
-        device.run(1)
-        device.hear(19 * device.chunk)
-    assert seconds(device.sent, Lane.HISTORY) == []
-    device.run(1)
-    device.hear(19 * device.chunk)
-    history = seconds(device.run(8), Lane.HISTORY)
+    device.run_and_hear(19)
+    device.run(1)  # this one is lost on its way
+    batch = [sent for _ in range(20) for sent in device.run_and_hear(1)]
     window = int(GRID.window_s)
-    assert history[0] == 19 - window
-    assert history == list(range(history[0], history[-1] + 1))
-    assert history[-1] >= 19 + window
+    assert seconds(batch[:6], Lane.HISTORY) == []
+    history = seconds(batch, Lane.HISTORY)
+    assert history == list(range(19 - window, history[-1] + 1))
+    assert 19 + window <= history[-1] <= 21 + window
+
+
+def test_a_hole_behind_a_hole_gets_its_own_window_too() -> None:
+    device = online()
+    device.run_and_hear(19)
+    for stored in (False, True, True, False):
+        device.run_and_hear(1) if stored else device.run(1)
+    batch = [sent for _ in range(30) for sent in device.run_and_hear(1)]
+    window = int(GRID.window_s)
+    assert set(seconds(batch, Lane.HISTORY)) >= set(range(19 - window, 23 + window))
 
 
 def test_a_hole_whose_repair_is_lost_too_is_repaired_again() -> None:
@@ -221,10 +228,9 @@ def test_what_is_fresh_goes_first_and_catching_up_is_paced() -> None:
 def test_after_ten_minutes_the_oldest_is_given_up_and_said_so() -> None:
     device = Device()
     device.miss(700)
-    outbox = device.outbox
-    assert outbox.lost == [(0, 100 * device.chunk)]
-    assert outbox.kept_from == 100 * device.chunk
-    assert outbox.fill_fraction == 1.0
+    assert device.buffer.lost == [(0, 100 * device.chunk)]
+    assert device.buffer.kept_from == 100 * device.chunk
+    assert device.buffer.fill_fraction == 1.0
     device.connect()
     device.run(200)
     assert min(s.seq for s in device.sent) >= 100
@@ -236,7 +242,7 @@ def test_nothing_is_lost_that_was_acknowledged_before_the_buffer_was_full() -> N
     device.run(50)
     device.hear(50 * device.chunk)
     device.miss(700)
-    assert device.outbox.lost == [(50 * device.chunk, 150 * device.chunk)]
+    assert device.buffer.lost == [(50 * device.chunk, 150 * device.chunk)]
 
 
 def test_an_ack_for_what_was_never_sent_is_ignored() -> None:
@@ -245,7 +251,7 @@ def test_an_ack_for_what_was_never_sent_is_ignored() -> None:
     device.miss(3)
     for nonsense in (4 * device.chunk, 2**50):
         device.hear(nonsense)
-        assert device.outbox.acknowledged_to == 0
+        assert device.buffer.acknowledged_to == 0
 
 
 def test_an_ack_never_goes_back() -> None:
@@ -253,7 +259,7 @@ def test_an_ack_never_goes_back() -> None:
     device.run(10)
     device.hear(8 * device.chunk)
     device.hear(2 * device.chunk)
-    assert device.outbox.acknowledged_to == 8 * device.chunk
+    assert device.buffer.acknowledged_to == 8 * device.chunk
 
 
 Plan = list[tuple[str, int, str, float]]
@@ -283,7 +289,7 @@ def world(device: Device, plan: Plan, rng: np.random.Generator) -> Iterator[None
                 if acks == "honest":
                     device.hear(device.bridge.stored_to)
                 elif acks == "nonsense":
-                    device.hear(int(rng.integers(0, 2 * device.outbox.recorded_to)))
+                    device.hear(int(rng.integers(0, 2 * device.buffer.recorded_to)))
             yield
         if connection == "offline":
             device.connect()
@@ -295,18 +301,16 @@ def test_whatever_happens_the_acknowledged_was_sent_and_the_buffer_keeps_its_bou
     chunk_s: float, plan: Plan, seed: int
 ) -> None:
     device = Device(chunk_s)
-    outbox = device.outbox
     position = 0
     for _ in world(device, plan, np.random.default_rng(seed)):
-        kept = outbox._kept
-        assert kept[-1].end - kept[0].first <= DEVICE_BUFFER_S * RATE_HZ
-        assert outbox.kept_from >= max(position, outbox.acknowledged_to)
-        position = outbox.kept_from
+        assert device.buffer.span <= DEVICE_BUFFER_S * RATE_HZ
+        assert device.buffer.kept_from >= max(position, device.buffer.acknowledged_to)
+        position = device.buffer.kept_from
     sent_to = max((s.end for s in device.sent), default=0)
-    assert outbox.acknowledged_to <= sent_to
+    assert device.buffer.acknowledged_to <= sent_to
     sent = {s.seq for s in device.sent}
-    for seq in range(outbox.acknowledged_to // device.chunk):
-        is_lost = any(first <= seq * device.chunk < end for first, end in outbox.lost)
+    for seq in range(device.buffer.acknowledged_to // device.chunk):
+        is_lost = any(first <= seq * device.chunk < end for first, end in device.buffer.lost)
         assert seq in sent or is_lost
 
 
@@ -325,7 +329,7 @@ def test_once_all_is_well_again_everything_is_acknowledged(
     device.connect()
     for _ in range(int(400 / chunk_s)):
         device.run_and_hear(1)
-    assert device.outbox.acknowledged_to == device.outbox.recorded_to
+    assert device.buffer.acknowledged_to == device.buffer.recorded_to
 
 
 @settings(max_examples=60, deadline=None)
@@ -341,9 +345,10 @@ def test_once_all_is_well_again_everything_is_acknowledged(
         min_size=1,
         max_size=5,
     ),
+    lost_live=st.sets(st.integers(0, 400), max_size=20),
 )
 def test_after_any_cut_each_acknowledged_window_is_whole_on_one_lane(
-    chunk_s: float, cuts: list[tuple[int, int, int, int]]
+    chunk_s: float, cuts: list[tuple[int, int, int, int]], lost_live: set[int]
 ) -> None:
     device = Device(chunk_s)
     device.connect()
@@ -354,13 +359,20 @@ def test_after_any_cut_each_acknowledged_window_is_whole_on_one_lane(
             on_the_way.append(device.send())
             if len(on_the_way) > lost_s / chunk_s:
                 for message in on_the_way.pop(0):
-                    device.bridge.store(message)
+                    if message.lane is Lane.AUDIO and message.seq in lost_live:
+                        lost_live.remove(message.seq)
+                    else:
+                        device.bridge.store(message)
             if n % max(1, int(ack_every_s / chunk_s)) == 0:
                 device.hear(device.bridge.stored_to)
         device.miss(int(offline_s / chunk_s))
         device.connect()
-    assert device.outbox.lost == []
-    for index in range((device.outbox.acknowledged_to - GRID.window_samples) // GRID.hop_samples):
+    while device.outbox.is_sending_history:
+        for message in device.send():
+            device.bridge.store(message)
+        device.hear(device.bridge.stored_to)
+    assert device.buffer.lost == []
+    for index in range((device.buffer.acknowledged_to - GRID.window_samples) // GRID.hop_samples):
         first = index * GRID.hop_samples
         needed = range(first // device.chunk, -(-(first + GRID.window_samples) // device.chunk))
         assert any(device.bridge.stored[lane].issuperset(needed) for lane in device.bridge.stored)
