@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from ingest.chunk import MAX_SAMPLES_BYTES
-from ingest.sounds import PACKAGED
+from ingest.sounds import PACKAGED, recordings
 from models.classify import classify, read_sound
 from models.dsp import windows_of
 from models.registry import Registry
@@ -33,7 +33,7 @@ Samples = npt.NDArray[np.int16]
 @cache
 def recording(sample_rate_hz: int) -> Samples:
     """A packaged heart at some device's rate, 20 s and a bit of it."""
-    samples, packaged_hz = read_sound(PACKAGED / "a0007.flac")
+    samples, packaged_hz = read_sound(PACKAGED / "a0032.flac")
     resampled = signal.resample_poly(samples.astype(float), sample_rate_hz, packaged_hz)
     return np.clip(resampled, -(2**15), 2**15 - 1).astype(np.int16)[: 20 * sample_rate_hz + 777]
 

@@ -43,7 +43,7 @@ class Harness:
 @asynccontextmanager
 async def running(models: RunningModels) -> AsyncIterator[Harness]:
     sink = MemorySink()
-    settings = WorkerSettings(name="w")  # type: ignore[call-arg]
+    settings = WorkerSettings(name="w")
     pipeline = Pipeline(settings, sink=sink, models=models, assignments=AssignmentHistory())
     task = asyncio.create_task(pipeline.run())
     yield Harness(pipeline, sink)
