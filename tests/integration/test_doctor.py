@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.doctor import Verdict, examine
-from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
+from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
 from stream_processors.topic_admin import apply_topics
 from tests.servers import EmbeddedKafka, Mosquitto, Server
 
@@ -18,14 +18,14 @@ def _examine(mqtt: MqttConnection, kafka: KafkaConnection) -> dict[str, Verdict]
 
 
 def _mqtt(server: Server, **given: str) -> MqttConnection:
-    return MqttConnection(host="127.0.0.1", port=server.port, **given)  # type: ignore[arg-type]
+    return load(MqttConnection, {"host": "127.0.0.1", "port": server.port, **given})
 
 
 def test_missing_topics_are_named_with_the_command_that_makes_them(
     tmp_path: Path, embedded_mqtt: Server
 ) -> None:
     broker = EmbeddedKafka(tmp_path).start()
-    kafka = KafkaConnection(servers=broker.address)  # type: ignore[call-arg]
+    kafka = load(KafkaConnection, {"servers": broker.address})
     try:
         before = _examine(_mqtt(embedded_mqtt), kafka)
         apply_topics(kafka)

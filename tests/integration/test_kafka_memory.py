@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy.kafka_memory import put_down, take_along
-from ingest.connections import KafkaConnection
+from ingest.connections import KafkaConnection, load
 from stream_processors.topic_admin import apply_topics
 from stream_processors.topics import ASSIGNMENTS, AUDIO, DEAD_LETTERS, RESULTS
 from tests.servers import EmbeddedKafka
@@ -52,7 +52,7 @@ def _commit(kafka: KafkaConnection, offsets: dict[int, int]) -> None:
 def test_the_new_broker_holds_what_was_not_done_with_and_the_latest_of_each_key(
     broker: EmbeddedKafka,
 ) -> None:
-    kafka = KafkaConnection(servers=broker.address)
+    kafka = load(KafkaConnection, {"servers": broker.address})
     broker.start()
     try:
         apply_topics(kafka)
@@ -82,7 +82,7 @@ def test_the_new_broker_holds_what_was_not_done_with_and_the_latest_of_each_key(
 
 
 def test_a_group_that_never_committed_gets_everything(broker: EmbeddedKafka) -> None:
-    kafka = KafkaConnection(servers=broker.address)
+    kafka = load(KafkaConnection, {"servers": broker.address})
     broker.start()
     try:
         apply_topics(kafka)

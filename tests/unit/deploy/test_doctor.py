@@ -12,7 +12,7 @@ import pytest
 
 from deploy import doctor
 from deploy.doctor import Verdict, examine
-from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
+from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
 from models.errors import ModelError
 from models.registry import Registry
 
@@ -104,7 +104,7 @@ def influx_url() -> Iterator[str]:
 def test_the_database_is_asked_with_our_token(
     token: str, bucket: str, ok: bool, said: str, influx_url: str
 ) -> None:
-    given = InfluxConnection(url=influx_url, token=token, bucket=bucket)  # type: ignore[call-arg, arg-type]
+    given = load(InfluxConnection, {"url": influx_url, "token": token, "bucket": bucket})
     verdict = _verdicts(given)["InfluxDB"]
     assert verdict.ok is ok
     assert said in verdict.seen
@@ -112,7 +112,7 @@ def test_the_database_is_asked_with_our_token(
 
 
 def test_a_database_that_is_not_there_is_told() -> None:
-    given = InfluxConnection(url="http://127.0.0.1:1")  # type: ignore[call-arg]
+    given = load(InfluxConnection, {"url": "http://127.0.0.1:1"})
     verdict = _verdicts(given)["InfluxDB"]
     assert verdict.ok is False
     assert "Connection refused" in verdict.seen

@@ -2,6 +2,7 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,8 @@ def _parts(plan: Plan) -> dict[str, Part]:
     return {part.name: part for part in parts(plan, settle(plan), _HOOKS)}
 
 
-def _plan(**given: object) -> Plan:
-    return Plan(influx=InfluxConnection.model_construct(), **given)  # type: ignore[arg-type]
+def _plan(**given: Any) -> Plan:
+    return Plan(influx=InfluxConnection.model_construct(), **given)
 
 
 def test_the_demonstration_needs_nothing_from_outside() -> None:
@@ -37,8 +38,11 @@ def test_what_knows_an_embedded_kafka_falls_with_it_and_the_wearables_do_not() -
 
 
 def test_given_brokers_are_not_started_again() -> None:
-    mqtt = MqttConnection(host="broker", port=8883, tls=True, user="u", password="p")  # type: ignore[call-arg, arg-type]  # noqa: S106
-    kafka = KafkaConnection(servers="a:1,b:2")  # type: ignore[call-arg]
+    mqtt = load(
+        MqttConnection,
+        {"host": "broker", "port": 8883, "tls": True, "user": "u", "password": "p"},
+    )
+    kafka = load(KafkaConnection, {"servers": "a:1,b:2"})
     ward = _parts(_plan(mqtt=mqtt, kafka=kafka))
     assert list(ward) == ["bridge", "worker-1"]
     environment = ward["bridge"].environment or {}
@@ -59,7 +63,7 @@ def test_settings_for_other_brokers_do_not_reach_the_embedded_ones(
 
 
 def test_the_writer_runs_where_a_database_is_given() -> None:
-    influx = InfluxConnection(url="http://db:8086")  # type: ignore[call-arg]
+    influx = load(InfluxConnection, {"url": "http://db:8086"})
     assert "influx" in _parts(Plan(influx=influx))
 
 
