@@ -33,7 +33,7 @@ Samples = npt.NDArray[np.int16]
 @cache
 def recording(sample_rate_hz: int) -> Samples:
     """A packaged heart at some device's rate, 20 s and a bit of it."""
-    samples, packaged_hz = read_sound(PACKAGED / "a0032.flac")
+    samples, packaged_hz = read_sound(recordings(PACKAGED)[0])
     resampled = signal.resample_poly(samples.astype(float), sample_rate_hz, packaged_hz)
     return np.clip(resampled, -(2**15), 2**15 - 1).astype(np.int16)[: 20 * sample_rate_hz + 777]
 
@@ -53,10 +53,9 @@ def chunkings(draw: st.DrawFn, *, sample_rate_hz: int) -> list[Sent]:
     shortest, longest = sample_rate_hz // 4, min(2 * sample_rate_hz, MAX_SAMPLES_BYTES // 2)
     chunks: list[Sent] = []
     at = 0
-    while len(samples) - at >= shortest:
-        piece = samples[at : at + draw(st.integers(shortest, longest))]
-        if len(samples) - at - len(piece) < shortest:
-            piece = samples[at:][:longest]
+    while left := len(samples) - at:
+        drawn = draw(st.integers(shortest, longest))
+        piece = samples[at : at + (left if left <= longest else min(drawn, left - shortest))]
         at += len(piece)
         now_s = at / sample_rate_hz
         delay_s = draw(st.sampled_from([0.0, 0.0, 0.4, 1.9])) if chunks else 0.0
