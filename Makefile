@@ -49,7 +49,7 @@ constraints: ## Pin the newest versions that fit pyproject.toml
 
 $(RUN_STAMP): EXTRAS := embedded
 $(RUN_STAMP): DONE := $(RUN_STAMP)
-$(DEV_STAMP): EXTRAS := embedded,test
+$(DEV_STAMP): EXTRAS := embedded,training,bench,test
 $(DEV_STAMP): DONE := $(RUN_STAMP) $(DEV_STAMP)
 $(RUN_STAMP) $(DEV_STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "$(NO_PYTHON)" >&2; exit 1; }

@@ -26,7 +26,7 @@ def noise(length: int, rate_hz: int = 2000) -> Sound:
 
 
 def pieces(playback: Playback) -> list[Piece]:
-    found = []
+    found: list[Piece] = []
     while (piece := playback.piece(len(found))) is not None:
         found.append(piece)
     return found
