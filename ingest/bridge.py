@@ -44,7 +44,7 @@ from stream_processors.topics import (
 _HEARTBEAT_EVERY_US = 2_000_000
 _STATS_AFTER_US = 10_000_000
 # While records are in flight, their delivery reports are looked for this often.
-_BUSY_WAIT_S, _IDLE_WAIT_S = 0.005, 0.1
+_BUSY_WAIT_S, _IDLE_WAIT_S = 0.01, 0.1
 _FLUSH_S = 1.5
 _TOPICS = (AUDIO, AUDIO_HISTORY, STATUS, DEVICE_STATS, HEARTBEATS, DEAD_LETTERS)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

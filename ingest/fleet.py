@@ -5,7 +5,8 @@ All of it comes from what the devices send, so nothing is lost when the bridge i
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from ingest.chunk import DEVICE_BUFFER_S, AudioChunk, DeviceAck, DeviceTopic, Lane
 from ingest.clocks import ClockEstimator
@@ -18,7 +19,7 @@ FORGET_AFTER_US = round(1.5 * DEVICE_BUFFER_S) * 1_000_000
 _BOOTS_KEPT = 2
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """What is kept of a chunk until Kafka holds it."""
 
     topic: DeviceTopic

@@ -1,7 +1,9 @@
 """What becomes of a message from a device: a record for Kafka, or a reason to refuse it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
+
+import msgspec
 
 from ingest.chunk import (
     MAX_PAYLOAD_BYTES,
@@ -29,7 +31,7 @@ STAGE = "bridge"
 _REASON_CHARACTERS = 500
 
 
-class Forward(NamedTuple):
+class Forward(msgspec.Struct, frozen=True, gc=False):
     """A record for Kafka; `arrival` is what the bridge remembers of an audio chunk."""
 
     source: DeviceTopic
@@ -100,5 +102,7 @@ def _status(source: DeviceTopic, payload: bytes, received_us: int) -> Forward:
     )
 
 
-def _headers(received_us: int, schema: bytes) -> list[Header]:
-    return [(RECEIVED_AT_HEADER, str(received_us).encode()), (SCHEMA_HEADER, schema)]
+@lru_cache(maxsize=4)
+def _headers(received_us: int, schema: bytes) -> tuple[Header, ...]:
+    """All messages that were read together share them."""
+    return (RECEIVED_AT_HEADER, str(received_us).encode()), (SCHEMA_HEADER, schema)

@@ -14,6 +14,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from ingest.connections import KafkaConnection
@@ -69,38 +70,17 @@ class KafkaSink(Protocol):
         """Wait until everything is stored or refused; return how much is not after that time."""
 
 
-class _Record:
+class _Record(msgspec.Struct, gc=False):
     """What is needed to produce a record once more."""
 
-    __slots__ = (
-        "alone",
-        "headers",
-        "key",
-        "number",
-        "on_delivery",
-        "timestamp_ms",
-        "topic",
-        "value",
-    )
-
-    def __init__(
-        self,
-        number: int,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[Header],
-        timestamp_ms: int,
-        on_delivery: OnDelivery | None,
-    ) -> None:
-        self.number = number
-        self.topic = topic
-        self.key = key
-        self.value = value
-        self.headers = headers
-        self.timestamp_ms = timestamp_ms
-        self.on_delivery = on_delivery
-        self.alone = False
+    number: int
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header]
+    timestamp_ms: int
+    on_delivery: OnDelivery | None
+    alone: bool = False
 
 
 class ConfluentSink:

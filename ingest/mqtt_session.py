@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 import mqtt5
+import msgspec
 
 from models.errors import RetryableError
 
@@ -36,7 +37,7 @@ class SessionTakenOverError(ConnectionEndedError):
     """Another connection uses the same client id."""
 
 
-class Publication:
+class Publication(msgspec.Struct, gc=False):
     """A message from the broker; `packet_id` 0 means QoS 0, which nobody acknowledges.
 
     Once `settle` was called for it *and for all that came before it*, its PUBACK goes out; out of
@@ -44,16 +45,11 @@ class Publication:
     vain: the broker delivers it again under another packet id.
     """
 
-    __slots__ = ("packet_id", "payload", "retained", "settled", "topic")
-
-    def __init__(
-        self, topic: str, payload: bytes, *, packet_id: int = 0, retained: bool = False
-    ) -> None:
-        self.topic = topic
-        self.payload = payload
-        self.packet_id = packet_id
-        self.retained = retained
-        self.settled = False
+    topic: str
+    payload: bytes
+    packet_id: int = 0
+    retained: bool = False
+    settled: bool = False
 
     def settle(self) -> None:
         self.settled = True
