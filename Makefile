@@ -43,7 +43,7 @@ bench: $(DEV_STAMP) ## Measure every figure of the README; JSON goes to bench-re
 
 constraints: ## Pin the newest versions that fit pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)-pins
-	$(VENV)-pins/bin/pip install --quiet --editable '.[embedded,training,console,dashboards,test]'
+	$(VENV)-pins/bin/pip install --quiet --editable '.[embedded,bench,console,dashboards,test]'
 	$(VENV)-pins/bin/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 	rm -rf $(VENV)-pins
 
