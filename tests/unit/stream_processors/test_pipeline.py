@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from ingest.connections import load
 from ingest.kafka_sink import MemorySink, StoredRecord
 from models.registry import Registry
 from stream_processors.assignments import AssignmentHistory
@@ -43,7 +44,7 @@ class Harness:
 @asynccontextmanager
 async def running(models: RunningModels) -> AsyncIterator[Harness]:
     sink = MemorySink()
-    settings = WorkerSettings(name="w")
+    settings = load(WorkerSettings, {"name": "w"})
     pipeline = Pipeline(settings, sink=sink, models=models, assignments=AssignmentHistory())
     task = asyncio.create_task(pipeline.run())
     yield Harness(pipeline, sink)
