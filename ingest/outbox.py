@@ -21,7 +21,7 @@ class _History:
 
     From `first` on it may have to go again. What comes after `end` is there for the windows that
     touch it, and waits until it is acknowledged itself: where it is not, it is a hole of its own
-    and needs a window after it, too.
+    and needs its own overlap.
     """
 
     __slots__ = ("end", "first", "next_seq", "until")
@@ -42,8 +42,8 @@ class Outbox:
     - when acks come but stay for 5 s behind what was sent, the hole again, as history;
     - what is older than 30 s as history instead;
 
-    history always with one window of sound before and after it, so that every window of the
-    grid that touches it can be made of the history lane alone.
+    history always with what one window is made of, its pre-roll included, before and after it:
+    so every window of the grid that it touches can be made of this lane alone.
 
     Attributes
     ----------
@@ -56,7 +56,8 @@ class Outbox:
     def __init__(self, sample_rate_hz: int) -> None:
         self.buffer = SoundBuffer(sample_rate_hz)
         self.sent = self.sent_again = self.sent_as_history = 0
-        self._window = PIPELINE_GRID.at(sample_rate_hz).window_samples
+        grid = PIPELINE_GRID.at(sample_rate_hz)
+        self._overlap = grid.preroll_samples + grid.window_samples
         self._live_seq = 0
         self._history: _History | None = None
         self._heard_us = self._advanced_us = self._arrived_us = 0
@@ -177,8 +178,8 @@ class Outbox:
             self._send_as_history(first, end)
 
     def _send_as_history(self, first: int, end: int) -> None:
-        """Add a stretch, and a window on both sides of it, to what goes out as history."""
-        first, until = max(0, first - self._window), end + self._window
+        """Add a stretch, and the overlap on both sides of it, to what goes out as history."""
+        first, until = max(0, first - self._overlap), end + self._overlap
         history = self._history
         if history is None:
             self._history = _History(first, end, until, self.buffer.seq_at(first))
@@ -203,7 +204,7 @@ class Outbox:
 
     def _forget(self) -> None:
         """Drop what no rule can ask for again."""
-        settled = self.buffer.acknowledged_to - self._window
+        settled = self.buffer.acknowledged_to - self._overlap
         if self._history is not None:
             settled = min(settled, self._history.first)
         self.buffer.forget_before(settled)

@@ -16,6 +16,7 @@ from models.contract import PIPELINE_GRID
 RATE_HZ = 2000
 SECOND_US = 1_000_000
 GRID = PIPELINE_GRID.at(RATE_HZ)
+OVERLAP = 6  # chunks of 1 s that hold a window and its pre-roll
 
 
 class Sent(NamedTuple):
@@ -172,11 +173,10 @@ def test_a_hole_is_sent_again_as_history_with_a_window_on_both_sides() -> None:
     device.run_and_hear(19)
     device.run(1)  # this one is lost on its way
     batch = [sent for _ in range(20) for sent in device.run_and_hear(1)]
-    window = int(GRID.window_s)
     assert seconds(batch[:6], Lane.HISTORY) == []
     history = seconds(batch, Lane.HISTORY)
-    assert history == list(range(19 - window, history[-1] + 1))
-    assert 19 + window <= history[-1] <= 21 + window
+    assert history == list(range(19 - OVERLAP, history[-1] + 1))
+    assert 19 + OVERLAP <= history[-1] <= 21 + OVERLAP
 
 
 def test_a_hole_behind_a_hole_gets_its_own_window_too() -> None:
@@ -185,8 +185,7 @@ def test_a_hole_behind_a_hole_gets_its_own_window_too() -> None:
     for stored in (False, True, True, False):
         device.run_and_hear(1) if stored else device.run(1)
     batch = [sent for _ in range(30) for sent in device.run_and_hear(1)]
-    window = int(GRID.window_s)
-    assert set(seconds(batch, Lane.HISTORY)) >= set(range(19 - window, 23 + window))
+    assert set(seconds(batch, Lane.HISTORY)) >= set(range(19 - OVERLAP, 23 + OVERLAP))
 
 
 def test_a_hole_whose_repair_is_lost_too_is_repaired_again() -> None:
@@ -205,9 +204,8 @@ def test_sound_older_than_half_a_minute_is_history_with_a_window_on_both_sides()
     device.connect()
     batch = [sent for _ in range(30) for sent in device.run_and_hear(1)]
     live, history = seconds(batch, Lane.AUDIO), seconds(batch, Lane.HISTORY)
-    window = int(GRID.window_s)
     assert live == list(range(70, 130))  # chunk 70 ended half a minute before the reconnect
-    assert history == list(range(10 - window, 70 + window))
+    assert history == list(range(10 - OVERLAP, 70 + OVERLAP))
 
 
 def test_what_is_fresh_goes_first_and_catching_up_is_paced() -> None:
@@ -374,7 +372,9 @@ def test_after_any_cut_each_acknowledged_window_is_whole_on_one_lane(
     assert device.buffer.lost == []
     for index in range((device.buffer.acknowledged_to - GRID.window_samples) // GRID.hop_samples):
         first = index * GRID.hop_samples
-        needed = range(first // device.chunk, -(-(first + GRID.window_samples) // device.chunk))
+        filtered_from = max(0, first - GRID.preroll_samples)
+        end = first + GRID.window_samples
+        needed = range(filtered_from // device.chunk, -(-end // device.chunk))
         assert any(device.bridge.stored[lane].issuperset(needed) for lane in device.bridge.stored)
 
 
@@ -388,5 +388,5 @@ def test_history_overlaps_by_a_whole_window_for_any_length_of_chunk(chunk_s: flo
     device.connect()
     batch = device.run(int(60 / chunk_s))
     live, history = ([s for s in batch if s.lane is lane] for lane in (Lane.AUDIO, Lane.HISTORY))
-    assert history[0].first <= stored - GRID.window_samples
-    assert history[-1].end >= live[0].first + GRID.window_samples
+    assert history[0].first <= stored - GRID.window_samples - GRID.preroll_samples
+    assert history[-1].end >= live[0].first + GRID.window_samples + GRID.preroll_samples
