@@ -12,7 +12,7 @@ from stream_processors.records import AnyRecord, Record, decode, encode
 from stream_processors.topics import Topic
 
 _TIMEOUT_S = 20.0
-_QUIET_S = 0.5
+_BEYOND_S = 0.2
 
 
 class Entry(NamedTuple):
@@ -55,17 +55,19 @@ def publish(kafka: KafkaConnection, topic: Topic, given: Iterable[tuple[str, Rec
 
 
 def _up_to(consumer: Consumer, topic: Topic, spans: dict[int, tuple[int, int]]) -> list[Entry]:
-    """The embedded Kafka counts the last batch as one record, so the end is where it is quiet."""
+    """Read to the end and a moment on: the embedded Kafka counts the last batch as one record."""
     found: list[Entry] = []
     missing = {number for number, (first, end) in spans.items() if end > first}
-    deadline_s = time.monotonic() + _TIMEOUT_S
-    while (messages := consumer.consume(1000, _QUIET_S)) or missing:
-        assert time.monotonic() < deadline_s, f"{topic.name}: partitions {missing} do not end"
-        for message in messages:
+    deadline_s = time.monotonic() + (_TIMEOUT_S if missing else _BEYOND_S)
+    while time.monotonic() < deadline_s:
+        for message in consumer.consume(1000, _BEYOND_S):
             assert message.error() is None, message.error()
             _, timestamp_ms = message.timestamp()
             number, offset = message.partition(), message.offset()
             found.append(Entry(number, offset, timestamp_ms, message.key(), message.value()))
-            if offset >= spans[number][1] - 1:
+            if number in missing and offset >= spans[number][1] - 1:
                 missing.discard(number)
+                if not missing:
+                    deadline_s = time.monotonic() + _BEYOND_S
+    assert not missing, f"{topic.name}: partitions {missing} do not end"
     return sorted(found, key=lambda entry: entry[:2])

@@ -1,5 +1,6 @@
 """A whole ward as child processes, each of which can be killed, and the load on it."""
 
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from ingest import simulator_report
 from ingest.connections import KafkaConnection, load
 from ingest.simulator_report import SimulatorReport
 from ingest.simulator_settings import SimulatorSettings
+from models.registry import ARTIFACTS
 from stream_processors.records import Heartbeat, WindowResult, decode
 from stream_processors.topic_admin import apply_topics
 from stream_processors.topics import HEARTBEATS, RESULTS
@@ -24,6 +26,7 @@ from tests.waiting import until
 PARTITIONS = 4
 _FLOWS_S = 60.0
 _DRAIN_S = 90.0
+_SPEAKS_EVERY_US = 3_000_000
 
 
 class Published(NamedTuple):
@@ -43,6 +46,7 @@ class Ward:
         self.mqtt = mqtt
         self.kafka = kafka
         self.database = database
+        self.models = shutil.copytree(ARTIFACTS, folder / "models")  # as they are at the start
         self.bridge = self._part("bridge", "ingest.bridge")
         self.workers: list[Part] = []
         self.writer = self._part("writer", "stream_processors.influx") if database else None
@@ -85,7 +89,13 @@ class Ward:
 
     def add_worker(self) -> Part:
         name = f"worker-{len(self.workers) + 1}"
-        worker = self._part(name, "stream_processors.app", HEARTWARD_WORKER_NAME=name)
+        models = str(self.models)
+        worker = self._part(
+            name,
+            "stream_processors.app",
+            HEARTWARD_WORKER_NAME=name,
+            HEARTWARD_WORKER_MODELS_DIR=models,
+        )
         self.workers.append(worker)
         return worker.start()
 
@@ -103,8 +113,26 @@ class Ward:
             if (entry.key or b"").startswith(prefix.encode())
         ]
 
-    def heartbeats(self) -> list[Heartbeat]:
-        return kafka_log.records(self.connection, HEARTBEATS, Heartbeat)
+    def wait_until_shared(self) -> None:
+        """Until every running worker says that it has partitions, and together they have all."""
+        names = {worker.name for worker in self.workers}
+
+        def shared() -> bool:
+            found = self._assigned()
+            return {name for name, partitions in found.items() if partitions} == names and sum(
+                map(len, found.values())
+            ) == 2 * PARTITIONS
+
+        until(shared, f"{len(names)} workers share the partitions", timeout_s=60, every_s=0.5)
+
+    def _assigned(self) -> dict[str, tuple[str, ...]]:
+        """What each worker that has spoken of late reads of the audio topics."""
+        since_us = time.time_ns() // 1000 - _SPEAKS_EVERY_US
+        return {
+            beat.instance: tuple(name for name in beat.partitions if "audio" in name)
+            for beat in kafka_log.records(self.connection, HEARTBEATS, Heartbeat)
+            if beat.kind == "audio" and beat.at_us > since_us
+        }
 
     def _part(self, name: str, module: str, **settings: str) -> Part:
         database = {} if self.database is None else influxql.settings(self.database)

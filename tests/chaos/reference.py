@@ -4,9 +4,9 @@ A simulated ward is seeded, so it can record once more: in no time, and into thi
 sound then goes through the pure stages alone. What the disturbed pipeline published has to agree.
 """
 
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -23,7 +23,7 @@ from stream_processors.clock import start_us
 from stream_processors.inference import judge
 from stream_processors.records import Finding, Quality, Strip
 from stream_processors.results import strip_of
-from stream_processors.running_models import RunningModels
+from stream_processors.running_models import RunningModel, RunningModels
 from stream_processors.windows import Window, WindowCutter
 
 Identity = tuple[str, int, int]
@@ -40,14 +40,17 @@ class Expected(NamedTuple):
     strip: Strip
 
 
-def undisturbed(settings: SimulatorSettings, report: SimulatorReport) -> dict[Identity, Expected]:
+def undisturbed(
+    settings: SimulatorSettings, report: SimulatorReport, models: Path
+) -> dict[Identity, Expected]:
     """Every window whose sound the device saw acknowledged; for wards without faults."""
     expected: dict[Identity, Expected] = {}
+    running = RunningModels(Registry(models)).current
     again = build(settings, start_us=report.started_us)
     for (wearable, _), reported in zip(again, report.devices, strict=True):
         (boot,) = reported.boots
         key = LaneKey(reported.device_id, boot.boot_id, boot.sample_rate_hz)
-        found = results(key, recorded(wearable, boot.produced_to_sample))
+        found = results(key, recorded(wearable, boot.produced_to_sample), running)
         for index in acknowledged_windows(boot, PIPELINE_GRID):
             expected[key.device_id, key.boot_id, index] = found[index]
     return expected
@@ -69,7 +72,9 @@ def recorded(wearable: Wearable, to_sample: int) -> Iterator[AudioChunk]:
             yield chunk
 
 
-def results(key: LaneKey, chunks: Iterable[AudioChunk]) -> dict[int, Expected]:
+def results(
+    key: LaneKey, chunks: Iterable[AudioChunk], models: Sequence[RunningModel]
+) -> dict[int, Expected]:
     """Cut, judge and classify a boot's sound from power-up on; by index of the window."""
     cutter = WindowCutter(key, PIPELINE_GRID.at(key.sample_rate_hz), 0)
     windows: list[Window] = []
@@ -80,7 +85,7 @@ def results(key: LaneKey, chunks: Iterable[AudioChunk]) -> dict[int, Expected]:
     found: dict[int, Expected] = {}
     for first in range(0, len(windows), _BATCH):
         batch = windows[first : first + _BATCH]
-        for window, judgement in zip(batch, judge(batch, _models().current), strict=True):
+        for window, judgement in zip(batch, judge(batch, models), strict=True):
             found[window.index] = Expected(
                 start_us(window.start_sample, key.sample_rate_hz, window.arrivals),
                 Quality(**msgspec.structs.asdict(judgement.quality)),
@@ -88,11 +93,6 @@ def results(key: LaneKey, chunks: Iterable[AudioChunk]) -> dict[int, Expected]:
                 strip_of(window),
             )
     return found
-
-
-@cache
-def _models() -> RunningModels:
-    return RunningModels(Registry())
 
 
 def _arrival(chunk: AudioChunk) -> Arrival:

@@ -9,6 +9,8 @@ import pytest
 from tests.chaos.harness import Ward, kill_and_restart, paused
 from tests.chaos.scenario import Disturbance, Outcome, survive
 
+PAUSE_S = 4
+
 
 @pytest.mark.parametrize(
     ("devices", "rounds"),
@@ -19,17 +21,17 @@ def test_bridge_and_worker_are_killed_and_both_brokers_stand_still(
 ) -> None:
     def pause_kafka() -> None:
         with paused(embedded_ward.kafka):
-            time.sleep(5)
+            time.sleep(PAUSE_S)
 
     def pause_mqtt() -> None:
         with paused(embedded_ward.mqtt):
-            time.sleep(5)
+            time.sleep(PAUSE_S)
 
     each = [
         Disturbance("bridge killed", partial(kill_and_restart, embedded_ward.bridge)),
         Disturbance("worker killed", partial(kill_and_restart, embedded_ward.workers[0])),
-        Disturbance("Kafka paused for 5 s", pause_kafka),
-        Disturbance("MQTT paused for 5 s", pause_mqtt),
+        Disturbance(f"Kafka paused for {PAUSE_S} s", pause_kafka),
+        Disturbance(f"MQTT paused for {PAUSE_S} s", pause_mqtt),
     ]
     order = random.Random(5)  # noqa: S311 (a failure must come again)
     steps = [step for _ in range(rounds) for step in order.sample(each, len(each))]

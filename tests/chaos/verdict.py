@@ -18,12 +18,12 @@ _EXAMPLES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Counts of windows; `lost` and `different` are promised to be none.
+    """Counts of windows; `lost`, `different` and `gapped` are promised to be none.
 
     Attributes
     ----------
     gapped
-        Windows of which no version is whole, so there is nothing to compare.
+        Windows of which no version is whole, although all of their sound is stored.
     duplicates
         Results beyond the first of each window and lane.
     late
