@@ -12,7 +12,7 @@ NO_PYTHON := Heartward needs Python 3.11 or newer with its venv module (Debian: 
 	python3-venv). Name one: make PYTHON=/path/to/python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench test-slow constraints
+.PHONY: help setup demo test lint format bench chaos test-slow constraints
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ test-slow: $(DEV_STAMP) ## Run the long tests: kills, outages, memory
 
 bench: $(DEV_STAMP) ## Measure every figure of the README; JSON goes to bench-results/
 	$(BIN)/python -m tests.benchmarks
+
+chaos: $(DEV_STAMP) ## Kill and pause every part under load; JSON goes to bench-results/
+	$(BIN)/pytest -m "slow or not slow" -s tests/chaos
 
 constraints: ## Pin the newest versions that fit pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)-pins
