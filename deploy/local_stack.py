@@ -19,12 +19,9 @@ from stream_processors.topics import AUDIO, AUDIO_HISTORY, RESULTS
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
-# Who reads which topic to the end and commits what it has done with.
-READERS = {
-    AUDIO.name: "heartward-audio",
-    AUDIO_HISTORY.name: "heartward-audio",
-    RESULTS.name: "heartward-influx",
-}
+# The groups that read on an embedded Kafka to the end and commit what they have done with.
+_AUDIO_GROUP, _INFLUX_GROUP = "heartward-audio", "heartward-influx"
+_GROUPS = {"HEARTWARD_WORKER_GROUP": _AUDIO_GROUP, "HEARTWARD_INFLUX_GROUP": _INFLUX_GROUP}
 _DEVICE_PREFIX = "wearable-"
 _MOST_CONNECTIONS = 200
 # Devices of a gentle ward set their clocks by the bridge, so that the first delay says something.
@@ -150,6 +147,12 @@ def parts(plan: Plan, addresses: Addresses, hooks: Hooks) -> list[Part]:
     return [*_brokers(plan, addresses, hooks), *_pipeline(plan, addresses, hooks)]
 
 
+def readers(plan: Plan) -> dict[str, str]:
+    """Which group reads a topic of the embedded Kafka to its end."""
+    audio = {topic.name: _AUDIO_GROUP for topic in (AUDIO, AUDIO_HISTORY)}
+    return audio | ({RESULTS.name: _INFLUX_GROUP} if plan.influx.url else {})
+
+
 def _brokers(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
     if plan.mqtt is None:
         yield _broker(MQTT, addresses.mqtt.port)
@@ -171,7 +174,7 @@ def _broker(kind: str, port: int, on_ready: Callable[[], None] = lambda: None) -
 def _pipeline(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
     mqtt = (MQTT,) if plan.mqtt is None else ()
     kafka = (KAFKA,) if plan.kafka is None else ()
-    environment = addresses.environment()
+    environment = addresses.environment() | (_GROUPS if kafka else {})
 
     def reporting(name: str, module: str, *, after: tuple[str, ...] = kafka) -> Part:
         return Part(

@@ -11,7 +11,7 @@ from dashboards.terminal.ward_view import ProcessPicture
 from deploy import supervisor
 from deploy.assignments import write
 from deploy.kafka_memory import Carried, put_down, take_along
-from deploy.local_stack import BRIDGE, KAFKA, MQTT, READERS, Hooks, Plan, parts, settle
+from deploy.local_stack import BRIDGE, KAFKA, MQTT, Hooks, Plan, parts, readers, settle
 from deploy.run_folder import Interrupts, RunFolder
 from deploy.supervisor import PartState, Phase, Supervisor
 from models.errors import UserError
@@ -148,7 +148,7 @@ class WardRun:
             self._rotating = True
             self.supervisor.end(BRIDGE, now_s)
         if self._rotating and self.supervisor.ended(BRIDGE):
-            self._carried = take_along(self.addresses.kafka, READERS)
+            self._carried = take_along(self.addresses.kafka, readers(self._plan))
             self._refuse_a_backlog()
             self.supervisor.restart(KAFKA, now_s)
             self.supervisor.want(BRIDGE)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local_stack import Hooks, Plan, Simulation, parts, settle
+from deploy.local_stack import Hooks, Plan, Simulation, parts, readers, settle
 from deploy.supervisor import Part
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
 from ingest.simulated_ward import build
@@ -65,6 +65,15 @@ def test_settings_for_other_brokers_do_not_reach_the_embedded_ones(
 def test_the_writer_runs_where_a_database_is_given() -> None:
     influx = load(InfluxConnection, {"url": "http://db:8086"})
     assert "influx" in _parts(Plan(influx=influx))
+
+
+def test_results_are_kept_for_a_writer_only_where_one_runs() -> None:
+    writing = Plan(influx=load(InfluxConnection, {"url": "http://db:8086"}))
+    assert set(readers(_plan())) == {"pcg.audio", "pcg.audio-history"}
+    assert set(readers(writing)) == {"pcg.audio", "pcg.audio-history", "pcg.results"}
+    environment = _parts(writing)["influx"].environment or {}
+    assert environment["HEARTWARD_INFLUX_GROUP"] == readers(writing)["pcg.results"]
+    assert environment["HEARTWARD_WORKER_GROUP"] == readers(writing)["pcg.audio"]
 
 
 def test_a_port_in_use_is_named_with_what_to_do() -> None:
