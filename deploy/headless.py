@@ -42,7 +42,8 @@ def measure(
         report = folder.path / "simulator.json"
         simulation = replace(simulation, drain_s=_ACKNOWLEDGEMENTS_S, report=report)
         run = WardRun(replace(plan, simulation=simulation), assignments, folder)
-        show = Show(run, assignments, LineScreen(Console(stderr=True)), folder)
+        console = Console(stderr=True)
+        show = Show(run, assignments, LineScreen(console), folder)
         try:
             _until(lambda: show.elapsed_s >= seconds, show, interrupts)
             _drain(show, report, interrupts)
@@ -59,6 +60,7 @@ def measure(
                     expected=expected,
                 )
             )
+    console.print(show.measurement.summary(expected), soft_wrap=True)
     _complain(show.measurement, expected, simulation.beds)
 
 
@@ -116,7 +118,7 @@ def _complain(measurement: Measurement, expected: Sequence[Identity], beds: int)
             f"{len(lost)} of {len(expected)} windows were lost, the first of them window {index} "
             f"of {device_id}"
         )
-    silent = beds - len(measurement.devices)
+    silent = beds - len(measurement.first_result_of_s)
     if silent:
         raise UserError(
             f"{silent} of {beds} beds gave no result: see above, or allow more --seconds"

@@ -21,8 +21,7 @@ class Measurement:
     def __init__(self, *, started_us: int) -> None:
         self.windows = WindowLedger()
         self.dead_letters = 0
-        self.first_result_s: float | None = None
-        self.devices: set[str] = set()
+        self.first_result_of_s: dict[str, float] = {}
         self._latencies = Latencies()
         self._started_us = started_us
 
@@ -36,14 +35,24 @@ class Measurement:
                 pass
 
     def _first(self, result: WindowResult, published_us: int, seen_us: int) -> None:
-        if self.first_result_s is None:
-            self.first_result_s = round((seen_us - self._started_us) / 1e6, 3)
-        self.devices.add(result.device_id)
+        since_start_s = round((seen_us - self._started_us) / 1e6, 3)
+        self.first_result_of_s.setdefault(result.device_id, since_start_s)
         if not result.late:
             self._latencies.add(result.stages, published_us)
 
     def lost(self, expected: Collection[Identity]) -> list[Identity]:
         return [window for window in expected if window not in self.windows]
+
+    def summary(self, expected: Collection[Identity]) -> str:
+        """The same for a person, in one line."""
+        if not self.first_result_of_s:
+            return "no result came"
+        times_s = self.first_result_of_s.values()
+        return (
+            f"first result after {min(times_s):.1f} s, all {len(times_s)} beds after "
+            f"{max(times_s):.1f} s; {len(expected)} windows expected, "
+            f"{len(self.lost(expected))} lost"
+        )
 
     def document(
         self,
@@ -57,8 +66,8 @@ class Measurement:
         return {
             "beds": beds,
             "seconds": seconds,
-            "first_result_s": self.first_result_s,
-            "beds_reporting": len(self.devices),
+            "first_result_s": min(self.first_result_of_s.values(), default=None),
+            "beds_reporting": len(self.first_result_of_s),
             "chunks_sent": chunks_sent,
             "chunks_received": chunks_received,
             "windows_expected": len(expected),

@@ -24,7 +24,11 @@ def test_it_holds_what_was_measured_under_the_agreed_names() -> None:
     measurement.take(result("b", 3, late=True), at(2), at(2))
     letter = DeadLetter(at_us=NOW_US, stage="bridge", reason="r", topic="t", payload=b"")
     measurement.take(letter, NOW_US, NOW_US)
-    document = _document(measurement, [("a", 1, 0), ("a", 1, 1), ("b", 1, 3)])
+    expected = [("a", 1, 0), ("a", 1, 1), ("b", 1, 3)]
+    assert measurement.summary(expected) == (
+        "first result after 9.2 s, all 2 beds after 11.0 s; 3 windows expected, 1 lost"
+    )
+    document = _document(measurement, expected)
     latency = document.pop("latency_ms")
     assert document == {
         "beds": 2,
@@ -44,7 +48,9 @@ def test_it_holds_what_was_measured_under_the_agreed_names() -> None:
 
 
 def test_a_run_without_results_says_so() -> None:
-    document = _document(Measurement(started_us=0), [])
+    nothing = Measurement(started_us=0)
+    assert nothing.summary([]) == "no result came"
+    document = _document(nothing, [])
     assert document["first_result_s"] is None
     assert document["latency_ms"] == {}
 
