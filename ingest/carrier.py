@@ -3,12 +3,12 @@
 import logging
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from selectors import BaseSelector
 
 import mqtt5
 
-from ingest.chunk import decode_ack
+from ingest.chunk import DeviceTopic, Lane, decode_ack
 from ingest.connections import MqttConnection
 from ingest.device_link import DeviceLink
 from ingest.mqtt_session import KEEP_ALIVE_S, Publication
@@ -83,20 +83,22 @@ class Carrier:
         broker: Broker,
         wearables: Sequence[Wearable],
         *,
-        shared_as: str | None,
         now_us: Callable[[], int],
+        shared_as: str | None = None,
+        topics: Sequence[str],
+        hears: Mapping[str, Wearable],
     ) -> None:
         self._broker = broker
         self._wearables = wearables
-        self._by_topic = {wearable.ack_topic: wearable for wearable in wearables}
-        self._shared_as = shared_as
         self._now_us = now_us
+        self._shared_as = shared_as
+        self._hears = hears
         self._unreachable = {wearable.device_id for wearable in wearables}
         self.link = DeviceLink(
             broker.address,
             broker.connection,
             hello=self._hello,
-            topics=list(self._by_topic),
+            topics=topics,
             selector=broker.selector,
             owner=self,
         )
@@ -149,7 +151,7 @@ class Carrier:
             self._broker.away(error)
 
     def on_message(self, publication: Publication) -> None:
-        wearable = self._by_topic.get(publication.topic)
+        wearable = self._hears.get(publication.topic)
         if wearable is None:
             return
         try:
@@ -164,3 +166,43 @@ class Carrier:
     def _hello(self) -> mqtt5.ConnectPacket:
         own_will = self._wearables[0].offline(self._now_us()) if self._shared_as is None else None
         return self._broker.hello(self._client_id, own_will)
+
+
+def own_carriers(
+    broker: Broker, wearables: Sequence[Wearable], now_us: Callable[[], int]
+) -> list[Carrier]:
+    """Give each device a connection, as it has in a ward."""
+    return [
+        Carrier(
+            broker,
+            [wearable],
+            now_us=now_us,
+            topics=[wearable.ack_topic],
+            hears={wearable.ack_topic: wearable},
+        )
+        for wearable in wearables
+    ]
+
+
+def shared_carriers(
+    broker: Broker, wearables: Sequence[Wearable], now_us: Callable[[], int], names: Sequence[str]
+) -> list[Carrier]:
+    """Spread many devices over a few connections; device n travels on connection n modulo those.
+
+    The first hears the acks for all, through one wildcard for each group: an exact topic for each
+    device has rumqttd compare every topic with every other, for many seconds at some thousands.
+    """
+    groups = sorted({wearable.group for wearable in wearables})
+    patterns = [str(DeviceTopic(group, "+", Lane.ACK)) for group in groups]
+    everyone = {wearable.ack_topic: wearable for wearable in wearables}
+    return [
+        Carrier(
+            broker,
+            wearables[number :: len(names)],
+            now_us=now_us,
+            shared_as=name,
+            topics=[] if number else patterns,
+            hears={} if number else everyone,
+        )
+        for number, name in enumerate(names)
+    ]

@@ -183,9 +183,10 @@ class MqttSession:
             self._ping_every_s = packet.server_keep_alive / 2
         if self._unsubscribe:
             self.unsubscribe(self._unsubscribe)
-        self.outgoing += mqtt5.SubscribePacket(_SUBSCRIBE_ID, list(self._subscribe)).write()
-        if packet.session_present:
-            # rumqttd answers nothing more before what it sent on connecting is acknowledged.
+        if self._subscribe:
+            self.outgoing += mqtt5.SubscribePacket(_SUBSCRIBE_ID, list(self._subscribe)).write()
+        # rumqttd answers nothing more before what it sent on connecting is acknowledged.
+        if packet.session_present or not self._subscribe:
             self._make_ready()
 
     def _subscribed(self, packet: mqtt5.SubAckPacket) -> None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import count
 
-from ingest.carrier import Broker, Carrier
+from ingest.carrier import Broker, Carrier, own_carriers, shared_carriers
 from ingest.connections import MqttConnection, load
 from ingest.simulated_ward import SimulatedDevice, build
 from ingest.simulator_report import SimulatorReport, totals, write
@@ -57,7 +57,7 @@ class Simulator:
         broker = Broker(mqtt, self._selector)
         self._started_us = now_us()
         self._devices = build(settings, start_us=self._started_us)
-        self._carriers = list(_carriers(settings, broker, self._devices, now_us))
+        self._carriers = _carriers(settings, broker, self._devices, now_us)
         self._agenda: list[tuple[float, int, Callable[[int], None]]] = []
         self._order = count()
         self._unsent: set[Carrier] = set()
@@ -189,16 +189,13 @@ def _carriers(
     broker: Broker,
     devices: list[SimulatedDevice],
     now_us: Callable[[], int],
-) -> Iterator[Carrier]:
-    """Device number i travels with carrier number i modulo their number."""
+) -> list[Carrier]:
     wearables = [device.wearable for device in devices]
     shared = min(settings.connections, len(wearables))
-    for number in range(shared):
-        name = f"{settings.device_prefix}carrier-{number + 1}"
-        yield Carrier(broker, wearables[number::shared], shared_as=name, now_us=now_us)
-    if not shared:
-        for wearable in wearables:
-            yield Carrier(broker, [wearable], shared_as=None, now_us=now_us)
+    names = [f"{settings.device_prefix}carrier-{number + 1}" for number in range(shared)]
+    if names:
+        return shared_carriers(broker, wearables, now_us, names)
+    return own_carriers(broker, wearables, now_us)
 
 
 def run(settings: SimulatorSettings, mqtt: MqttConnection) -> SimulatorReport:

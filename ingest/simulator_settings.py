@@ -74,7 +74,10 @@ class SimulatorSettings(BaseSettings):
         {}, description="Single faults on top, as NAME=NUMBER, comma between."
     )
     connections: int = Field(
-        0, ge=0, description="MQTT connections that share all devices; 0 is one for each device."
+        0,
+        ge=0,
+        description="MQTT connections that share all devices, if the broker lets them write for "
+        "all and read all acks; 0 is one for each device.",
     )
     duration_s: float | None = Field(
         None, gt=0, description="Record for so long; without it, until told to end."

@@ -85,6 +85,14 @@ def test_a_refusal_is_told_once_and_frees_its_place() -> None:
     assert session.take_refusal() is None
 
 
+def test_one_that_subscribes_to_nothing_is_ready_once_it_is_accepted() -> None:
+    session = PublishingSession(HELLO, subscribe=[], now_s=0.0)
+    session.outgoing.clear()
+    session.feed(ACCEPTED)
+    assert session.ready
+    assert not session.outgoing
+
+
 class Owner:
     """Notes what a link says of itself."""
 
