@@ -51,11 +51,11 @@ def sent(
     return Sent(device_id, first, samples, received_s, sample_rate_hz=rate)
 
 
-def record_of(chunk: Sent, offset: int) -> Record:
-    received_at_us = START_US + round(chunk.received_s * 1e6)
+def record_of(chunk: Sent, offset: int, *, start_us: int = START_US) -> Record:
+    received_at_us = start_us + round(chunk.received_s * 1e6)
     captured_at_us = chunk.captured_at_us
     if captured_at_us is None:
-        captured_at_us = START_US + chunk.first_sample * 1_000_000 // chunk.sample_rate_hz
+        captured_at_us = start_us + chunk.first_sample * 1_000_000 // chunk.sample_rate_hz
     value = encode(
         AudioChunk(
             boot_id=chunk.boot_id,

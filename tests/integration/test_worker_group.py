@@ -1,0 +1,77 @@
+"""Several workers in one group: they share the devices, and each can take the others' over."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from tests.servers import ApacheKafka, EmbeddedKafka
+from tests.worker_log import WorkerLog, minutes_ago, worker_log
+
+DEVICES = 9
+
+
+@pytest.fixture(params=[EmbeddedKafka, ApacheKafka])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WorkerLog]:
+    with worker_log(request.param, tmp_path) as started:
+        yield started
+
+
+class Feeding(Thread):
+    """Feeds second after second, ten times as fast as it would be live, until told to end."""
+
+    def __init__(self, log: WorkerLog) -> None:
+        super().__init__()
+        self._log = log
+        self._began_us = minutes_ago(30)
+        self.seconds = 0
+        self.ending = False
+
+    def run(self) -> None:
+        while not self.ending:
+            span = range(self.seconds, self.seconds + 1)
+            self._log.feed_live(self._began_us, devices=DEVICES, seconds=span)
+            self.seconds += 1
+
+    def end(self) -> None:
+        self.ending = True
+        self.join()
+
+
+def test_when_one_of_two_is_killed_the_other_serves_all_devices_again(log: WorkerLog) -> None:
+    staying, dying = log.add_worker(), log.add_worker()
+    log.wait_for_shares(staying, dying)
+    feeding = Feeding(log)
+    feeding.start()
+    log.wait_for_windows(DEVICES * 8)
+    dying.kill()
+    taken_over_s = log.wait_for_shares(staying)
+    feeding.end()
+    log.wait_for_results()
+
+    verdict = log.verdict()
+    print(
+        f"taken over after {taken_over_s:.1f} s; {verdict.repeated} results twice "
+        f"of {feeding.seconds * DEVICES} device-seconds"
+    )
+    assert (verdict.lost, verdict.invented, verdict.altered) == (set(), set(), [])
+    assert taken_over_s < 30
+
+
+def test_from_one_to_three_and_back_to_one_under_load(log: WorkerLog) -> None:
+    first = log.add_worker()
+    log.wait_for_shares(first)
+    feeding = Feeding(log)
+    feeding.start()
+    others = [log.add_worker(), log.add_worker()]
+    log.wait_for_shares(first, *others)
+    for worker in others:
+        worker.stop()
+    log.wait_for_shares(first)
+    feeding.end()
+    log.wait_for_results()
+
+    verdict = log.verdict()
+    print(f"{verdict.repeated} results twice of {feeding.seconds * DEVICES} device-seconds")
+    assert (verdict.lost, verdict.invented, verdict.altered) == (set(), set(), [])
