@@ -28,6 +28,7 @@ never will."""
 MAX_RECORD_BYTES = 1024 * 1024
 
 _RETRY_S = 0.5
+_STUCK_AFTER_S = 15.0
 _REFUSED_FOR_GOOD = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
@@ -87,9 +88,9 @@ class ConfluentSink:
     """An idempotent producer that waits for all replicas and never gives a record up.
 
     Partitions are those of Java's clients (murmur2). librdkafka retries by itself, in order and
-    for ever. What it hands back all the same (an unknown topic, a producer id that the broker
-    has forgotten) is produced anew here, in order: once a record waits for that, all later ones
-    wait behind it.
+    for ever. What it hands back all the same (an unknown topic, say) is produced anew here, in
+    order: once a record waits for that, all later ones wait behind it. A producer that reports a
+    fatal error, or nothing at all though Kafka is well, is replaced.
 
     Kafka judges batches, so a record that was refused may have been in bad company. It is tried
     once more alone before it is refused for good.
@@ -130,6 +131,8 @@ class ConfluentSink:
         self._alone = False  # one of these is tried alone
         self._waiting: deque[_Record] = deque()
         self._retry_at_s = 0.0
+        self._heard = True  # of some record's fate since the last poll
+        self._patient_until_s = 0.0
 
     @property
     def in_flight(self) -> int:
@@ -181,9 +184,10 @@ class ConfluentSink:
     def poll(self, timeout_s: float = 0.0) -> None:
         """Run the callbacks that are due, waiting at most `timeout_s` for the first."""
         self._producer.poll(timeout_s)
-        if self._broken:
+        now_s = time.monotonic()
+        if self._broken or self._is_stuck(now_s):
             self._replace_producer()
-        if self._waiting and time.monotonic() >= self._retry_at_s:
+        if self._waiting and now_s >= self._retry_at_s:
             self._produce_waiting()
 
     def flush(self, timeout_s: float) -> int:
@@ -220,6 +224,7 @@ class ConfluentSink:
     def _reported(self, record: _Record, error: KafkaError | None, _message: object) -> None:
         self._produced -= 1
         self._alone = False
+        self._heard = True
         if error is not None:
             self._failed(record, error)
         elif record.on_delivery is not None:
@@ -251,9 +256,27 @@ class ConfluentSink:
             self._hand_over(waiting.popleft())
         self._waiting.extend(waiting)
 
+    def _is_stuck(self, now_s: float) -> bool:
+        """Whether Kafka is well and yet says nothing of what is in flight.
+
+        librdkafka retries for ever with a producer id that a broker has forgotten which lost its
+        memory, as the embedded one does with its process.
+        """
+        if self._heard or not self._produced:
+            self._heard = False
+            self._patient_until_s = now_s + _STUCK_AFTER_S
+        if now_s < self._patient_until_s:
+            return False
+        self._patient_until_s = now_s + _STUCK_AFTER_S
+        try:
+            topics = self._producer.list_topics(timeout=1.0).topics.values()
+        except KafkaException:
+            return False
+        return all(part.leader >= 0 for topic in topics for part in topic.partitions.values())
+
     def _replace_producer(self) -> None:
-        """Give up a producer that is broken for good, and hand all it held to a new one."""
-        _log.error("Kafka %s: producer is replaced (%s)", self._address, self._last_error)
+        """Give up a producer that can do nothing more, and hand all it held to a new one."""
+        _log.error("Kafka %s: the producer does nothing more and is replaced", self._address)
         self._producer.purge()
         while self._produced:
             self._producer.poll(0.1)
@@ -262,10 +285,10 @@ class ConfluentSink:
         self._broken = False
 
     def _noticed(self, error: KafkaError) -> None:
+        """Count an error; librdkafka has logged it."""
         self.errors += 1
         self._last_error = error.str()
         self._broken = self._broken or error.fatal()
-        _log.warning("Kafka %s: %s", self._address, error.str())
 
 
 class StoredRecord(NamedTuple):

@@ -29,12 +29,15 @@ class ChunkLoad:
 
     def run(self, seconds: float, *, per_s: int) -> None:
         """Send evenly for so long."""
-        began_s, before = time.monotonic(), self.sent
-        while (now_s := time.monotonic() - began_s) < seconds:
-            due = min(int(now_s * per_s), int(seconds * per_s)) - (self.sent - before)
-            self._socket.sendall(b"".join(self._next_packets(due)))
+        began_s, first, number = time.monotonic(), self.sent, round(seconds * per_s)
+        while self.sent < first + number:
+            due = min(number, round((time.monotonic() - began_s) * per_s))
+            self._socket.sendall(b"".join(self._next_packets(first + due - self.sent)))
             self._drop_answers()
             time.sleep(_TICK_S)
+
+    def device_id(self, number: int) -> str:
+        return f"{self._group}-{number:05d}"
 
     def close(self) -> None:
         self._socket.close()
@@ -53,7 +56,7 @@ class ChunkLoad:
                 samples=bytes(2 * _RATE_HZ),
             )
             yield mqtt5.PublishPacket(
-                f"pcg/v1/{self._group}/device-{device:05d}/audio",
+                f"pcg/v1/{self._group}/{self.device_id(device)}/audio",
                 encode(chunk),
                 qos=mqtt5.QoS.AT_LEAST_ONCE,
                 packet_id=self.sent % 65535 + 1,

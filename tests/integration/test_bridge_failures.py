@@ -15,9 +15,10 @@ from ingest.chunk import AudioChunk, encode
 from stream_processors import records
 from stream_processors.topics import AUDIO, DEAD_LETTERS, HEARTBEATS
 from tests import kafka_log
+from tests.benchmarks.mqtt_load import chunk_load
 from tests.integration.bridges import Brokers, bridge, shipped_limits, start, with_topics
 from tests.integration.devices import Devices, chunks_in, devices
-from tests.servers import ApacheKafka, Mosquitto, Server
+from tests.servers import ApacheKafka, EmbeddedKafka, Mosquitto, Server
 from tests.waiting import until
 
 
@@ -248,6 +249,53 @@ def test_a_killed_kafka_loses_nothing(
             time.sleep(3)
         until(them.told_everything_is_stored, "everything is acked", timeout_s=60)
         assert_nothing_lost(brokers, them, doubled_at_most=0)
+
+
+def test_it_comes_back_to_a_kafka_that_has_forgotten_everything(
+    roomy_mosquitto: Server, tmp_path: Path
+) -> None:
+    kafka = EmbeddedKafka(tmp_path / "kafka").start()
+    try:
+        brokers = with_topics(roomy_mosquitto, kafka)
+        with (
+            devices(roomy_mosquitto, number=5) as them,
+            bridge(brokers, tmp_path, groups=them.group) as part,
+        ):
+            them.send(5)
+            until(them.told_everything_is_stored, "the first chunks are acked", timeout_s=10)
+
+            kafka.kill()
+            them.send(5)
+            kafka.start()
+            time.sleep(2)
+            with_topics(roomy_mosquitto, kafka)
+            until(them.told_everything_is_stored, "the later chunks are acked", timeout_s=60)
+
+            assert part.is_running
+            assert {number for _, number in chunks_in(brokers.connection, them.ids)} >= {
+                *range(5, 10)
+            }
+    finally:
+        kafka.stop()
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.slow)])
+def test_a_minute_of_a_hundred_devices_waits_in_mosquittos_queue(
+    fragile_mosquitto: Server, embedded_kafka: Server, tmp_path: Path, seconds: int
+) -> None:
+    brokers = with_topics(fragile_mosquitto, embedded_kafka)
+    group = f"minute-{seconds}"
+    with chunk_load(fragile_mosquitto, devices=100, group=group) as a_hundred:
+        with bridge(brokers, tmp_path, groups=group) as part:
+            part.kill()
+            a_hundred.run(seconds, per_s=6000 // seconds)
+        with bridge(brokers, tmp_path, groups=group):
+            ids = [a_hundred.device_id(number) for number in range(100)]
+            until(
+                lambda: len(chunks_in(brokers.connection, ids)) == 6000,
+                "all of it is in Kafka",
+                timeout_s=30,
+            )
 
 
 def test_a_chunk_too_large_for_kafka_becomes_a_dead_letter_and_its_neighbours_do_not(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import ClusterMetadata
 
 from ingest import kafka_sink
 from ingest.connections import KafkaConnection, load
@@ -23,6 +24,7 @@ class FakeKafka:
 
     def __init__(self) -> None:
         self.fate: Fate = lambda _value, _batch: None
+        self.away = False
         self.stored: list[bytes] = []
         self.producers: list[FakeProducer] = []
 
@@ -38,6 +40,7 @@ class FakeProducer:
         self.config = config
         self.room = 1000
         self.dead = False
+        self.mute = False
         self._kafka = kafka
         self._queue: deque[tuple[bytes, OnReport]] = deque()
 
@@ -49,6 +52,8 @@ class FakeProducer:
         self._queue.append((value, given["on_delivery"]))
 
     def poll(self, _timeout_s: float) -> None:
+        if self.mute:
+            return
         batch = self._take()
         values = [value for value, _ in batch]
         for value, report in batch:
@@ -57,7 +62,14 @@ class FakeProducer:
                 self._kafka.stored.append(value)
             report(error, None)
 
+    def list_topics(self, timeout: float) -> ClusterMetadata:
+        assert timeout <= 1
+        if self._kafka.away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return ClusterMetadata()
+
     def purge(self) -> None:
+        self.mute = False
         for _, report in self._take():
             report(KafkaError(KafkaError._PURGE_QUEUE), None)
 
@@ -191,6 +203,23 @@ def test_a_producer_that_is_broken_for_good_is_replaced_and_the_order_kept(
     assert len(kafka.producers) == 2
     assert kafka.stored == [b"1", b"2", b"3"]
     assert fates | later == dict.fromkeys((b"1", b"2", b"3"))
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_silent_producer_is_replaced_only_if_kafka_is_well(
+    kafka: FakeKafka, sink: ConfluentSink, monkeypatch: pytest.MonkeyPatch, *, away: bool
+) -> None:
+    kafka.producers[0].mute = True
+    kafka.away = away
+    give(sink, b"1", b"2")
+    sink.poll()
+
+    monkeypatch.setattr("time.monotonic", lambda: 1e9)
+    for _ in range(3):
+        sink.poll()
+
+    assert kafka.stored == ([] if away else [b"1", b"2"])
+    assert len(kafka.producers) == (1 if away else 2)
 
 
 def test_flush_says_how_much_is_left_after_the_time(kafka: FakeKafka, sink: ConfluentSink) -> None:
