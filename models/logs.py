@@ -1,8 +1,8 @@
 """How every process logs: one line of ``key=value`` an event, and no event drowns the others.
 
 Client libraries log the same complaint some hundred times a second while a broker is away, so
-each message, told apart by its template, is let through a few times in ten seconds; the next
-line after that says how many were held back.
+each message, told apart by its template and level, is let through a few times in ten seconds; the
+next line after that says how many were held back.
 """
 
 import json
@@ -19,10 +19,10 @@ class Throttle(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._windows: dict[tuple[str, str], tuple[float, int]] = {}
+        self._windows: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        key = (record.name, str(record.msg))
+        key = (record.name, record.levelno, str(record.msg))
         since_s, lines = self._windows.get(key, (record.created, 0))
         held_back = 0
         if record.created - since_s >= _WINDOW_S:
