@@ -168,7 +168,7 @@ class MqttSession:
             case mqtt5.SubAckPacket():
                 self._subscribed(packet)
             case mqtt5.DisconnectPacket(reason_code=mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER):
-                raise SessionTakenOverError("another client has taken over the session")
+                raise SessionTakenOverError("another process has connected under the same name")
             case mqtt5.DisconnectPacket():
                 raise ConnectionEndedError(f"the broker says {_words(packet.reason_code)}")
             case _:

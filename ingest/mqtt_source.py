@@ -132,11 +132,9 @@ class MqttSource:
                 return []
             early, self._early = self._early, []
             return early or self._link.exchange(timeout_s, reading=reading)
-        except SessionTakenOverError:
-            raise UserError(
-                f"another process has connected to MQTT broker {self._connection.address} as "
-                f"{self._hello.client_id!r}: give each bridge a name of its own"
-            ) from None
+        except SessionTakenOverError as error:
+            self._drop()
+            raise UserError(complaint(self._connection, error)) from None
         except (OSError, ConnectionEndedError) as error:
             self._lose(error)
             return []
@@ -309,6 +307,8 @@ def complaint(connection: MqttConnection, error: Exception) -> str:
             return f"{where} refuses {who} ({error}): check HEARTWARD_MQTT_USER and its password"
         case SubscriptionRefusedError():
             return f"{where} refuses it: {error}; let this user read there in the broker's ACL"
+        case SessionTakenOverError():
+            return f"{where}: {error}; give each process a name of its own"
         case ssl.SSLError():
             why = f"{where} and this process do not agree on TLS ({error.reason})"
             return f"{why}: check HEARTWARD_MQTT_TLS and HEARTWARD_MQTT_CA_FILE"
