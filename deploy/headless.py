@@ -60,7 +60,7 @@ def measure(
                     expected=expected,
                 )
             )
-    console.print(show.measurement.summary(expected), soft_wrap=True)
+    console.out(show.measurement.summary(expected), highlight=False)
     _complain(show.measurement, expected, simulation.beds)
 
 

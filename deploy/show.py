@@ -89,9 +89,9 @@ def watch(plan: Plan, assignments: Sequence[Assignment], *, seconds: float | Non
                     show.step()
         finally:
             run.end(interrupts)
-        console.print(show.summary(), soft_wrap=True)
+        console.out(show.summary(), highlight=False)
         if folder.keep:
-            console.print(f"A process had to be restarted; logs: {folder.path}", soft_wrap=True)
+            console.out(f"A process had to be restarted; logs: {folder.path}", highlight=False)
 
 
 def _short(address: str) -> str:

@@ -92,10 +92,10 @@ def _line(words: str, style: str) -> Text:
 def _bed_table(beds: tuple[BedPicture, ...]) -> Table:
     table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="bold underline")
     table.add_column("Bed", no_wrap=True, min_width=3)
-    table.add_column("Device", no_wrap=True, overflow="ellipsis", ratio=3)
+    table.add_column("Device", no_wrap=True, overflow="ellipsis", max_width=16)
     table.add_column("Finding", no_wrap=True, min_width=17)
-    table.add_column("Signal", no_wrap=True, overflow="ellipsis", ratio=5)
-    table.add_column("Last", justify="right", no_wrap=True, min_width=5)
+    table.add_column("Signal", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("Last", justify="right", no_wrap=True, min_width=4)
     table.add_column("Gaps", justify="right", no_wrap=True, min_width=5)
     for bed in beds:
         table.add_row(
@@ -148,7 +148,7 @@ def _latencies(picture: WardPicture) -> Table:
         table.add_column(name, justify="right", min_width=5)
     for stage, name in _STAGE_NAMES.items():
         values = picture.latency_ms.get(stage)
-        cells = ("-", "-", "-") if values is None else tuple(f"{value:.0f}" for value in values)
+        cells = ("-", "-", "-") if values is None else tuple(str(round(value)) for value in values)
         table.add_row(name, *cells, style="bold" if stage == "end_to_end" else None)
     return table
 

@@ -78,7 +78,7 @@ class LineScreen:
         heading: Heading,
     ) -> None:
         line = f"{heading.title} {_progress(picture, processes)}"
-        self._console.print(f"{line} {heading.notice}".rstrip(), soft_wrap=True)
+        self._console.out(f"{line} {heading.notice}".rstrip(), highlight=False)
 
 
 def _progress(picture: WardPicture, processes: tuple[ProcessPicture, ...]) -> str:
