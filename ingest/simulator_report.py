@@ -18,8 +18,9 @@ class BootReport(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    started_us
-        True time of power-up.
+    started_us, ended_us
+        True times of power-up and of power-down; None while it is on. What it had not sent or
+        not seen acknowledged by its end went with its memory.
     produced_to_sample
         End of the last chunk that was recorded.
     acknowledged_to_sample
@@ -44,6 +45,7 @@ class BootReport(msgspec.Struct, frozen=True, kw_only=True):
     chunks_sent: int
     chunks_resent: int
     chunks_history: int
+    ended_us: int | None = None
 
 
 class DeviceReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,7 +64,7 @@ class _Boot:
         )
         self.next_piece += 1
 
-    def report(self) -> BootReport:
+    def report(self, *, ended_us: int | None = None) -> BootReport:
         outbox, buffer = self.outbox, self.outbox.buffer
         return BootReport(
             boot_id=self.boot_id,
@@ -78,6 +78,7 @@ class _Boot:
             chunks_sent=outbox.sent,
             chunks_resent=outbox.sent_again,
             chunks_history=outbox.sent_as_history,
+            ended_us=ended_us,
         )
 
 
@@ -198,7 +199,7 @@ class Wearable:
             elif moment_us == self._piece_ready_us:
                 self._record(self._boot, int(moment_us))
             else:
-                self._lose_power(self._boot)
+                self._lose_power(self._boot, int(moment_us))
 
     def _next_event_us(self) -> float:
         if self.is_over:
@@ -218,12 +219,12 @@ class Wearable:
         )
         self._prepare(self._boot)
 
-    def _lose_power(self, boot: _Boot) -> None:
+    def _lose_power(self, boot: _Boot, moment_us: int) -> None:
         """All that was not acknowledged is gone: the buffer is the device's memory."""
         losses = self._plan.power_losses
         self._power_up_us = int(self._ward_start_us + losses.current.until_us)
         losses.advance()
-        self._past_boots.append(boot.report())
+        self._past_boots.append(boot.report(ended_us=moment_us))
         self._boot = None
         self._is_connected = False
 

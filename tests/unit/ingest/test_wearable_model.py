@@ -1,6 +1,7 @@
 """One device: the same seed gives the same bytes, and each fault shows as it was asked for."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -183,6 +184,9 @@ def test_after_a_power_loss_it_is_a_new_boot_that_begins_at_zero() -> None:
     boots = device.report().boots
     assert len(boots) > 4
     assert len({boot.boot_id for boot in boots}) == len(boots)
+    for boot, following in pairwise(boots):
+        assert boot.ended_us is not None
+        assert 2.5e6 <= following.started_us - boot.ended_us <= 7.5e6
     for boot in boots:
         own = [chunk for chunk in heard if chunk.boot_id == boot.boot_id]
         seqs = {chunk.seq for chunk in own}
