@@ -20,7 +20,7 @@ def show_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for head in heads:
         table.add_column(head)
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*(Text(str(cell)) for cell in row))  # a path may look like markup
     Console().print(table)
 
 
@@ -31,7 +31,7 @@ def show_verdicts(verdicts: Sequence["Verdict"]) -> None:
         table.add_column(head, overflow="fold")
     for verdict in verdicts:
         word, style = _MARKS[verdict.ok]
-        table.add_row(verdict.check, Text(word, style=style), verdict.seen)
+        table.add_row(verdict.check, Text(word, style=style), Text(verdict.seen))
         if verdict.remedy:
             table.add_row("", "", Text(f"do: {verdict.remedy}", style="bold"))
     Console().print(table)

@@ -99,8 +99,8 @@ def _bed_table(beds: tuple[BedPicture, ...]) -> Table:
     table.add_column("Gaps", justify="right", no_wrap=True, min_width=5)
     for bed in beds:
         table.add_row(
-            bed.bed,
-            bed.device_id,
+            Text(bed.bed),
+            Text(bed.device_id),
             _finding(bed),
             _signal(bed),
             "-" if bed.age_s is None else f"{bed.age_s:.0f} s",
