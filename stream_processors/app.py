@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Awaitable
 
@@ -38,7 +39,7 @@ _TOPICS = (AUDIO, AUDIO_HISTORY, ASSIGNMENTS, MODELS, RESULTS, HEARTBEATS, DEAD_
 _HEARTBEAT_EVERY_S = 2.0
 _FOLLOW_EVERY_S = 0.2
 _POLL_EVERY_S = 0.02  # only commits wait for it: librdkafka sends by itself
-_STOP_WITHIN_S = 2.0
+_STOP_WITHIN_S = 2.5
 _FLUSH_S = 0.5
 _FETCHES_BUFFERED = 8
 
@@ -100,7 +101,8 @@ class Worker:
         )
         tasks = [asyncio.ensure_future(part) for part in (until, *parts)]
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        await self._stop_app()
+        _end_by_force_if_needed(status=0 if tasks[0] in ended else 1)
+        await self._app.stop()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -112,12 +114,6 @@ class Worker:
         await self._app.start()
         await self._app.wait_until_stopped()
         raise self._app.crash_reason or HeartwardError("Faust has stopped by itself")
-
-    async def _stop_app(self) -> None:
-        try:
-            await asyncio.wait_for(self._app.stop(), _STOP_WITHIN_S)
-        except TimeoutError:
-            _log.warning("Faust did not stop within %.0f s", _STOP_WITHIN_S)
 
     async def _follow_tables(self) -> None:
         while True:
@@ -199,6 +195,16 @@ async def _serve(
     app = new_app(settings, kafka, pipeline)
     worker = Worker(settings, app=app, pipeline=pipeline, tables=tables, sink=sink)
     await worker.serve(until=_signal())
+
+
+def _end_by_force_if_needed(*, status: int) -> None:
+    """Faust's threads wait for a Kafka that is away for as long as it takes.
+
+    Nothing is lost by an end without ceremony: all state is in the log.
+    """
+    force = threading.Timer(_STOP_WITHIN_S, os._exit, (status,))
+    force.daemon = True
+    force.start()
 
 
 async def _signal() -> None:

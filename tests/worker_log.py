@@ -51,6 +51,7 @@ class WorkerLog:
     """Sound goes to Kafka by `feed`; workers are started and killed beside it."""
 
     def __init__(self, server: Server, folder: Path) -> None:
+        self.server = server
         self.kafka = load(KafkaConnection, {"servers": server.address})
         self._folder = folder
         self._workers: list[Part] = []

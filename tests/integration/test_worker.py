@@ -145,6 +145,17 @@ def test_heartbeats_tell_partitions_lag_and_counters(embedded_log: WorkerLog) ->
     assert beat.counters["commit_age_s"] < 10
 
 
+def test_ends_within_three_seconds_even_while_kafka_is_away(embedded_log: WorkerLog) -> None:
+    worker = embedded_log.add_worker()
+    embedded_log.wait_for_shares(worker)
+    embedded_log.server.send_signal(signal.SIGSTOP)
+
+    asked_s = time.monotonic()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
+    assert time.monotonic() - asked_s < 3
+
+
 def test_says_in_one_line_that_kafka_is_not_there(tmp_path: Path) -> None:
     assert "cannot be used" in _last_words(f"127.0.0.1:{free_port()}", tmp_path)
 
