@@ -27,8 +27,8 @@ class Block:
     ----------
     raw
         Shape (pre-roll + `hop_samples`,), int16, at the device's rate.
-    missing
-        Share of the hop that no chunk gave.
+    missing, preroll_missing
+        What no chunk gave of the hop, and of the pre-roll, as a share of a hop.
     finished
         Whether `finish` has given the block its filtered sound and its levels.
     """
@@ -39,6 +39,7 @@ class Block:
         "hop_samples",
         "levels",
         "missing",
+        "preroll_missing",
         "raw",
         "sample_rate_hz",
     )
@@ -52,11 +53,13 @@ class Block:
         *,
         hop_samples: int,
         missing: float,
+        preroll_missing: float,
         sample_rate_hz: int,
     ) -> None:
         self.raw = raw
         self.hop_samples = hop_samples
         self.missing = missing
+        self.preroll_missing = preroll_missing
         self.sample_rate_hz = sample_rate_hz
         self.finished = False
 
@@ -100,7 +103,9 @@ class Window:
 
     @property
     def gap_fraction(self) -> float:
-        return (self.earlier.missing + self.later.missing) / 2
+        """Never 0 where the pre-roll has a gap: the filter carries that into the window."""
+        missing = self.earlier.missing + self.later.missing
+        return max(missing, self.earlier.preroll_missing) / 2
 
 
 class WindowCutter:
@@ -174,6 +179,7 @@ class WindowCutter:
         length = self._preroll + self._hop
         raw = np.zeros(length, np.int16)
         present = 0
+        preroll_present = max(0, -start)  # silence before power-up
         for arrival in self._held:
             first = max(arrival.first_sample - start, 0)
             end = min(arrival.end_sample - start, length)
@@ -181,9 +187,11 @@ class WindowCutter:
                 skipped = start - arrival.first_sample
                 raw[first:end] = arrival.samples[first + skipped : end + skipped]
                 present += max(0, end - max(first, self._preroll))
+                preroll_present += max(0, min(end, self._preroll) - first)
         return Block(
             raw,
             hop_samples=self._hop,
             missing=1 - present / self._hop,
+            preroll_missing=(self._preroll - preroll_present) / self._hop,
             sample_rate_hz=self._key.sample_rate_hz,
         )
