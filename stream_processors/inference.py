@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.dsp import block_filter, join
+from models.dsp import block_filter
 from models.quality import Assessment, assess
 from stream_processors.records import Finding
 from stream_processors.running_models import RunningModel
@@ -24,10 +24,8 @@ class Judgement(NamedTuple):
 def judge(windows: Sequence[Window], models: Sequence[RunningModel]) -> list[Judgement]:
     """Judge and classify windows; no answer depends on which others are asked with it."""
     finish(block for window in windows for block in (window.earlier, window.later))
-    waveforms = join(
-        np.stack([window.earlier.filtered for window in windows]),
-        np.stack([window.later.filtered for window in windows]),
-    )
+    halves = [block.filtered for w in windows for block in (w.earlier, w.later)]
+    waveforms = np.concatenate(halves).reshape(len(windows), -1)
     probabilities = [model.predictor.predict(waveforms) for model in models]
     judgements = []
     for number, window in enumerate(windows):

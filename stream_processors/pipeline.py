@@ -22,7 +22,7 @@ from stream_processors.micro_batches import MicroBatches
 from stream_processors.partition import Partition
 from stream_processors.partitions import Partitions
 from stream_processors.records import encode
-from stream_processors.results import result_of
+from stream_processors.results import result_of, strips_of
 from stream_processors.running_models import RunningModels
 from stream_processors.settings import WorkerSettings
 from stream_processors.topics import AUDIO_HISTORY, DEAD_LETTERS, RESULTS
@@ -113,18 +113,21 @@ class Pipeline:
         }
 
     def _work(self, jobs: Sequence[_Job]) -> list[_Answer]:
-        judgements = judge([job.window for job in jobs], self._models.current)
+        windows = [job.window for job in jobs]
+        judgements = judge(windows, self._models.current)
+        strips = strips_of(windows)
         inferred_us = self._now_us()
         results = [
             result_of(
                 job.window,
                 judgement,
+                strip,
                 job.partition,
                 self._assignments,
                 windowed_us=job.windowed_us,
                 inferred_us=inferred_us,
             )
-            for job, judgement in zip(jobs, judgements, strict=True)
+            for job, judgement, strip in zip(jobs, judgements, strips, strict=True)
         ]
         return [_Answer(job, encode(result)) for job, result in zip(jobs, results, strict=True)]
 

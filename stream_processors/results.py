@@ -1,5 +1,7 @@
 """A window, what was found in it and where it comes from, put together as one record."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from models.contract import PIPELINE_GRID
@@ -24,6 +26,7 @@ _SILENCE = 1e-6  # of full scale: nothing below is worth showing
 def result_of(
     window: Window,
     judgement: Judgement,
+    strip: Strip,
     partition: Partition,
     assignments: AssignmentHistory,
     *,
@@ -51,7 +54,7 @@ def result_of(
         bed=assignment.bed if assignment else None,
         quality=Quality(score=quality.score, verdict=quality.verdict, reasons=quality.reasons),
         findings=judgement.findings,
-        strip=strip_of(window),
+        strip=strip,
         audio=AudioReference(
             topic=partition.topic,
             partition=partition.number,
@@ -67,14 +70,16 @@ def result_of(
     )
 
 
-def strip_of(window: Window) -> Strip:
-    """The filtered sound of the window's last hop, for the eye: 500 Hz, 32 ms behind the sound."""
-    sound = np.concatenate([window.earlier.filtered[-_RUN_UP:], window.later.filtered])
-    strip = _to_strip(sound[np.newaxis])[0, _RUN_UP // _DOWN :]
-    full_scale = float(np.abs(strip).max())
-    gain = _FULL_SCALE / full_scale if full_scale > _SILENCE else 0.0
-    return Strip(
-        sample_rate_hz=STRIP_RATE_HZ,
-        full_scale=full_scale,
-        samples=np.rint(strip * gain).astype("<i2").tobytes(),
+def strips_of(windows: Sequence[Window]) -> list[Strip]:
+    """The filtered sound of each window's last hop, for the eye: 500 Hz, 32 ms behind the sound."""
+    sound = np.stack(
+        [np.concatenate([w.earlier.filtered[-_RUN_UP:], w.later.filtered]) for w in windows]
     )
+    strips = _to_strip(sound)[:, _RUN_UP // _DOWN :]
+    full_scales = np.abs(strips).max(axis=1).astype(np.float64)
+    gains = np.where(full_scales > _SILENCE, _FULL_SCALE / np.maximum(full_scales, _SILENCE), 0.0)
+    steps = np.rint(strips * gains[:, np.newaxis]).astype("<i2")
+    return [
+        Strip(sample_rate_hz=STRIP_RATE_HZ, full_scale=float(full_scale), samples=row.tobytes())
+        for full_scale, row in zip(full_scales, steps, strict=True)
+    ]

@@ -20,7 +20,7 @@ from stream_processors.assignments import AssignmentHistory
 from stream_processors.inference import judge
 from stream_processors.partition import Partition
 from stream_processors.records import Heartbeat, WindowResult, identity
-from stream_processors.results import result_of
+from stream_processors.results import result_of, strips_of
 from stream_processors.running_models import RunningModels
 from stream_processors.topic_admin import apply_topics
 from stream_processors.topics import AUDIO, HEARTBEATS, RESULTS
@@ -138,10 +138,12 @@ class WorkerLog:
             windows = [window for record in log for window in _step(partition, record)]
             for at in range(0, len(windows), 32):
                 some = windows[at : at + 32]
-                for window, judgement in zip(some, judge(some, running), strict=True):
+                judged = zip(some, judge(some, running), strips_of(some), strict=True)
+                for window, judgement, strip in judged:
                     result = result_of(
                         window,
                         judgement,
+                        strip,
                         partition,
                         AssignmentHistory(),
                         windowed_us=0,

@@ -22,7 +22,7 @@ from stream_processors.arrivals import Arrival, LaneKey
 from stream_processors.clock import start_us
 from stream_processors.inference import judge
 from stream_processors.records import Finding, Quality, Strip
-from stream_processors.results import strip_of
+from stream_processors.results import strips_of
 from stream_processors.running_models import RunningModel, RunningModels
 from stream_processors.windows import Window, WindowCutter
 
@@ -85,12 +85,13 @@ def results(
     found: dict[int, Expected] = {}
     for first in range(0, len(windows), _BATCH):
         batch = windows[first : first + _BATCH]
-        for window, judgement in zip(batch, judge(batch, models), strict=True):
+        judged = zip(batch, judge(batch, models), strips_of(batch), strict=True)
+        for window, judgement, strip in judged:
             found[window.index] = Expected(
                 start_us(window.start_sample, key.sample_rate_hz, window.arrivals),
                 Quality(**msgspec.structs.asdict(judgement.quality)),
                 judgement.findings,
-                strip_of(window),
+                strip,
             )
     return found
 

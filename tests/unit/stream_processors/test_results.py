@@ -8,7 +8,7 @@ from stream_processors.assignments import AssignmentHistory
 from stream_processors.inference import Judgement, finish
 from stream_processors.partition import Partition
 from stream_processors.records import Assignment, Strip, WindowResult, decode, encode
-from stream_processors.results import STRIP_RATE_HZ, result_of, strip_of
+from stream_processors.results import STRIP_RATE_HZ, result_of, strips_of
 from stream_processors.windows import Window
 from tests.unit.stream_processors.logs import START_US, Sent, log_of, sent
 
@@ -27,7 +27,9 @@ def result(
     partition = Partition("pcg.audio", 3, history=history)
     window = windows_of(chunks, partition)[number]
     assignments = given.pop("assignments", AssignmentHistory())
-    return result_of(window, GOOD, partition, assignments, windowed_us=11, inferred_us=22)
+    return result_of(
+        window, GOOD, strips_of([window])[0], partition, assignments, windowed_us=11, inferred_us=22
+    )
 
 
 def steady(seconds: int) -> list[Sent]:
@@ -99,7 +101,7 @@ def sound_of(strip: Strip) -> Any:
 
 def test_strips_follow_each_other_without_a_seam() -> None:
     windows = windows_of(tone(60, 16), Partition("pcg.audio", 0, history=False))
-    strips = [sound_of(strip_of(window)) for window in windows]
+    strips = [sound_of(strip) for strip in strips_of(windows)]
 
     assert {len(strip) for strip in strips} == {round(2.5 * STRIP_RATE_HZ)}
     joined = np.concatenate(strips[1:])
@@ -112,9 +114,14 @@ def test_strips_follow_each_other_without_a_seam() -> None:
 
 def test_a_strip_keeps_the_level_of_the_sound() -> None:
     window = windows_of(tone(60, 10), Partition("pcg.audio", 0, history=False))[-1]
-    assert strip_of(window).full_scale == pytest.approx(8000 / 32768, rel=0.02)
+    assert strips_of([window])[0].full_scale == pytest.approx(8000 / 32768, rel=0.02)
 
 
 def test_a_strip_of_silence_is_silent() -> None:
     window = windows_of(tone(60, 6, level=0), Partition("pcg.audio", 0, history=False))[0]
-    assert not np.frombuffer(strip_of(window).samples, "<i2").any()
+    assert not np.frombuffer(strips_of([window])[0].samples, "<i2").any()
+
+
+def test_a_strip_does_not_depend_on_its_company() -> None:
+    windows = windows_of(tone(60, 16), Partition("pcg.audio", 0, history=False))
+    assert strips_of(windows) == [strips_of([window])[0] for window in windows]
