@@ -19,6 +19,9 @@ LIVE_MAX_GAP = 0.5
 # What the history lane lacks the live lane may have had. So history speaks only of what it has
 # whole, and never puts a poorer window in the place of a better one.
 HISTORY_MAX_GAP = 0.0
+# A pause of the whole partition is an outage of Kafka or of a bridge and tells nothing of any
+# device. So the time by which devices are judged passes no faster from record to record.
+LONGEST_STEP_US = 2_000_000
 
 
 @dataclass(slots=True)
@@ -83,6 +86,7 @@ class Partition:
         self._timers: list[tuple[int, LaneKey]] = []
         self._timer_of: dict[LaneKey, int] = {}
         self._log_us = 0
+        self._awake_us = 0
 
     @property
     def next_offset(self) -> int:
@@ -113,7 +117,7 @@ class Partition:
             self._gate.hold(record.offset)
             raise
         self.counters.chunks += 1
-        self._log_us = max(self._log_us, arrival.received_at_us)
+        self._move_time_to(arrival.received_at_us)
         return self._pass_time() + self._take(key, arrival)
 
     def settle(self, offset: int) -> None:
@@ -124,6 +128,12 @@ class Partition:
         lanes = tuple(sorted(lane.snapshot() for lane in self._lanes.values()))
         return Snapshot(self.next_offset, self.committable(), self._log_us, lanes)
 
+    def _move_time_to(self, received_at_us: int) -> None:
+        if self._log_us:
+            step_us = max(0, received_at_us - self._log_us)
+            self._awake_us += min(step_us, LONGEST_STEP_US)
+        self._log_us = max(self._log_us, received_at_us)
+
     def _take(self, key: LaneKey, arrival: Arrival) -> list[Window]:
         windows: list[Window] = []
         lane = self._lanes.get(key)
@@ -132,9 +142,9 @@ class Partition:
             windows = self._end(lane)
             lane = None
         if lane is None:
-            lane = self._lanes[key] = Lane(key, arrival.first_sample, self._log_us)
+            lane = self._lanes[key] = Lane(key, arrival.first_sample, self._awake_us)
         self._gate.hold(arrival.offset)
-        step = lane.step(arrival, self._log_us)
+        step = lane.step(arrival, self._awake_us)
         if step.no_start_after is not None:
             self._gate.forbid_start(after=step.no_start_after, last=arrival.offset)
         if step.refusal is not None:
@@ -146,7 +156,7 @@ class Partition:
 
     def _pass_time(self) -> list[Window]:
         windows: list[Window] = []
-        while self._timers and self._timers[0][0] < self._log_us:
+        while self._timers and self._timers[0][0] < self._awake_us:
             due_us, key = heappop(self._timers)
             if self._timer_of.get(key) == due_us:
                 del self._timer_of[key]
@@ -154,10 +164,10 @@ class Partition:
         return windows
 
     def _timer_fired(self, lane: Lane) -> list[Window]:
-        if lane.is_silent(self._log_us):
+        if lane.is_silent(self._awake_us):
             self.counters.silences += 1
             return self._end(lane)
-        windows = self._account(lane.give_up_waiting(self._log_us))
+        windows = self._account(lane.give_up_waiting(self._awake_us))
         self._set_timer(lane)
         return windows
 

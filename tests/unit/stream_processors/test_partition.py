@@ -79,6 +79,18 @@ def test_a_device_that_falls_silent_is_released_after_30_s_of_log_time() -> None
     assert reader.committable() > 100
 
 
+def test_an_outage_of_everything_is_no_silence_of_a_device() -> None:
+    before = by_time(steady("a", range(9)), steady("b", range(9)))
+    after = by_time(steady("a", range(9, 20)), steady("b", range(9, 20)))
+    later = [chunk._replace(received_s=chunk.received_s + 600) for chunk in after]
+    reader = partition()
+    windows = read(reader, before + later)
+
+    assert reader.counters.silences == 0
+    assert [w.index for w in windows if w.key.device_id == "a"] == list(range(7))
+    assert all(w.gap_fraction == 0 for w in windows)
+
+
 def test_after_a_silence_a_device_starts_afresh() -> None:
     chunks = steady("a", range(6)) + steady("a", range(50, 60), received_after_s=-9)
     windows = read(partition(), chunks)
