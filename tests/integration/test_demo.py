@@ -83,10 +83,10 @@ def test_a_measured_ward_comes_alive_in_time_and_loses_nothing(tmp_path: Path) -
     assert document["windows_classified"] == document["windows_expected"] > 0
     assert (document["windows_lost"], document["dead_letters"]) == (0, 0)
     assert tuple(document["latency_ms"]) == STAGES
-    assert all(
-        0 <= values["p50"] <= values["p95"] <= values["p99"]
-        for values in document["latency_ms"].values()
-    )
+    latency_ms = document["latency_ms"]
+    assert all(shares["p50"] <= shares["p95"] <= shares["p99"] for shares in latency_ms.values())
+    # Kafka's timestamps are whole milliseconds, and the first stage starts by a device's own clock.
+    assert all(latency_ms[stage]["p50"] > -1 for stage in STAGES[1:])
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
