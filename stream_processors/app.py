@@ -4,6 +4,7 @@ python -m stream_processors.app
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -89,6 +90,7 @@ class Worker:
         self._tables = tables
         self._sink = sink
         self._started_us = _wall_clock_us()
+        self._beat_in_flight = False
 
     async def serve(self, until: Awaitable[object]) -> None:
         """Work until then; what is not committed is read again by whoever comes next."""
@@ -116,13 +118,15 @@ class Worker:
         raise self._app.crash_reason or HeartwardError("Faust has stopped by itself")
 
     async def _follow_tables(self) -> None:
+        """In a thread: to load a model takes longer than the event loop can wait."""
         while True:
             await asyncio.sleep(_FOLLOW_EVERY_S)
-            self._tables.follow()
+            await asyncio.to_thread(self._tables.follow)
 
     async def _keep_beating(self) -> None:
         while True:
-            self._beat()
+            if not self._beat_in_flight:
+                self._beat()
             await asyncio.sleep(_HEARTBEAT_EVERY_S)
 
     def _beat(self) -> None:
@@ -139,12 +143,17 @@ class Worker:
             lag=lag,
             counters=self._pipeline.counters() | {"commit_age_s": self._app.commit_age_s()},
         )
+        self._beat_in_flight = True
         self._sink.produce(
             HEARTBEATS.name,
             f"_pipeline/{self._name}".encode(),
             encode(beat),
             timestamp_ms=now_us // 1000,
+            on_delivery=self._beat_delivered,
         )
+
+    def _beat_delivered(self, _refusal: str | None) -> None:
+        self._beat_in_flight = False
 
 
 def run(settings: WorkerSettings, kafka: KafkaConnection) -> None:
@@ -177,6 +186,7 @@ def run(settings: WorkerSettings, kafka: KafkaConnection) -> None:
                 len(assignments),
                 models,
             )
+            gc.freeze()  # what was loaded until here stays: no need to look through it again
             asyncio.run(_serve(settings, kafka, sink, tables, (models, assignments)))
     finally:
         sink.flush(_FLUSH_S)

@@ -69,7 +69,6 @@ class CompactedTopics:
 
     def follow(self) -> None:
         """Follow what has come since."""
-        # Not consume(): even without a timeout it holds the event loop up for milliseconds.
         while (message := self._consumer.poll(0.0)) is not None:
             self._take(message)
 

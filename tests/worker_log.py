@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import msgspec
@@ -211,6 +212,28 @@ class WorkerLog:
                     )
                     log[message.partition()].append(record)
         return log
+
+
+class Feeding(Thread):
+    """Feeds second after second, ten times as fast as it would be live, until told to end."""
+
+    def __init__(self, log: WorkerLog, *, devices: int) -> None:
+        super().__init__()
+        self._log = log
+        self._devices = devices
+        self._began_us = minutes_ago(30)
+        self.seconds = 0
+        self.ending = False
+
+    def run(self) -> None:
+        while not self.ending:
+            span = range(self.seconds, self.seconds + 1)
+            self._log.feed_live(self._began_us, devices=self._devices, seconds=span)
+            self.seconds += 1
+
+    def end(self) -> None:
+        self.ending = True
+        self.join()
 
 
 @contextmanager

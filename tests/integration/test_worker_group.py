@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from tests.servers import ApacheKafka, EmbeddedKafka
-from tests.worker_log import WorkerLog, minutes_ago, worker_log
+from tests.worker_log import Feeding, WorkerLog, worker_log
 
 DEVICES = 9
 
@@ -18,31 +17,10 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WorkerLog]:
         yield started
 
 
-class Feeding(Thread):
-    """Feeds second after second, ten times as fast as it would be live, until told to end."""
-
-    def __init__(self, log: WorkerLog) -> None:
-        super().__init__()
-        self._log = log
-        self._began_us = minutes_ago(30)
-        self.seconds = 0
-        self.ending = False
-
-    def run(self) -> None:
-        while not self.ending:
-            span = range(self.seconds, self.seconds + 1)
-            self._log.feed_live(self._began_us, devices=DEVICES, seconds=span)
-            self.seconds += 1
-
-    def end(self) -> None:
-        self.ending = True
-        self.join()
-
-
 def test_when_one_of_two_is_killed_the_other_serves_all_devices_again(log: WorkerLog) -> None:
     staying, dying = log.add_worker(), log.add_worker()
     log.wait_for_shares(staying, dying)
-    feeding = Feeding(log)
+    feeding = Feeding(log, devices=DEVICES)
     feeding.start()
     log.wait_for_windows(DEVICES * 8)
     dying.kill()
@@ -62,7 +40,7 @@ def test_when_one_of_two_is_killed_the_other_serves_all_devices_again(log: Worke
 def test_from_one_to_three_and_back_to_one_under_load(log: WorkerLog) -> None:
     first = log.add_worker()
     log.wait_for_shares(first)
-    feeding = Feeding(log)
+    feeding = Feeding(log, devices=DEVICES)
     feeding.start()
     others = [log.add_worker(), log.add_worker()]
     log.wait_for_shares(first, *others)
