@@ -21,6 +21,8 @@ from ingest.chunk import MAX_PAYLOAD_BYTES
 from models.errors import UserError
 
 LOOPBACK = "127.0.0.1"
+# The embedded Kafka pays by the batch, and every partition has its own.
+PARTITIONS = 4
 
 # rumqttd closes the connection of a client that sends more than its limits allow.
 _RUMQTTD = """\

@@ -7,6 +7,7 @@ record of each key, and nothing else.
 
 import time
 from collections.abc import Iterator, Mapping
+from math import exp, inf
 from typing import NamedTuple
 
 from confluent_kafka import (
@@ -24,7 +25,42 @@ from models.errors import UserError
 from stream_processors.topics import ALL
 
 _TIMEOUT_S = 10.0
+_SETTLED_S = 30.0
+_WASTE = 0.4
 _BATCH = 1000
+
+
+class Wear:
+    """Whether the embedded Kafka has grown slow.
+
+    It looks through every batch that it holds whenever anybody asks for records, so the share of
+    a core that it takes grows with its log, until readers get nothing in time. A constant load on
+    an empty one costs what it costs; what is above the least that was ever seen is waste.
+    """
+
+    def __init__(self) -> None:
+        self._since_s: float | None = None
+        self._at_s = 0.0
+        self._share = 0.0
+        self._least = inf
+
+    @property
+    def is_out(self) -> bool:
+        """Whether it wastes more of a core than emptying it is worth."""
+        return self._share > self._least + _WASTE
+
+    def note(self, now_s: float, share: float | None) -> None:
+        """Take in the share of a core since the last call; None when it is not running."""
+        if share is None:
+            return
+        if self._since_s is None:
+            self._since_s = self._at_s = now_s
+            self._share = share
+        weight = 1 - exp((self._at_s - now_s) / _SETTLED_S)
+        self._share += weight * (share - self._share)
+        self._at_s = now_s
+        if now_s - self._since_s > _SETTLED_S:
+            self._least = min(self._least, self._share)
 
 
 class Carried(NamedTuple):

@@ -21,7 +21,12 @@ ONE_THREAD = dict.fromkeys(
 )
 # The groups that read on an embedded Kafka to the end and commit what they have done with.
 _AUDIO_GROUP, _INFLUX_GROUP = "heartward-audio", "heartward-influx"
-_GROUPS = {"HEARTWARD_WORKER_GROUP": _AUDIO_GROUP, "HEARTWARD_INFLUX_GROUP": _INFLUX_GROUP}
+_ON_EMBEDDED_KAFKA = {
+    "HEARTWARD_WORKER_GROUP": _AUDIO_GROUP,
+    "HEARTWARD_INFLUX_GROUP": _INFLUX_GROUP,
+    # It looks through all that it holds whenever it is asked.
+    "HEARTWARD_WORKER_FETCH_EVERY_S": "0.1",
+}
 _DEVICE_PREFIX = "wearable-"
 _MOST_CONNECTIONS = 200
 # Devices of a gentle ward set their clocks by the bridge, so that the first delay says something.
@@ -174,7 +179,7 @@ def _broker(kind: str, port: int, on_ready: Callable[[], None] = lambda: None) -
 def _pipeline(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
     mqtt = (MQTT,) if plan.mqtt is None else ()
     kafka = (KAFKA,) if plan.kafka is None else ()
-    environment = addresses.environment() | (_GROUPS if kafka else {})
+    environment = addresses.environment() | (_ON_EMBEDDED_KAFKA if kafka else {})
 
     def reporting(name: str, module: str, *, after: tuple[str, ...] = kafka) -> Part:
         return Part(

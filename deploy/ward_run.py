@@ -10,7 +10,8 @@ from dashboards.terminal.feed import Feed
 from dashboards.terminal.ward_view import ProcessPicture
 from deploy import supervisor
 from deploy.assignments import write
-from deploy.kafka_memory import Carried, put_down, take_along
+from deploy.embedded import PARTITIONS
+from deploy.kafka_memory import Carried, Wear, put_down, take_along
 from deploy.local_stack import BRIDGE, KAFKA, MQTT, Hooks, Plan, parts, readers, settle
 from deploy.run_folder import Interrupts, RunFolder
 from deploy.supervisor import PartState, Phase, Supervisor
@@ -48,6 +49,7 @@ class WardRun:
         self._notice_until_s = 0.0
         self._house_due_s = 0.0
         self._rotating = False
+        self._kafka_wear = Wear()
         self._carried: list[Carried] = []
         hooks = Hooks(has_reported=self._reported.__contains__, prepare_kafka=self._prepare_kafka)
         self.supervisor = Supervisor(
@@ -110,7 +112,7 @@ class WardRun:
             supervisor.bound_log(self._folder.log_of(state.name))
         self._notice_crashes(states)
         if self._plan.kafka is None:
-            self._bound_kafka_memory(now_s)
+            self._renew_kafka_in_time(now_s)
 
     def _notice_crashes(self, states: Sequence[PartState]) -> None:
         for state in states:
@@ -128,7 +130,7 @@ class WardRun:
     def _prepare_kafka(self) -> None:
         """Before anything else speaks to Kafka: topics, assignments, what was carried here."""
         kafka = self.addresses.kafka
-        apply_topics(kafka)
+        apply_topics(kafka, partitions=PARTITIONS if self._plan.kafka is None else None)
         write(self._assignments, kafka)
         put_down(self._carried, kafka)
         self._carried = []
@@ -141,10 +143,12 @@ class WardRun:
             self._feed.close()
             self._feed = None
 
-    def _bound_kafka_memory(self, now_s: float) -> None:
-        """At the limit: stop the bridge, carry what is still needed to an empty broker."""
+    def _renew_kafka_in_time(self, now_s: float) -> None:
+        """When full or slow: stop the bridge, carry what is still needed to an empty broker."""
         held_mib = self._cpu.rss_mib.get(KAFKA, 0.0)
-        if not self._rotating and held_mib > self._plan.kafka_memory_mib:
+        self._kafka_wear.note(now_s, self._cpu.fractions.get(KAFKA))
+        is_full = held_mib > self._plan.kafka_memory_mib
+        if not self._rotating and (is_full or self._kafka_wear.is_out):
             self._rotating = True
             self.supervisor.end(BRIDGE, now_s)
         if self._rotating and self.supervisor.ended(BRIDGE):
@@ -152,7 +156,9 @@ class WardRun:
             self._refuse_a_backlog()
             self.supervisor.restart(KAFKA, now_s)
             self.supervisor.want(BRIDGE)
-            self._tell(f"kafka held {held_mib:.0f} MiB and is emptied; no result is lost")
+            why = f"kafka held {held_mib:.0f} MiB" if is_full else "kafka grew slow"
+            self._tell(f"{why} and is emptied; no result is lost")
+            self._kafka_wear = Wear()
 
     def _refuse_a_backlog(self) -> None:
         carried_mib = sum(len(record.value or b"") for record in self._carried) / 2**20

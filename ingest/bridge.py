@@ -96,7 +96,7 @@ class BridgeSettings(BaseSettings):
         description="Devices remembered at most; those silent for longest are forgotten first.",
     )
     linger_ms: float = Field(
-        5.0, ge=0.0, le=1000.0, description="How long chunks wait to share a Kafka batch, in ms."
+        1.0, ge=0.0, le=1000.0, description="How long chunks wait to share a Kafka batch, in ms."
     )
 
     @field_validator("groups", mode="before")

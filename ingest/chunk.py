@@ -32,6 +32,11 @@ HISTORY_AFTER_S = 30.0  # older sound leaves the live lane to what is newer
 DEVICE_BUFFER_S = 600.0  # kept for sending again
 MAX_CLOCK_ERROR_S = 1.0  # more, by the bridge's time, and a device sets its clock
 
+# How long what was recorded after a hole waits on the live lane for what is missing, and how much
+# of it. What fills the hole after that is heard only on the history lane, and only there stored.
+LIVE_WAIT_S = 2.0
+LIVE_WAIT_SOUND_S = 5.0
+
 _DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOPIC = re.compile(r"pcg/v1/([A-Za-z0-9_-]{1,64})/([A-Za-z0-9_-]{1,64})/([a-z-]{1,16})")
 _YEAR_2100_US = 4_102_444_800_000_000

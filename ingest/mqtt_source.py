@@ -34,8 +34,9 @@ ANY_GROUP = "+"
 _LANES = (Lane.AUDIO, Lane.HISTORY, Lane.STATUS)
 _READ_BYTES = 256 * 1024
 # To wake up for every message costs more than the message, here and in Kafka. So the next ones
-# may gather for a moment, unless they come so fast that reads are large anyway.
-_GATHER_S = 0.02
+# may gather for a moment, unless they come so fast that reads are large anyway. No longer: the
+# embedded broker sends at most 100 messages ahead of their acknowledgement.
+_GATHER_S = 0.01
 _LARGE_READ_BYTES = _READ_BYTES // 2
 # Far above MAX_PAYLOAD_BYTES: what is too large shall arrive, be refused and be seen.
 _MAX_PACKET_BYTES = 1024 * 1024

@@ -30,7 +30,7 @@ class _Part(NamedTuple):
 
 
 def build(settings: SimulatorSettings, *, start_us: int) -> list[SimulatedDevice]:
-    """All devices, switched on one after the other over the length of a chunk.
+    """All devices, switched on one after the other.
 
     Raises
     ------
@@ -47,13 +47,14 @@ def build(settings: SimulatorSettings, *, start_us: int) -> list[SimulatedDevice
         plan_seed, noise_seed = np.random.SeedSequence([settings.seed, index]).spawn(2)
         plan = FaultPlan(faults, plan_seed)
         chunk_us = 1e6 * part.chunk_samples / part.sample_rate_hz
+        power_up_us = chunk_us if settings.power_up_s is None else 1e6 * settings.power_up_s
         wearable = Wearable(
             device_id(settings.device_prefix, index, number),
             settings.groups[index % len(settings.groups)],
             playback.of(part, noise_seed),
             plan,
             ward_start_us=start_us,
-            power_up_us=start_us + round(chunk_us * index / number),
+            power_up_us=start_us + round(power_up_us * index / number),
         )
         network = FaultyNetwork[Outgoing](faults, plan.network_rng, chunk_us=chunk_us)
         devices.append(SimulatedDevice(wearable, network))

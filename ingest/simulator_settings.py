@@ -79,6 +79,12 @@ class SimulatorSettings(BaseSettings):
         description="MQTT connections that share all devices, if the broker lets them write for "
         "all and read all acks; 0 is one for each device.",
     )
+    power_up_s: float | None = Field(
+        None,
+        ge=0,
+        description="Switch the devices on one after the other over so many seconds; by default "
+        "over the length of a chunk.",
+    )
     duration_s: float | None = Field(
         None, gt=0, description="Record for so long; without it, until told to end."
     )

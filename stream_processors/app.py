@@ -55,7 +55,7 @@ def new_app(settings: WorkerSettings, kafka: KafkaConnection, pipeline: Pipeline
             kafka=kafka,
             client_id=settings.name,
             session_timeout_s=settings.session_timeout_s,
-            fetch_wait_s=settings.fetch_wait_s,
+            fetch_every_s=settings.fetch_every_s,
             committable=pipeline.partitions.committable,
             next_offset=pipeline.partitions.next_offset,
             revoked=pipeline.drop,

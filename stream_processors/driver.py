@@ -10,6 +10,7 @@
 4. Revoked partitions are dropped before anything else happens, together with all their state.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,9 +29,6 @@ from faust.types.tuples import ConsumerMessage
 from ingest.connections import KafkaConnection
 
 _MAX_PARTITION_FETCH_BYTES = 1024 * 1024
-# So much never comes within a fetch's wait: it ends by time, or a busy Kafka would answer for
-# every few records, and every answer costs Faust an event per partition.
-_FETCH_MIN_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +48,7 @@ class Reading:
     kafka: KafkaConnection
     client_id: str
     session_timeout_s: float
-    fetch_wait_s: float
+    fetch_every_s: float
     committable: Callable[[str, int], int | None]
     next_offset: Callable[[str, int], int | None]
     revoked: Callable[[], None]
@@ -119,11 +117,41 @@ class FetchConsumer(driver.Consumer):
         return _FetchThread(self, loop=self.loop, beacon=self.beacon)
 
 
+class _PacedConsumer(aiokafka.AIOKafkaConsumer):
+    """Asks Kafka at a steady pace for all that is there, and Kafka never waits for more.
+
+    Without a pace a busy Kafka answers for every few records, and every answer costs Faust an
+    event per partition. If Kafka itself waits instead, the embedded one reads all that it has
+    twice, and looks through every batch of the log each time.
+    """
+
+    def __init__(self, *, fetch_every_s: float, **options: Any) -> None:
+        super().__init__(
+            fetch_max_wait_ms=round(2000 * fetch_every_s), fetch_min_bytes=1, **options
+        )
+        self._fetch_every_s = fetch_every_s
+        self._fetch_at_s = 0.0
+
+    async def start(self) -> None:
+        await super().start()
+        self._fetch = self._fetcher._proc_fetch_request  # noqa: SLF001 (nothing public paces it)
+        self._fetcher._proc_fetch_request = self._fetch_in_time  # noqa: SLF001
+
+    async def _fetch_in_time(self, assignment: Any, node_id: int, request: Any) -> bool:
+        try:
+            await asyncio.sleep(self._fetch_at_s - time.monotonic())
+        except asyncio.CancelledError:  # the partitions were taken away meanwhile
+            return False
+        self._fetch_at_s = time.monotonic() + self._fetch_every_s
+        fetched: bool = await self._fetch(assignment, node_id, request)
+        return fetched
+
+
 class _FetchThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: "FetchTransport") -> aiokafka.AIOKafkaConsumer:
         reading = transport.reading
         session_timeout_ms = round(reading.session_timeout_s * 1000)
-        return aiokafka.AIOKafkaConsumer(
+        return _PacedConsumer(
             **reading.kafka.python_clients(),
             client_id=reading.client_id,
             group_id=self.app.conf.id,
@@ -131,8 +159,7 @@ class _FetchThread(driver.AIOKafkaConsumerThread):
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=_MAX_PARTITION_FETCH_BYTES,
-            fetch_min_bytes=_FETCH_MIN_BYTES,
-            fetch_max_wait_ms=round(reading.fetch_wait_s * 1000),
+            fetch_every_s=reading.fetch_every_s,
             session_timeout_ms=session_timeout_ms,
             heartbeat_interval_ms=session_timeout_ms // 3,
         )

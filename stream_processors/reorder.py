@@ -13,10 +13,10 @@ from collections import deque
 from enum import Enum
 from typing import NamedTuple
 
+from ingest.chunk import LIVE_WAIT_S, LIVE_WAIT_SOUND_S
 from stream_processors.arrivals import Arrival
 
-REORDER_WAIT_US = 2_000_000
-REORDER_SOUND_S = 5
+REORDER_WAIT_US = round(LIVE_WAIT_S * 1e6)
 _GAPS_REMEMBERED = 16  # only to tell late chunks from duplicates
 
 
@@ -46,7 +46,7 @@ class Reorder:
 
     def __init__(self, first_sample: int, sample_rate_hz: int) -> None:
         self.next_sample = first_sample
-        self._patience_samples = REORDER_SOUND_S * sample_rate_hz
+        self._patience_samples = LIVE_WAIT_SOUND_S * sample_rate_hz
         self._waiting: list[_Waiting] = []
         self._gaps: deque[tuple[int, int]] = deque(maxlen=_GAPS_REMEMBERED)
 

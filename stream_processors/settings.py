@@ -37,11 +37,8 @@ class WorkerSettings(BaseSettings):
         le=300.0,
         description="After how many seconds of silence the others take over a worker's devices.",
     )
-    fetch_wait_s: float = Field(
-        0.05,
-        ge=0.005,
-        le=1.0,
-        description="How long Kafka may wait for more sound before it answers, in seconds.",
+    fetch_every_s: float = Field(
+        0.05, ge=0.005, le=1.0, description="Seconds between two questions to Kafka for sound."
     )
     commit_every_s: float = Field(
         1.0, ge=0.1, le=30.0, description="Seconds between commits; a crash repeats so much."

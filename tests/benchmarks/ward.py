@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
+from deploy.embedded import PARTITIONS
 from ingest import simulator_report
 from ingest.connections import KafkaConnection, load
 from ingest.simulator_report import SimulatorReport, acknowledged_windows
@@ -113,7 +114,10 @@ class Ward:
         self.workers.append(worker.start())
         return worker
 
-    def start_load(self, *, devices: int, connections: int, seed: int = 1) -> None:
+    def start_load(
+        self, *, devices: int, connections: int, seed: int = 1, power_up_s: float = 5.0
+    ) -> None:
+        """Switch devices on over the length of a window, for a ward's do not beat in step."""
         settings = {
             "DEVICES": devices,
             "CONNECTIONS": connections,
@@ -121,6 +125,7 @@ class Ward:
             "REPORT": self._report,
             "RATES_HZ": "[2000]",
             "DRAIN_S": 30,
+            "POWER_UP_S": power_up_s,
         }
         prefixed = {f"HEARTWARD_SIMULATOR_{name}": value for name, value in settings.items()}
         self.load = self._part("simulator", "ingest.simulator", prefixed)
@@ -157,7 +162,7 @@ def ward(
     folder: Path,
     *,
     workers: int,
-    partitions: int = 12,
+    partitions: int = PARTITIONS,
     mqtt: type[Server] = EmbeddedMqtt,
     kafka: type[Server] = EmbeddedKafka,
 ) -> Iterator[Ward]:
