@@ -213,17 +213,27 @@ def simulate(
 
 @app.command()
 def classify(
-    files: Annotated[list[Path], typer.Argument(help="Recordings: WAV, FLAC or OGG, mono.")],
+    files: Annotated[
+        list[Path],
+        # One that cannot be read is told apart from those that can, in its own line.
+        typer.Argument(help="Recordings: WAV, FLAC or OGG, mono.", readable=False),
+    ],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME or NAME-VERSION to run, instead of the defaults; may be repeated."),
+    ] = None,
+    models_dir: Annotated[
+        Path | None, typer.Option(help="Folder of other models than those that ship.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Every window, one line a file.")] = False,
 ) -> None:
-    """Classify recordings as the ward's stream would."""
-    from deploy.tables import show_classified
-    from models.classify import classify_file
+    """Classify recordings as the ward's stream would; runs models of any window, too."""
+    from deploy.classifying import classify_files
     from models.registry import Registry
 
-    registry = Registry()
-    results = (classify_file(file, registry) for file in files)
-    show_classified(results, as_json=json)
+    registry = Registry(models_dir) if models_dir else Registry()
+    models = [registry.named(name) for name in model] if model else registry.defaults()
+    raise typer.Exit(classify_files(files, models, as_json=json))
 
 
 @devices.command("check")

@@ -1,5 +1,10 @@
-"""A recording in a file, cut, judged and classified as the pipeline does it with a stream."""
+"""A recording in a file, cut, judged and classified as the pipeline does it with a stream.
 
+Unlike the pipeline it runs models of any contract, each on its own grid.
+"""
+
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -7,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from models.contract import PIPELINE_FILTER, PIPELINE_GRID, SAMPLE_RATES_HZ, ModelContract
-from models.dsp import Windows, windows_of
+from models.contract import SAMPLE_RATES_HZ, ModelContract
+from models.dsp import Floats
 from models.errors import UserError
 from models.predictor import Predictor
-from models.quality import Assessment, assess, measure
-from models.registry import Registry
+from models.quality import Assessment
+from models.recording import Pace, Recording
 
 _BATCH = 32  # windows that go through a model together; more only take more memory
 
@@ -27,7 +32,19 @@ class Opinion(msgspec.Struct, frozen=True, kw_only=True):
     probabilities: dict[str, float]
 
 
+class Summary(Opinion, frozen=True, kw_only=True):
+    """What one model says of a whole recording, out of the `usable_windows` among its `windows`.
+
+    Where no window is usable it is out of all of them, and `usable_windows` is 0.
+    """
+
+    windows: int
+    usable_windows: int
+
+
 class WindowFindings(msgspec.Struct, frozen=True, kw_only=True):
+    """One window, and what the models say whose windows are so long and so far apart."""
+
     start_s: float
     window_s: float
     gap_fraction: float
@@ -36,72 +53,78 @@ class WindowFindings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordingResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One file; `summary` has one opinion per model, out of the `usable_windows`.
-
-    Where no window is usable the summary is out of all of them, and `usable_windows` is 0.
-    """
+    """One file; `windows` come grid after grid, each in the order of time."""
 
     path: str
     sample_rate_hz: int
     duration_s: float
-    usable_windows: int
-    summary: tuple[Opinion, ...]
+    summary: tuple[Summary, ...]
     windows: tuple[WindowFindings, ...]
 
 
-def classify_file(path: Path, registry: Registry) -> RecordingResult:
-    """Classify a WAV, FLAC or OGG file with the default models.
+def classify_file(path: Path, models: Sequence[Predictor]) -> RecordingResult:
+    """Classify a WAV, FLAC or OGG file.
 
     Raises
     ------
     UserError
         If the file cannot be read, is not mono, or has a sample rate that the wire does not know.
-    ModelError
-        If a default model cannot be loaded or does not fit the pipeline's windows.
     """
     samples, sample_rate_hz = read_sound(path)
-    return classify(samples, sample_rate_hz, registry.defaults(), name=str(path))
+    name = os.fsencode(path).decode(errors="replace")
+    return classify(samples, sample_rate_hz, models, name=name)
 
 
 def classify(
     samples: npt.NDArray[np.int16],
     sample_rate_hz: int,
-    models: tuple[Predictor, ...],
+    models: Sequence[Predictor],
     *,
     name: str,
 ) -> RecordingResult:
-    """Classify a whole recording, shape (n,), int16, mono; raises as `classify_file`."""
-    for model in models:
-        model.contract.require_fit(PIPELINE_GRID, PIPELINE_FILTER)
-    windows = windows_of(samples, sample_rate_hz)
-    qualities = judge(windows)
-    usable = np.array([quality.usable for quality in qualities])
-    answers = [(model.contract, _in_batches(model, windows)) for model in models]
+    """Classify a whole recording, shape (n,), int16, mono, at a rate of the wire."""
+    recording = Recording(samples, sample_rate_hz)
+    paces = dict.fromkeys(Pace.of(model.contract) for model in models)
+    parts = [
+        _at_pace(recording, pace, [m for m in models if Pace.of(m.contract) == pace])
+        for pace in paces
+    ]
     return RecordingResult(
         path=name,
         sample_rate_hz=sample_rate_hz,
         duration_s=len(samples) / sample_rate_hz,
-        usable_windows=int(usable.sum()),
-        summary=tuple(_opinion(contract, overall(rows, usable)) for contract, rows in answers),
-        windows=tuple(
-            WindowFindings(
-                start_s=k * PIPELINE_GRID.hop_s,
-                window_s=PIPELINE_GRID.window_s,
-                gap_fraction=float(windows.gap_fraction[k]),
-                quality=quality,
-                opinions=tuple(_opinion(contract, rows[k]) for contract, rows in answers),
-            )
-            for k, quality in enumerate(qualities)
-        ),
+        summary=tuple(summary for summaries, _ in parts for summary in summaries),
+        windows=tuple(window for _, windows in parts for window in windows),
     )
 
 
-def judge(windows: Windows) -> tuple[Assessment, ...]:
-    """The quality of each window."""
-    levels = [measure(*pair) for pair in zip(windows.raw, windows.blocks, strict=True)]
-    return tuple(
-        assess(levels[k], levels[k + 1], float(gap)) for k, gap in enumerate(windows.gap_fraction)
-    )
+def _at_pace(
+    recording: Recording, pace: Pace, models: Sequence[Predictor]
+) -> tuple[list[Summary], list[WindowFindings]]:
+    qualities = recording.qualities(pace)
+    usable = np.array([quality.usable for quality in qualities])
+    answers = [(model.contract, _in_batches(model, recording)) for model in models]
+    windows = [
+        WindowFindings(
+            start_s=float(start_s),
+            window_s=pace.window_s,
+            gap_fraction=recording.gap_fraction(pace),
+            quality=quality,
+            opinions=tuple(_opinion(contract, rows[k]) for contract, rows in answers),
+        )
+        for k, (start_s, quality) in enumerate(
+            zip(recording.starts_s(pace), qualities, strict=True)
+        )
+    ]
+    summaries = [
+        Summary(
+            **msgspec.structs.asdict(_opinion(contract, overall(rows, usable))),
+            windows=len(usable),
+            usable_windows=int(usable.sum()),
+        )
+        for contract, rows in answers
+    ]
+    return summaries, windows
 
 
 def overall(
@@ -129,21 +152,27 @@ def read_sound(path: Path) -> tuple[npt.NDArray[np.int16], int]:
         As `classify_file`.
     """
     try:
-        with soundfile.SoundFile(path) as file:
-            _require(file.channels == 1, path, f"has {file.channels} channels, give it one")
+        with path.open("rb") as file:
+            _require(bool(file.read(1)), path, "is empty")
+        with soundfile.SoundFile(os.fsencode(path)) as sound:  # its name may be no text
+            _require(sound.channels == 1, path, f"has {sound.channels} channels, give it one")
             _require(
-                file.samplerate in SAMPLE_RATES_HZ,
+                sound.samplerate in SAMPLE_RATES_HZ,
                 path,
-                f"has {file.samplerate} samples a second, resample it to one of {SAMPLE_RATES_HZ}",
+                f"has {sound.samplerate} samples a second, resample it to one of {SAMPLE_RATES_HZ}",
             )
-            _require(file.frames > 0, path, "holds no sound")
-            if file.subtype not in ("FLOAT", "DOUBLE", "VORBIS", "OPUS"):
-                return file.read(dtype="int16"), file.samplerate
-            return _as_int16(file.read(dtype="float32"), path), file.samplerate
-    except (soundfile.LibsndfileError, OSError) as error:
+            _require(sound.frames > 0, path, "holds no sound")
+            if sound.subtype not in ("FLOAT", "DOUBLE", "VORBIS", "OPUS"):
+                return sound.read(dtype="int16"), sound.samplerate
+            return _as_int16(sound.read(dtype="float32"), path), sound.samplerate
+    except soundfile.LibsndfileError as error:
         raise UserError(
-            f"{path} cannot be read as WAV, FLAC or OGG: {_reason(path, error)}"
+            f"{path} cannot be read as WAV, FLAC or OGG: {error.error_string}"
         ) from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder: name the recordings in it") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _as_int16(sound: npt.NDArray[np.float32], path: Path) -> npt.NDArray[np.int16]:
@@ -157,13 +186,9 @@ def _require(fine: bool, path: Path, otherwise: str) -> None:
         raise UserError(f"{path} {otherwise}")
 
 
-def _reason(path: Path, error: Exception) -> str:
-    return "there is no such file" if not path.exists() else str(error).splitlines()[-1]
-
-
-def _in_batches(model: Predictor, windows: Windows) -> npt.NDArray[np.float32]:
-    samples = windows.samples
-    batches = [samples[k : k + _BATCH] for k in range(0, len(samples), _BATCH)]
+def _in_batches(model: Predictor, recording: Recording) -> Floats:
+    windows = recording.windows(model.contract)
+    batches = [windows[k : k + _BATCH] for k in range(0, len(windows), _BATCH)]
     return np.concatenate([model.predict(batch) for batch in batches])
 
 

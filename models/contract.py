@@ -13,6 +13,9 @@ from models.errors import ModelError, SignalError
 
 CONTRACT_VERSION = 1
 
+_NEARLY_WHOLE = 1e-6  # samples: 0.29 s at 100 Hz are 28.999999999999996
+_WINDOW_S = (0.1, 600.0)  # of a contract: the least whose quality can be judged, and sense
+
 # What sound may come in, on the wire and in files: the grid counts whole samples in all of them.
 SAMPLE_RATES_HZ = (1000, 2000, 4000, 8000, 16000, 44100, 48000)
 
@@ -73,6 +76,14 @@ class FilterSpec(msgspec.Struct, frozen=True, kw_only=True):
     high_hz: float = 0.0
     order: int = 0
 
+    def fault(self, sample_rate_hz: int) -> str | None:
+        """Why it cannot be applied at this rate, if so."""
+        if self.kind == "none" or (
+            self.order >= 1 and 0 < self.low_hz < self.high_hz < sample_rate_hz / 2
+        ):
+            return None
+        return f"its {self} cannot be made at {sample_rate_hz} Hz"
+
     def __str__(self) -> str:
         if self.kind == "none":
             return "no filter"
@@ -120,6 +131,11 @@ class ModelContract(msgspec.Struct, frozen=True, kw_only=True):
         Measured on recordings never trained on; names as `training.evaluate` prints them.
     reference
         Distributions on the validation set, by quantity.
+
+    Raises
+    ------
+    ModelError
+        If no sound could be cut and filtered as it says.
     """
 
     contract: int = CONTRACT_VERSION
@@ -144,9 +160,18 @@ class ModelContract(msgspec.Struct, frozen=True, kw_only=True):
     intended_use: str
     licence: str
 
+    def __post_init__(self) -> None:
+        fault = self._fault()
+        if fault is not None:
+            raise ModelError(f"model {self.name} {self.version} cannot be used: {fault}")
+
     @property
     def window_samples(self) -> int:
         return round(self.window_s * self.sample_rate_hz)
+
+    @property
+    def hop_samples(self) -> int:
+        return round(self.hop_s * self.sample_rate_hz)
 
     def to_metadata(self) -> dict[str, str]:
         """One string per field, as ONNX ``metadata_props`` keep them; the rest is JSON."""
@@ -181,21 +206,41 @@ class ModelContract(msgspec.Struct, frozen=True, kw_only=True):
             )
         return cls(**fields)
 
+    def fits(self, grid: Grid, filtered: FilterSpec) -> bool:
+        """Whether it can take the windows that are cut and filtered so."""
+        wanted = (self.sample_rate_hz, self.window_s, self.hop_s, self.filter)
+        return wanted == (grid.sample_rate_hz, grid.window_s, grid.hop_s, filtered)
+
     def require_fit(self, grid: Grid, filtered: FilterSpec) -> None:
         """Raise `ModelError`, in one sentence, when the pipeline's windows do not fit."""
-        wanted = (self.sample_rate_hz, self.window_s, self.hop_s, str(self.filter))
-        given = (grid.sample_rate_hz, grid.window_s, grid.hop_s, str(filtered))
-        if wanted != given:
+        if not self.fits(grid, filtered):
+            wanted = _describe(self.sample_rate_hz, self.window_s, self.hop_s, self.filter)
+            given = _describe(grid.sample_rate_hz, grid.window_s, grid.hop_s, filtered)
             raise ModelError(
-                f"model {self.name} {self.version} wants {_describe(*wanted)}, "
-                f"the pipeline gives {_describe(*given)}: run it with `heartward classify`, "
+                f"model {self.name} {self.version} wants {wanted}, the pipeline gives {given}: "
+                f"run it on files with `heartward classify --model {self.name}-{self.version}`, "
                 "or train it for the pipeline's grid"
             )
+
+    def _fault(self) -> str | None:
+        if not self.labels:
+            return "it has no labels"
+        if not 0 < self.sample_rate_hz <= max(SAMPLE_RATES_HZ):
+            return f"a rate of {self.sample_rate_hz} Hz is not 1 to {max(SAMPLE_RATES_HZ)}"
+        if not _WINDOW_S[0] <= self.window_s <= _WINDOW_S[1]:
+            return f"a window of {self.window_s:g} s is not {_WINDOW_S[0]:g} to {_WINDOW_S[1]:g} s"
+        for length_s in (self.window_s, self.hop_s):
+            samples = length_s * self.sample_rate_hz
+            if round(samples) < 1 or abs(samples - round(samples)) > _NEARLY_WHOLE:
+                return (
+                    f"{length_s:g} s is not a whole number of samples at {self.sample_rate_hz} Hz"
+                )
+        return self.filter.fault(self.sample_rate_hz)
 
 
 def _value(text: str, kind: Any) -> Any:
     return text if kind is str else msgspec.json.decode(text, type=kind)
 
 
-def _describe(sample_rate_hz: int, window_s: float, hop_s: float, filtered: str) -> str:
+def _describe(sample_rate_hz: int, window_s: float, hop_s: float, filtered: FilterSpec) -> str:
     return f"{window_s:g} s every {hop_s:g} s at {sample_rate_hz} Hz with {filtered}"

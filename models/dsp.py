@@ -80,16 +80,8 @@ class BlockFilter:
         for first in range(0, len(blocks), _ROWS_AT_ONCE):
             rows = slice(first, first + _ROWS_AT_ONCE)
             resampled = self._resample(blocks[rows].astype(np.float32, copy=False))
-            through = self._through(resampled)[:, self._preroll :]
+            through = _through(self._sections, resampled)[:, self._preroll :]
             np.multiply(through, gain, out=filtered[rows], casting="same_kind")
-        return filtered
-
-    def _through(self, blocks: Floats) -> npt.NDArray[np.floating[Any]]:
-        if self._sections is None:
-            return blocks
-        filtered: npt.NDArray[np.float64] = signal.sosfilt(
-            self._sections, blocks.astype(np.float64)
-        )
         return filtered
 
     def _check(self, blocks: Samples) -> None:
@@ -186,6 +178,39 @@ def windows_of(
         blocks=filters.many(blocks),
         gap_fraction=np.full(len(blocks) - 1, padding / window),
     )
+
+
+def hear(
+    samples: npt.NDArray[np.int16], sample_rate_hz: int, spec: FilterSpec, heard_rate_hz: int
+) -> Floats:
+    """Resample and filter a whole recording at once, from silence before its first sample.
+
+    What `windows_of` approaches block by block: the filter remembers all that came before.
+
+    Parameters
+    ----------
+    samples
+        Shape (n,), int16, mono.
+
+    Returns
+    -------
+    Shape (n * heard_rate_hz // sample_rate_hz,), float32 of full scale 1.
+    """
+    resample = Resampler(sample_rate_hz, heard_rate_hz)
+    length = len(samples) * heard_rate_hz // sample_rate_hz
+    whole_turns = np.pad(samples, (0, -len(samples) % resample.turn)).astype(np.float32)
+    resampled = resample(whole_turns[np.newaxis])[0, :length]
+    heard: Floats = _through(_sections(spec, heard_rate_hz), resampled) / _FULL_SCALE
+    return heard.astype(np.float32, copy=False)
+
+
+def _through(
+    sections: npt.NDArray[np.float64] | None, sound: Floats
+) -> npt.NDArray[np.floating[Any]]:
+    if sections is None:
+        return sound
+    filtered: npt.NDArray[np.float64] = signal.sosfilt(sections, sound.astype(np.float64))
+    return filtered
 
 
 def _sections(spec: FilterSpec, sample_rate_hz: int) -> npt.NDArray[np.float64] | None:

@@ -79,14 +79,18 @@ class OnnxPredictor:
             INPUT: self.contract.window_samples,
             OUTPUT: len(self.contract.labels),
         }
-        found = {
-            tensor.name: tensor.shape[-1]
-            for tensor in (*self._session.get_inputs(), *self._session.get_outputs())
-        }
+        tensors = (*self._session.get_inputs(), *self._session.get_outputs())
+        found = {tensor.name: tensor.shape[-1] for tensor in tensors}
         if found != promised:
             raise ModelError(
                 f"model {self.contract.name} has tensors {found}, its contract says {promised}"
             )
+        for tensor in tensors:
+            if len(tensor.shape) != 2 or isinstance(tensor.shape[0], int):
+                raise ModelError(
+                    f"model {self.contract.name} has a {tensor.name} of shape {tensor.shape}: "
+                    "export it for any number of windows, with a dynamic first axis"
+                )
 
 
 def _options() -> onnxruntime.SessionOptions:

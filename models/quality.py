@@ -1,10 +1,11 @@
 """How far a window's sound can be trusted: a score, a verdict and the reasons in plain words.
 
-Each block is measured once; a window is judged from its two blocks. The score is that of the
-worst fault: 1 up to a fault's harmless amount, 0 from its ruinous amount on, linear in between.
+Each block is measured once; a window is judged from its blocks. The score is that of the worst
+fault: 1 up to a fault's harmless amount, 0 from its ruinous amount on, linear in between.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -19,14 +20,15 @@ Verdict = Literal["good", "poor", "unusable"]
 _GOOD_FROM = 0.7
 _USABLE_FROM = 0.25
 
-_FRAMES = 100  # of 25 ms each: shorter than any heart sound
-_FLAT_FRAMES = 125  # of 20 ms each: whole samples at every rate of the wire
+_TENTH_SAMPLES = PIPELINE_GRID.sample_rate_hz // 10  # what is measured is tenths of a second
+_FRAMES = 4  # in a tenth, of 25 ms each: shorter than any heart sound
+_FLAT_FRAMES = 5  # in a tenth, of 20 ms each: whole samples at every rate of the wire
 _NEAR_FULL_SCALE = int(0.97 * 2**15)
 _FLOOR = 1e-12  # power of full scale: below every converter's own noise
 
 
 class BlockLevels(NamedTuple):
-    """What one hop-long block is like.
+    """What one block is like.
 
     Attributes
     ----------
@@ -35,7 +37,7 @@ class BlockLevels(NamedTuple):
     raw_power, band_power
         Mean square before and after the band-pass, full scale 1; the raw one without its mean.
     frame_power
-        Shape (100,), float32: band power of every 25 ms.
+        Shape (frames,), float32: band power of every 25 ms.
     """
 
     clipped_share: float
@@ -76,25 +78,27 @@ class _Fault(NamedTuple):
 
 
 def measure(raw: npt.NDArray[np.int16], filtered: npt.NDArray[np.float32]) -> BlockLevels:
-    """Measure one block.
+    """Measure one block: a hop of the pipeline, or any other number of tenths of a second.
 
     Parameters
     ----------
     raw
-        Shape (source hop,), int16: the block's own samples as the device sent them.
+        Shape (source samples,), int16: the block's own samples as the device sent them.
     filtered
-        Shape (hop,), float32 of full scale 1: the same from `models.dsp.BlockFilter`.
+        Shape (samples,), float32 of full scale 1: the same after the pipeline's filter, at the
+        pipeline's rate.
 
     Raises
     ------
     SignalError
-        If either is not one block long.
+        If they are not the same block of whole tenths.
     """
-    if raw.ndim != 1 or len(raw) % _FLAT_FRAMES or len(filtered) != PIPELINE_GRID.hop_samples:
+    tenths, rest = divmod(len(filtered), _TENTH_SAMPLES)
+    if raw.ndim != 1 or not tenths or rest or len(raw) % (tenths * _FLAT_FRAMES):
         raise SignalError(f"raw {raw.shape} and filtered {filtered.shape} are not one block")
     clipped = np.count_nonzero(raw >= _NEAR_FULL_SCALE) + np.count_nonzero(raw <= -_NEAR_FULL_SCALE)
-    flat_frames = raw.reshape(_FLAT_FRAMES, -1)
-    frames = filtered.reshape(_FRAMES, -1)
+    flat_frames = raw.reshape(tenths * _FLAT_FRAMES, -1)
+    frames = filtered.reshape(tenths * _FRAMES, -1)
     frame_power = np.einsum("ij,ij->i", frames, frames) / frames.shape[1]
     return BlockLevels(
         clipped_share=clipped / len(raw),
@@ -105,9 +109,9 @@ def measure(raw: npt.NDArray[np.int16], filtered: npt.NDArray[np.float32]) -> Bl
     )
 
 
-def assess(earlier: BlockLevels, later: BlockLevels, gap_fraction: float) -> Assessment:
-    """Judge the window that two neighbouring blocks make; a pure function of both."""
-    faults = _faults(earlier, later, gap_fraction)
+def assess(blocks: Sequence[BlockLevels], gap_fraction: float) -> Assessment:
+    """Judge the window that these blocks of one length make; a pure function of them."""
+    faults = _faults(blocks, gap_fraction)
     score = min(fault.score for fault in faults)
     verdict: Verdict = (
         "good" if score >= _GOOD_FROM else "poor" if score >= _USABLE_FROM else "unusable"
@@ -117,12 +121,13 @@ def assess(earlier: BlockLevels, later: BlockLevels, gap_fraction: float) -> Ass
     return Assessment(score=round(float(score), 3), verdict=verdict, reasons=reasons)
 
 
-def _faults(earlier: BlockLevels, later: BlockLevels, gap_fraction: float) -> tuple[_Fault, ...]:
-    clipped = (earlier.clipped_share + later.clipped_share) / 2
-    flat = max(0.0, (earlier.flat_share + later.flat_share) / 2 - gap_fraction)
-    band_db = _db((earlier.band_power + later.band_power) / 2)
-    raw_db = _db((earlier.raw_power + later.raw_power) / 2)
-    quiet_db, loud_db, peak_db = _spread_db(earlier, later)
+def _faults(blocks: Sequence[BlockLevels], gap_fraction: float) -> tuple[_Fault, ...]:
+    number = len(blocks)
+    clipped = sum(block.clipped_share for block in blocks) / number
+    flat = max(0.0, sum(block.flat_share for block in blocks) / number - gap_fraction)
+    band_db = _db(sum(block.band_power for block in blocks) / number)
+    raw_db = _db(sum(block.raw_power for block in blocks) / number)
+    quiet_db, loud_db, peak_db = _spread_db(blocks)
     if flat == 1 or band_db <= _db(_FLOOR):
         return (_Fault(1, 0, 1, "there is no sound: is the sensor on the skin?"),)
     return (
@@ -136,9 +141,9 @@ def _faults(earlier: BlockLevels, later: BlockLevels, gap_fraction: float) -> tu
     )
 
 
-def _spread_db(earlier: BlockLevels, later: BlockLevels) -> tuple[float, float, float]:
+def _spread_db(blocks: Sequence[BlockLevels]) -> tuple[float, float, float]:
     """How loud the quiet fifth, the loud tenth and the loudest 25 ms of the window are."""
-    ordered = np.sort(np.concatenate([earlier.frame_power, later.frame_power]))
+    ordered = np.sort(np.concatenate([block.frame_power for block in blocks]))
     last = len(ordered) - 1
     return _db(ordered[last // 5]), _db(ordered[last * 9 // 10]), _db(ordered[last])
 

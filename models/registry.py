@@ -63,6 +63,24 @@ class Registry:
             raise ModelError(f"no model in {self._folder / MANIFEST} is marked as default")
         return chosen
 
+    def named(self, text: str) -> OnnxPredictor:
+        """Load ``NAME-VERSION``, or ``NAME`` of which there is one version.
+
+        Raises
+        ------
+        ModelError
+            If there is none or more than one, and as `load`.
+        """
+        full_names = {f"{entry.name}-{entry.version}": entry for entry in self.entries}
+        found = [name for name, entry in full_names.items() if text in (entry.name, name)]
+        if len(found) == 1:
+            return self._once(full_names[found[0]])
+        if found:
+            raise ModelError(f"there are several models {text}: name one of {', '.join(found)}")
+        raise ModelError(
+            f"model {text} is not in {self._folder}: known are {', '.join(full_names) or 'none'}"
+        )
+
     def _once(self, entry: Entry) -> OnnxPredictor:
         if entry not in self._loaded:
             self._loaded[entry] = self._load(entry)

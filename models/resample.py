@@ -30,15 +30,20 @@ class Resampler:
     The output at time t uses only the input up to t, so it lags by `delay_s` (16 periods of the
     lower rate: 8 ms for 2 kHz out of any higher rate); no input before the block is assumed but
     silence.
+
+    Attributes
+    ----------
+    turn
+        The fewest samples after which input and output fall together again.
     """
 
     def __init__(self, source_rate_hz: int, target_rate_hz: int) -> None:
         divisor = gcd(source_rate_hz, target_rate_hz)
         self._up = target_rate_hz // divisor
-        self._down = source_rate_hz // divisor
+        self.turn = source_rate_hz // divisor
         same = source_rate_hz == target_rate_hz
         self.delay_s = 0.0 if same else _ZERO_CROSSINGS / min(source_rate_hz, target_rate_hz)
-        self._phases = () if same else _phases(self._up, self._down)
+        self._phases = () if same else _phases(self._up, self.turn)
         self._reach = max((len(phase.taps) for phase in self._phases), default=1) - 1
 
     def __call__(self, blocks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -47,7 +52,7 @@ class Resampler:
         Parameters
         ----------
         blocks
-            Shape (n, samples), float32; `samples` a whole number of ``down`` samples.
+            Shape (n, samples), float32; `samples` a whole number of `turn` samples.
 
         Returns
         -------
@@ -56,14 +61,14 @@ class Resampler:
         if not self._phases:
             return blocks
         rows, samples = blocks.shape
-        turns = samples // self._down
+        turns = samples // self.turn
         padded = np.zeros((rows, self._reach + samples), np.float32)
         padded[:, self._reach :] = blocks
         out = np.empty((rows, turns, self._up), np.float32)
         for number, (newest, taps) in enumerate(self._phases):
             windows = np.lib.stride_tricks.sliding_window_view(padded, len(taps), axis=1)
             first = newest + self._reach + 1 - len(taps)
-            picked = windows[:, first :: self._down][:, :turns]
+            picked = windows[:, first :: self.turn][:, :turns]
             for row, answer in zip(picked, out[:, :, number], strict=True):
                 np.einsum("ij,j->i", row, taps, out=answer)
         return out.reshape(rows, turns * self._up)

@@ -29,7 +29,7 @@ def judge(windows: Sequence[Window], models: Sequence[RunningModel]) -> list[Jud
     probabilities = [model.predictor.predict(waveforms) for model in models]
     judgements = []
     for number, window in enumerate(windows):
-        quality = assess(window.earlier.levels, window.later.levels, window.gap_fraction)
+        quality = assess((window.earlier.levels, window.later.levels), window.gap_fraction)
         findings = tuple(
             _finding(model, rows[number], abstained=quality.verdict != "good")
             for model, rows in zip(models, probabilities, strict=True)

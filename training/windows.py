@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from models.classify import judge
 from models.dsp import join, windows_of
 from models.quality import Assessment
+from models.recording import judge
 from training.datasets.recordings import DataSet, Recording
 
 Floats = npt.NDArray[np.float32]

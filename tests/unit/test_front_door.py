@@ -1,15 +1,19 @@
 """The command line explains itself, fails in one line, and loads only what a command needs."""
 
+import errno
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 import heartward
 from ingest.sounds import PACKAGED
+from tests.unit.models import tiny
 
 _COMMANDS = [
     ["demo"],
@@ -70,7 +74,7 @@ def test_it_says_its_version(
     [
         (["bridge", "--mqtt-port", "70000"], "HEARTWARD_MQTT_PORT"),
         (["--env-file", "/nowhere/ward.env", "bridge"], "/nowhere/ward.env, which cannot be read"),
-        (["classify", "/nowhere/heart.wav"], "/nowhere/heart.wav cannot be read"),
+        (["classify", "--model", "none", "heart.wav"], "model none is not in "),
         (["demo", "--json", "/nowhere/out.json"], "/nowhere/out.json cannot be written"),
         (["devices", "check", "not an id"], "'not an id' is no device id"),
         (["simulate", "--mqtt-port", "1"], "MQTT broker 127.0.0.1:1 "),
@@ -105,9 +109,46 @@ def test_a_recording_is_classified_as_a_table_and_as_json(
 ) -> None:
     recording = str(next(PACKAGED.glob("*.flac")))
     assert _call(monkeypatch, "classify", recording) == 0
-    assert "Usable windows" in capsys.readouterr().out
+    assert Path(recording).name in capsys.readouterr().out
     assert _call(monkeypatch, "classify", recording, "--json") == 0
     assert capsys.readouterr().out.startswith('{"path":')
+
+
+def test_a_file_without_permission_does_not_keep_others_from_being_classified(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locked, fine = sorted(PACKAGED.glob("*.flac"))[:2]
+    real_open = Path.open
+
+    def open_if_allowed(path: Path, *given: Any, **named: Any) -> Any:
+        if path == locked:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real_open(path, *given, **named)
+
+    monkeypatch.setattr(Path, "open", open_if_allowed)
+    monkeypatch.setattr(os, "access", lambda path, *_: Path(path) != locked)
+    assert _call(monkeypatch, "classify", str(locked), str(fine)) == 1
+    said = capsys.readouterr()
+    assert said.err == f"{locked} cannot be read: Permission denied\n"
+    assert fine.name in said.out
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_a_model_of_another_window_runs_on_files(
+    default: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    contract = msgspec.structs.replace(
+        tiny.CONTRACT, name="short", sample_rate_hz=1000, window_s=2.0, hop_s=1.0
+    )
+    tiny.put_into(tmp_path, contract, default=default)
+    given = ["--models-dir", str(tmp_path), *([] if default else ["--model", "short"])]
+    recording = str(PACKAGED / "e00152.flac")  # of 11.7 s
+    assert _call(monkeypatch, "classify", *given, "--json", recording) == 0
+    windows = msgspec.json.decode(capsys.readouterr().out)["windows"]
+    assert [window["start_s"] for window in windows] == [float(k) for k in range(10)]
 
 
 def test_help_loads_no_engine_and_no_runtime() -> None:

@@ -1,22 +1,34 @@
+import os
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
 
 from models.classify import RecordingResult, classify_file, overall, read_sound
-from models.dsp import block_filter, join
+from models.contract import FilterSpec, ModelContract, Scaling
+from models.dsp import block_filter, hear, join
 from models.errors import UserError
+from models.predictor import OnnxPredictor, Predictor
 from models.registry import Registry
+from tests.unit.models import tiny
 
 Int16s = npt.NDArray[np.int16]
 
 
 @pytest.fixture(scope="module")
-def registry() -> Registry:
-    return Registry()
+def shipped() -> Sequence[Predictor]:
+    return Registry().defaults()
+
+
+def model_of(**contract: Any) -> OnnxPredictor:
+    """Says abnormal the louder a window is; other than `tiny.CONTRACT` in what is given."""
+    return OnnxPredictor(tiny.artifact(msgspec.structs.replace(tiny.CONTRACT, **contract)))
 
 
 def heart(seconds: float, rate_hz: int) -> Int16s:
@@ -40,11 +52,11 @@ def abnormal(result: RecordingResult) -> list[float]:
 
 @pytest.mark.parametrize("rate_hz", [2000, 4000, 8000])
 def test_a_file_gives_the_probabilities_of_its_stream_bit_for_bit(
-    tmp_path: Path, registry: Registry, rate_hz: int
+    tmp_path: Path, shipped: Sequence[Predictor], rate_hz: int
 ) -> None:
     sound = heart(21.3, rate_hz)
-    result = classify_file(saved(tmp_path, sound, rate_hz), registry)
-    filters, model = block_filter(rate_hz), registry.defaults()[0]
+    result = classify_file(saved(tmp_path, sound, rate_hz), shipped)
+    filters, model = block_filter(rate_hz), shipped[0]
     padded = np.concatenate([np.zeros(filters.source_preroll, np.int16), sound])
     blocks = [
         filters(padded[first : first + filters.source_preroll + filters.source_hop])
@@ -58,14 +70,14 @@ def test_a_file_gives_the_probabilities_of_its_stream_bit_for_bit(
 
 
 def test_a_result_has_every_window_its_quality_and_a_summary(
-    tmp_path: Path, registry: Registry
+    tmp_path: Path, shipped: Sequence[Predictor]
 ) -> None:
-    result = classify_file(saved(tmp_path, heart(12.0, 2000), 2000), registry)
+    result = classify_file(saved(tmp_path, heart(12.0, 2000), 2000), shipped)
     assert [window.start_s for window in result.windows] == [0.0, 2.5, 5.0]
     assert {window.quality.verdict for window in result.windows} == {"good"}
-    assert result.usable_windows == 3
     assert result.duration_s == 12.0
     summary = result.summary[0]
+    assert (summary.usable_windows, summary.windows) == (3, 3)
     assert summary.probabilities["abnormal"] == pytest.approx(np.mean(abnormal(result)))
     assert summary.probability == max(summary.probabilities.values())
     assert summary.probabilities[summary.label] == summary.probability
@@ -87,6 +99,100 @@ def test_lossless_formats_give_the_same_samples(tmp_path: Path, how: dict[str, s
     assert np.array_equal(samples, sound)
 
 
+# What a contract may ask for, and how many windows it makes of 12 s; the pipeline has 3.
+GRIDS = [
+    pytest.param({"sample_rate_hz": 1000, "window_s": 2.0, "hop_s": 1.0}, 11, id="1 kHz, 2 s"),
+    pytest.param({"window_s": 3.0, "hop_s": 2.0}, 5, id="not two hops"),
+    pytest.param({"window_s": 4.0, "hop_s": 4.0}, 3, id="no overlap"),
+    pytest.param({"window_s": 1.0, "hop_s": 4.0}, 3, id="with pauses"),
+    pytest.param({"window_s": 12.0, "hop_s": 1.0}, 1, id="the whole"),
+    pytest.param({"sample_rate_hz": 800, "window_s": 0.2, "hop_s": 0.15}, 79, id="800 Hz, 0.2 s"),
+    pytest.param({"sample_rate_hz": 22050, "window_s": 2.0, "hop_s": 1.0}, 11, id="22 kHz"),
+    pytest.param({"filter": FilterSpec(kind="none")}, 3, id="no filter"),
+]
+NARROW = FilterSpec(kind="bandpass", low_hz=30.0, high_hz=200.0, order=3)
+
+
+@pytest.mark.parametrize("rate_hz", [1000, 2000, 44100])
+@pytest.mark.parametrize(("grid", "windows"), GRIDS)
+def test_a_model_of_any_grid_gets_the_windows_of_its_contract(
+    tmp_path: Path, grid: dict[str, Any], windows: int, rate_hz: int
+) -> None:
+    model = model_of(**({"filter": NARROW} | grid))
+    result = classify_file(saved(tmp_path, heart(12.0, rate_hz), rate_hz), [model])
+    contract = model.contract
+    assert [w.start_s for w in result.windows] == pytest.approx(
+        [k * contract.hop_s for k in range(windows)]
+    )
+    assert {window.window_s for window in result.windows} == {contract.window_s}
+    assert result.summary[0].windows == windows
+
+
+def loudness(sound: npt.NDArray[np.float32], contract: ModelContract) -> list[float]:
+    """What `tiny` says of each window of a sound that was filtered whole."""
+    ends = range(contract.window_samples, len(sound) + 1, contract.hop_samples)
+    power = [np.mean(np.square(sound[end - contract.window_samples : end])) for end in ends]
+    return [float(1 / (1 + np.exp(-2 * p))) for p in power]
+
+
+@pytest.mark.parametrize("rate_hz", [2000, 8000])
+def test_the_windows_of_another_grid_hold_the_sound_at_their_place(
+    tmp_path: Path, rate_hz: int
+) -> None:
+    model = model_of(
+        sample_rate_hz=1000,
+        window_s=2.0,
+        hop_s=1.0,
+        filter=NARROW,
+        scaling=Scaling(kind="none", clip=1.0),
+    )
+    growing = (heart(9.5, rate_hz) * np.linspace(0, 3, int(9.5 * rate_hz))).astype(np.int16)
+    result = classify_file(saved(tmp_path, growing, rate_hz), [model])
+    expected = loudness(hear(growing, rate_hz, NARROW, 1000), model.contract)
+    assert len(expected) == 8
+    assert expected[-1] > expected[0] + 0.005
+    assert abnormal(result) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_recording_shorter_than_a_window_of_another_grid_is_filled_up(tmp_path: Path) -> None:
+    model = model_of(window_s=30.0, hop_s=10.0)
+    result = classify_file(saved(tmp_path, heart(12.0, 2000), 2000), [model])
+    assert [window.gap_fraction for window in result.windows] == [pytest.approx(0.6)]
+    assert result.windows[0].quality.reasons[0] == "60% of the sound is missing"
+
+
+def test_only_the_windows_of_another_grid_that_hold_a_fault_are_unusable(tmp_path: Path) -> None:
+    sound = heart(12.0, 4000)
+    sound[4 * 4000 : 6 * 4000] = 0
+    model = model_of(sample_rate_hz=1000, window_s=2.0, hop_s=1.0)
+    result = classify_file(saved(tmp_path, sound, 4000), [model])
+    verdicts = [window.quality.verdict for window in result.windows]
+    assert verdicts == ["good"] * 3 + ["unusable"] * 3 + ["good"] * 5
+    assert result.summary[0].usable_windows == 8
+
+
+def test_models_of_several_grids_have_their_own_windows_and_summaries(
+    tmp_path: Path, shipped: Sequence[Predictor]
+) -> None:
+    short = {"window_s": 2.0, "hop_s": 1.0}
+    models = [
+        model_of(name="a", sample_rate_hz=1000, **short),
+        *shipped,
+        model_of(name="b", **short),
+    ]
+    path = saved(tmp_path, heart(12.0, 2000), 2000)
+    result = classify_file(path, models)
+    assert {summary.model: summary.windows for summary in result.summary} == {
+        "a": 11,
+        "b": 11,
+        "screen": 3,
+    }
+    said = {(w.window_s, tuple(opinion.model for opinion in w.opinions)) for w in result.windows}
+    assert said == {(2.0, ("a", "b")), (5.0, ("screen",))}
+    ours = [window for window in result.windows if window.window_s == 5.0]
+    assert tuple(ours) == classify_file(path, shipped).windows
+
+
 def test_ogg_gives_nearly_the_same_samples(tmp_path: Path) -> None:
     sound = heart(6.0, 8000)
     samples, _ = read_sound(saved(tmp_path, sound, 8000, format="OGG"))
@@ -94,17 +200,18 @@ def test_ogg_gives_nearly_the_same_samples(tmp_path: Path) -> None:
 
 
 def test_a_recording_shorter_than_a_window_is_classified_and_says_what_is_missing(
-    tmp_path: Path, registry: Registry
+    tmp_path: Path, shipped: Sequence[Predictor]
 ) -> None:
-    result = classify_file(saved(tmp_path, heart(4.5, 2000), 2000), registry)
+    result = classify_file(saved(tmp_path, heart(4.5, 2000), 2000), shipped)
     assert len(result.windows) == 1
     assert result.windows[0].gap_fraction == pytest.approx(0.1)
 
 
-def test_silence_has_a_result_without_a_usable_window(tmp_path: Path, registry: Registry) -> None:
-    result = classify_file(saved(tmp_path, np.zeros(20000, np.int16), 2000), registry)
-    assert result.usable_windows == 0
-    assert len(result.summary) == 1
+def test_silence_has_a_result_without_a_usable_window(
+    tmp_path: Path, shipped: Sequence[Predictor]
+) -> None:
+    result = classify_file(saved(tmp_path, np.zeros(20000, np.int16), 2000), shipped)
+    assert [summary.usable_windows for summary in result.summary] == [0]
 
 
 def refusal(path: Path) -> str:
@@ -135,10 +242,27 @@ def test_samples_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    assert "there is no such file" in refusal(tmp_path / "gone.wav")
+    assert "cannot be read: No such file" in refusal(tmp_path / "gone.wav")
 
 
-@pytest.mark.parametrize("content", [b"", b"RIFF", b"some text that is no sound at all"])
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    assert "is a folder: name the recordings in it" in refusal(tmp_path)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").touch()
+    assert "is empty" in refusal(tmp_path / "empty.wav")
+
+
+def test_a_name_that_is_no_text_is_read_and_shown_as_far_as_it_can_be(
+    tmp_path: Path, shipped: Sequence[Predictor]
+) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    saved(tmp_path, heart(5.0, 2000), 2000).rename(path)
+    assert classify_file(path, shipped).path.endswith("caf\ufffd.wav")
+
+
+@pytest.mark.parametrize("content", [b"RIFF", b"some text that is no sound at all"])
 def test_a_file_that_is_no_sound_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.wav"
     path.write_bytes(content)

@@ -91,6 +91,44 @@ def test_another_contract_is_refused_in_one_sentence_that_names_both_sides(
     assert "\n" not in str(refusal.value)
 
 
+def test_a_contract_that_the_pipeline_refuses_says_how_to_run_it() -> None:
+    other = msgspec.structs.replace(CONTRACT, window_s=2.0, hop_s=1.0)
+    with pytest.raises(ModelError, match=r"`heartward classify --model tiny-1\.0\.0`"):
+        other.require_fit(PIPELINE_GRID, PIPELINE_FILTER)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"labels": ()}, "it has no labels"),
+        ({"sample_rate_hz": 0}, "a rate of 0 Hz is not 1 to 48000"),
+        ({"sample_rate_hz": 96000}, "a rate of 96000 Hz is not 1 to 48000"),
+        ({"window_s": 0.05}, "a window of 0.05 s is not 0.1 to 600 s"),
+        ({"window_s": 1e12}, "a window of 1e+12 s is not 0.1 to 600 s"),
+        ({"window_s": 2.00025}, "2.00025 s is not a whole number of samples at 2000 Hz"),
+        ({"hop_s": 0.0}, "0 s is not a whole number of samples at 2000 Hz"),
+        ({"hop_s": -1.0}, "-1 s is not a whole number of samples at 2000 Hz"),
+        ({"sample_rate_hz": 800}, "band-pass 25-400 Hz of order 5 cannot be made at 800 Hz"),
+        ({"filter": FilterSpec(kind="bandpass")}, "band-pass 0-0 Hz of order 0 cannot be made"),
+    ],
+    ids=str,
+)
+def test_a_contract_that_no_sound_can_keep_is_refused_with_its_value(
+    change: dict[str, object], fault: str
+) -> None:
+    with pytest.raises(ModelError, match=r"model tiny 1\.0\.0 cannot be used: ") as refusal:
+        msgspec.structs.replace(CONTRACT, **change)
+    assert fault in str(refusal.value)
+
+
+def test_samples_are_whole_though_their_product_is_rounded() -> None:
+    assert 0.29 * 100 != 29
+    contract = msgspec.structs.replace(
+        CONTRACT, sample_rate_hz=100, window_s=0.29, filter=FilterSpec(kind="none")
+    )
+    assert contract.window_samples == 29
+
+
 def test_contracts_cannot_be_changed_in_place() -> None:
     with pytest.raises(AttributeError):
         CONTRACT.name = "other"  # type: ignore[misc]

@@ -5,8 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from models.contract import PIPELINE_GRID, SAMPLE_RATES_HZ, FilterSpec, Scaling
-from models.dsp import BlockFilter, block_filter, scale, windows_of
+from models.contract import (
+    PIPELINE_FILTER,
+    PIPELINE_GRID,
+    SAMPLE_RATES_HZ,
+    FilterSpec,
+    Scaling,
+)
+from models.dsp import BlockFilter, _through, block_filter, hear, scale, windows_of
 from models.errors import SignalError
 
 Int16s = npt.NDArray[np.int16]
@@ -73,7 +79,7 @@ def test_a_block_equals_a_filter_that_never_ends() -> None:
     endless = signal.sosfilt(sections, sound.astype(np.float64)).reshape(-1, 5000)
     padded = np.concatenate([np.zeros(1000, np.int16), sound]).astype(np.float32)
     for number, block in enumerate(windows.blocks):
-        own = filters._through(padded[np.newaxis, number * 5000 :][:, :6000])[0, 1000:]
+        own = _through(filters._sections, padded[number * 5000 :][:6000])[1000:]
         assert np.abs(own - endless[number]).max() < 1e-9 * np.abs(endless).max()
         assert np.abs(block - endless[number] / 2**15).max() < 1e-7
 
@@ -100,6 +106,23 @@ def test_every_rate_gives_the_same_sound_but_for_the_stated_delay(rate_hz: int) 
     plain, resampled = block_filter(2000)(heart(2000)), block_filter(rate_hz)(heart(rate_hz))
     difference = plain[:-delay] - resampled[delay:]
     assert np.abs(difference).max() < 1e-3 * np.abs(plain).max()
+
+
+@pytest.mark.parametrize("rate_hz", [1000, 2000, 44100])
+def test_a_recording_heard_whole_is_what_its_blocks_approach(rate_hz: int) -> None:
+    sound = noise(12 * rate_hz)
+    whole = hear(sound, rate_hz, PIPELINE_FILTER, 2000)
+    assert len(whole) == 24_000
+    blocks = windows_of(sound, rate_hz).blocks.reshape(-1)
+    assert np.abs(whole[: len(blocks)] - blocks).max() < 1e-7
+
+
+def test_a_recording_of_an_odd_length_is_heard_to_its_last_whole_sample() -> None:
+    sound = noise(44_100 + 440)
+    heard = hear(sound, 44_100, FilterSpec(kind="none"), 1000)
+    assert len(heard) == 1009
+    longer = hear(np.pad(sound, (0, 44_100)), 44_100, FilterSpec(kind="none"), 1000)
+    assert np.array_equal(heard, longer[:1009])
 
 
 def test_a_steady_offset_is_gone_after_the_preroll() -> None:

@@ -53,6 +53,11 @@ def test_tensors_that_break_the_contract_are_refused() -> None:
         OnnxPredictor(artifact(samples=8000))
 
 
+def test_a_model_for_one_window_at_a_time_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"waveform of shape \[1, 10000\]: .*dynamic first axis"):
+        OnnxPredictor(artifact(batch=1))
+
+
 def test_labels_that_the_output_does_not_have_are_refused() -> None:
     contract = msgspec.structs.replace(CONTRACT, labels=("a", "b", "c"))
     with pytest.raises(ModelError):

@@ -2,11 +2,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.classify import judge
 from models.contract import SAMPLE_RATES_HZ
 from models.dsp import windows_of
 from models.errors import SignalError
 from models.quality import Assessment, assess, measure
+from models.recording import judge
 
 Int16s = npt.NDArray[np.int16]
 
@@ -84,7 +84,7 @@ def test_a_sensor_that_is_off_for_half_the_time_is_unusable() -> None:
 def test_missing_sound_lowers_the_score_in_step(gap: float, verdict: str) -> None:
     windows = windows_of(heart(), 2000)
     levels = [measure(*pair) for pair in zip(windows.raw, windows.blocks, strict=True)]
-    assert assess(levels[0], levels[1], gap).verdict == verdict
+    assert assess(levels[:2], gap).verdict == verdict
 
 
 def test_what_is_not_one_block_is_refused() -> None:
@@ -92,6 +92,28 @@ def test_what_is_not_one_block_is_refused() -> None:
         measure(np.zeros(4999, np.int16), np.zeros(5000, np.float32))
     with pytest.raises(SignalError, match="not one block"):
         measure(np.zeros(5000, np.int16), np.zeros(4999, np.float32))
+    with pytest.raises(SignalError, match="not one block"):
+        measure(np.zeros(0, np.int16), np.zeros(0, np.float32))
+
+
+@pytest.mark.parametrize("rate_hz", SAMPLE_RATES_HZ)
+@pytest.mark.parametrize("tenths", [1, 7, 20, 120])
+def test_a_block_of_any_number_of_tenths_is_measured_as_its_tenths_are(
+    tenths: int, rate_hz: int
+) -> None:
+    rng = np.random.default_rng(0)
+    raw = rng.normal(0, 20000, tenths * rate_hz // 10).clip(-32768, 32767).astype(np.int16)
+    raw[: rate_hz // 20] = 500
+    heard = rng.normal(0, 0.1, tenths * 200).astype(np.float32)
+    whole = measure(raw, heard)
+    each = [
+        measure(*pair) for pair in zip(np.split(raw, tenths), np.split(heard, tenths), strict=True)
+    ]
+    assert np.array_equal(whole.frame_power, np.concatenate([tenth.frame_power for tenth in each]))
+    for share in ("clipped_share", "flat_share", "band_power"):
+        mean = np.mean([getattr(tenth, share) for tenth in each])
+        assert getattr(whole, share) == pytest.approx(mean)
+        assert getattr(whole, share) > 0
 
 
 def test_a_score_is_a_number_that_a_record_can_carry() -> None:
@@ -99,4 +121,4 @@ def test_a_score_is_a_number_that_a_record_can_carry() -> None:
     noise = np.random.default_rng(1).normal(0, 0.05, 5000).astype(np.float32)
     noisy = measure((noise * 32767).astype(np.int16), noise)
     for earlier, later in ((silent, silent), (noisy, noisy), (silent, noisy)):
-        assert type(assess(earlier, later, 0.0).score) is float
+        assert type(assess((earlier, later), 0.0).score) is float

@@ -62,6 +62,24 @@ def test_an_unknown_model_is_refused_with_those_that_are_known(tmp_path: Path) -
         registry.load("tiny", "9")
 
 
+def test_a_model_is_called_by_its_name_or_with_its_version(tmp_path: Path) -> None:
+    registry = Registry(folder_of(tmp_path, ENTRY))
+    assert registry.named("tiny") is registry.named("tiny-1.0.0")
+
+
+def test_a_name_of_several_models_is_refused_with_their_versions(tmp_path: Path) -> None:
+    other = msgspec.structs.replace(ENTRY, version="2.0.0")
+    registry = Registry(folder_of(tmp_path, ENTRY, other))
+    with pytest.raises(ModelError, match=r"several models tiny: name one of .*1\.0\.0, tiny-2\.0"):
+        registry.named("tiny")
+    assert registry.named("tiny-1.0.0").contract == CONTRACT
+
+
+def test_a_name_of_no_model_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"model tin is not in .*: known are tiny-1\.0\.0"):
+        Registry(folder_of(tmp_path, ENTRY)).named("tin")
+
+
 def test_an_altered_model_is_refused(tmp_path: Path) -> None:
     altered = MODEL[:-1] + bytes([MODEL[-1] ^ 1])
     assert "does not match its checksum" in refusal(

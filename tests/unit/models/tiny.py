@@ -1,5 +1,9 @@
 """A model small enough to know its answers by heart: abnormal grows with the mean square."""
 
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
 import onnx
 from onnx import TensorProto, helper
 
@@ -12,6 +16,7 @@ from models.contract import (
     Scaling,
 )
 from models.predictor import INPUT, OUTPUT
+from models.registry import MANIFEST, Entry, Manifest
 
 CONTRACT = ModelContract(
     name="tiny",
@@ -37,13 +42,15 @@ CONTRACT = ModelContract(
 )
 
 
-def artifact(contract: ModelContract = CONTRACT, *, samples: int | None = None) -> bytes:
-    """An ONNX file that keeps the contract, or whose input has another number of `samples`."""
+def artifact(
+    contract: ModelContract = CONTRACT, *, samples: int | None = None, batch: str | int = "batch"
+) -> bytes:
+    """An ONNX file that keeps the contract, but where its tensors are given other lengths."""
     width = contract.window_samples if samples is None else samples
     tensors = {
-        INPUT: helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["batch", width]),
+        INPUT: helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [batch, width]),
         OUTPUT: helper.make_tensor_value_info(
-            OUTPUT, TensorProto.FLOAT, ["batch", len(contract.labels)]
+            OUTPUT, TensorProto.FLOAT, [batch, len(contract.labels)]
         ),
     }
     constants = [
@@ -63,3 +70,19 @@ def artifact(contract: ModelContract = CONTRACT, *, samples: int | None = None) 
     onnx.checker.check_model(model)
     serialised: bytes = model.SerializeToString()
     return serialised
+
+
+def put_into(folder: Path, contract: ModelContract, *, default: bool) -> None:
+    """Make a folder of models of which this is the only one."""
+    model = artifact(contract)
+    entry = Entry(
+        name=contract.name,
+        version=contract.version,
+        task=contract.task,
+        file="model.onnx",
+        sha256=sha256(model).hexdigest(),
+        card="model.md",
+        default=default,
+    )
+    (folder / entry.file).write_bytes(model)
+    (folder / MANIFEST).write_bytes(msgspec.json.encode(Manifest(models=(entry,))))

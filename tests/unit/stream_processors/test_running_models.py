@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -10,9 +13,10 @@ from models.contract import (
 )
 from models.errors import ModelError
 from models.predictor import Predictor
-from models.registry import Entry
+from models.registry import Entry, Registry
 from stream_processors.records import ModelChoice
 from stream_processors.running_models import RunningModels
+from tests.unit.models import tiny
 
 
 class FakePredictor:
@@ -127,3 +131,20 @@ def test_what_runs_already_is_not_loaded_again() -> None:
 
     assert models.current[0].predictor is kept
     assert source.loads == 3
+
+
+def test_a_model_of_another_grid_is_refused_in_one_sentence_that_says_where_it_runs(
+    tmp_path: Path,
+) -> None:
+    contract = msgspec.structs.replace(
+        tiny.CONTRACT, name="short", sample_rate_hz=1000, window_s=2.0, hop_s=1.0
+    )
+    tiny.put_into(tmp_path, contract, default=True)
+    with pytest.raises(ModelError) as refused:
+        RunningModels(Registry(tmp_path))
+    assert str(refused.value) == (
+        "model short 1.0.0 wants 2 s every 1 s at 1000 Hz with band-pass 25-400 Hz of order 5, "
+        "the pipeline gives 5 s every 2.5 s at 2000 Hz with band-pass 25-400 Hz of order 5: "
+        "run it on files with `heartward classify --model short-1.0.0`, "
+        "or train it for the pipeline's grid"
+    )
