@@ -11,6 +11,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 NO_PYTHON := Heartward needs Python 3.11 or newer with its venv module (Debian: apt-get install \
 	python3-venv). Name one: make PYTHON=/path/to/python3.12
 
+# Some benchmarks load the runtime by themselves: it shall report to nobody.
+export ORT_DISABLE_TELEMETRY := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format bench chaos test-slow constraints
 

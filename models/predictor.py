@@ -1,6 +1,10 @@
 """Windows in, probabilities out: ONNX Runtime behind a small Protocol."""
 
+import os
 from typing import Protocol
+
+# The runtime (1.31) reports to its maker over the network unless told not to before it is loaded.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import numpy as np
 import numpy.typing as npt

@@ -6,12 +6,15 @@ Static, activations U8 and weights S8 per channel: the one kind that x86 runs fa
 front end stays in floating point: its squares span more than 8 bits can hold.
 """
 
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as in models.predictor
 
 import msgspec
 import numpy as np

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
@@ -80,6 +85,14 @@ def test_shipped_models_answer_with_probabilities(shipped: tuple[Predictor, ...]
         answers = model.predict(windows(16))
         assert answers.shape == (16, len(model.contract.labels))
         assert answers.sum(axis=1) == pytest.approx(np.ones(16), abs=1e-5)
+
+
+def test_the_runtime_keeps_no_device_id_and_reports_to_nobody(tmp_path: Path) -> None:
+    code = "from models.registry import Registry; Registry().defaults()"
+    environment = {name: v for name, v in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / ".cache")}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_silence_has_an_answer(shipped: tuple[Predictor, ...]) -> None:
