@@ -11,11 +11,10 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from models.errors import RecordError
+from models.quality import Verdict
 
 RECORD_VERSION = 1
 _READABLE_VERSIONS = (RECORD_VERSION,)
-
-Verdict = Literal["good", "poor", "unusable"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

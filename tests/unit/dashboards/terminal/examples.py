@@ -1,12 +1,12 @@
 """Records as the pipeline writes them, with what a test cares about as arguments."""
 
+from models.quality import Verdict
 from stream_processors.records import (
     AudioReference,
     Finding,
     Quality,
     StageTimes,
     Strip,
-    Verdict,
     WindowResult,
 )
 
