@@ -12,6 +12,7 @@ from deploy.embedded import LOOPBACK, free_port
 from deploy.flags import environment_of
 from deploy.supervisor import TERMINATE_S, Part
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
+from ingest.simulated_names import PREFIX, device_id
 from models.errors import UserError
 from stream_processors.topics import AUDIO, AUDIO_HISTORY, RESULTS
 
@@ -27,7 +28,6 @@ _ON_EMBEDDED_KAFKA = {
     # It looks through all that it holds whenever it is asked.
     "HEARTWARD_WORKER_FETCH_EVERY_S": "0.1",
 }
-_DEVICE_PREFIX = "wearable-"
 _MOST_CONNECTIONS = 200
 # Devices of a gentle ward set their clocks by the bridge, so that the first delay says something.
 _CLOCKS_THAT_ARE_SET = "clock_offset_s=0.02"
@@ -45,13 +45,12 @@ class Simulation:
     report: Path | None = None
 
     def device_ids(self) -> list[str]:
-        digits = max(2, len(str(self.beds)))
-        return [f"{_DEVICE_PREFIX}{number:0{digits}}" for number in range(1, self.beds + 1)]
+        return [device_id(PREFIX, index, self.beds) for index in range(self.beds)]
 
     def environment(self) -> dict[str, str]:
         settings = {
             "devices": self.beds,
-            "device_prefix": _DEVICE_PREFIX,
+            "device_prefix": PREFIX,
             "faults": self.faults,
             "fault_settings": _CLOCKS_THAT_ARE_SET if self.faults == "gentle" else None,
             "seed": self.seed,

@@ -10,6 +10,7 @@ from ingest import sounds
 from ingest.chunk import Encoding
 from ingest.faults import FaultPlan, FaultProfile, FaultyNetwork, profile
 from ingest.playback import Playback
+from ingest.simulated_names import device_id
 from ingest.simulator_settings import SimulatorSettings
 from ingest.sounds import Sound
 from ingest.wearable_model import Outgoing, Wearable
@@ -59,11 +60,6 @@ def build(settings: SimulatorSettings, *, start_us: int) -> list[SimulatedDevice
         network = FaultyNetwork[Outgoing](faults, plan.network_rng, chunk_us=chunk_us)
         devices.append(SimulatedDevice(wearable, network))
     return devices
-
-
-def device_id(prefix: str, index: int, number: int) -> str:
-    """Name one of so many devices: ``wearable-01`` is the first of up to 99."""
-    return f"{prefix}{index + 1:0{max(2, len(str(number)))}}"
 
 
 class _Playbacks:

@@ -14,6 +14,7 @@ from ingest.chunk import (
     Encoding,
     is_device_id,
 )
+from ingest.simulated_names import PREFIX
 from ingest.sounds import PACKAGED
 
 
@@ -51,7 +52,7 @@ class SimulatorSettings(BaseSettings):
     groups: Annotated[tuple[str, ...], *_InTurn] = Field(
         ("ward",), description="Topic groups, comma between."
     )
-    device_prefix: str = Field("wearable-", description="What device ids begin with.")
+    device_prefix: str = Field(PREFIX, description="What device ids begin with.")
     seed: int = Field(1, ge=0, description="Two runs with one seed record the same, bit for bit.")
     rates_hz: Annotated[tuple[int, ...], *_InTurn] = Field(
         (2000,), description="Sampling rates, comma between."

@@ -1,6 +1,8 @@
 """Which processes run, after which others, and with whose addresses."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +98,11 @@ def test_assigned_devices_are_those_that_the_simulator_plays(
     assert settings.report == tmp_path / "report.json"
     built = [device.wearable.device_id for device in build(settings, start_us=0)]
     assert built == simulation.device_ids()
+
+
+def test_who_plans_a_ward_does_not_load_what_makes_its_sound() -> None:
+    code = "import sys, deploy.show; print(sorted({'scipy', 'onnxruntime'} & set(sys.modules)))"
+    asked = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert asked.stdout.strip() == "[]"
