@@ -1,15 +1,13 @@
 """One lane: the sound of one device from one power-up, put in order and cut into windows."""
 
+from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from models.contract import PIPELINE_GRID
 from stream_processors.arrivals import Arrival, LaneKey
-from stream_processors.reorder import Refusal, Reorder
+from stream_processors.reorder import REORDER_WAIT_US, SILENCE_US, Departure, Refusal, Reorder
 from stream_processors.windows import Window, WindowCutter
-
-SILENCE_US = 30_000_000
-MAX_JUMP_S = 30
 
 
 class Step(NamedTuple):
@@ -25,7 +23,7 @@ class Step(NamedTuple):
         Why the chunk was not taken, if it was not.
     no_start_after
         None where the chunk came in its place. Otherwise who began to read behind this offset,
-        at this chunk or before it, would not see what the chunk repeats or was overtaken by.
+        at this chunk or before it, would not know what the chunk repeats or was overtaken by.
     """
 
     windows: list[Window]
@@ -35,15 +33,26 @@ class Step(NamedTuple):
 
 
 class Lane:
-    """Begins with its first chunk and ends by silence or a jump."""
+    """Begins with its first chunk and ends by silence, a jump or, as history, a return.
 
-    def __init__(self, key: LaneKey, first_sample: int, now_us: int) -> None:
+    Who begins to read at a chunk waits for what may lie before it. So no reader may begin where
+    within that wait a chunk comes again: it would take for news what this one refuses.
+
+    Attributes
+    ----------
+    settled_offset
+        The lane's latest chunk that nobody who begins at it would still wait before; its first
+        one, while there is none.
+    """
+
+    def __init__(self, key: LaneKey, first: Arrival, now_us: int) -> None:
         self.key = key
-        self._reorder = Reorder(first_sample, key.sample_rate_hz)
-        self._cutter = WindowCutter(key, PIPELINE_GRID.at(key.sample_rate_hz), first_sample)
+        self.settled_offset = first.offset
+        self._reorder: Reorder[Arrival] = Reorder(first.first_sample, key.sample_rate_hz)
+        self._cutter = WindowCutter(key, PIPELINE_GRID.at(key.sample_rate_hz))
         self._taken_at_us = now_us
-        self._furthest_sample = first_sample
-        self._last_offset = -1
+        self._last_offset = first.offset
+        self._recent: deque[tuple[int, int]] = deque()  # (time, offset) of the last 2 s
 
     @property
     def due_us(self) -> int:
@@ -55,21 +64,26 @@ class Lane:
     def is_silent(self, now_us: int) -> bool:
         return now_us > self._taken_at_us + SILENCE_US
 
-    def jumps_to(self, arrival: Arrival) -> bool:
-        """Whether a chunk lies so far ahead that nothing before it is worth waiting for."""
-        ahead = arrival.first_sample - self._furthest_sample
-        return ahead > MAX_JUMP_S * self.key.sample_rate_hz
+    def departure(self, arrival: Arrival, *, history: bool) -> Departure | None:
+        """Whether a chunk is none of this lane's, but begins another one."""
+        return self._reorder.departure(arrival, history=history)
 
     def step(self, arrival: Arrival, now_us: int) -> Step:
+        self.settle(now_us)
         after_offset, self._last_offset = self._last_offset, arrival.offset
+        self._recent.append((now_us, arrival.offset))
         refusal = self._reorder.refusal(arrival)
         if refusal is not None:
-            return Step([], [], refusal, after_offset)
+            return Step([], [], refusal, self.settled_offset)
         overtaken_after = self._reorder.overtaken_after(arrival)
-        self._furthest_sample = max(self._furthest_sample, arrival.end_sample)
         self._taken_at_us = now_us
         delivered = self._reorder.step(arrival, now_us, after_offset=after_offset)
         return Step(*self._cut(delivered), None, overtaken_after)
+
+    def settle(self, now_us: int) -> None:
+        """Move `settled_offset` on."""
+        while self._recent and self._recent[0][0] + REORDER_WAIT_US < now_us:
+            _, self.settled_offset = self._recent.popleft()
 
     def give_up_waiting(self, now_us: int) -> Step:
         return Step(*self._cut(self._reorder.give_up(now_us)))
@@ -88,4 +102,4 @@ class Lane:
         windows: list[Window] = []
         for arrival in delivered:
             windows += self._cutter.step(arrival)
-        return windows, self._cutter.release()
+        return windows, self._cutter.release(up_to_offset=self.settled_offset)

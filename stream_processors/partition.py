@@ -12,16 +12,13 @@ from models.errors import BadInputError
 from stream_processors.arrivals import Arrival, LaneKey, LogRecord, read_arrival
 from stream_processors.lanes import Lane, Step
 from stream_processors.offsets import OffsetGate
-from stream_processors.reorder import Refusal
+from stream_processors.reorder import AwakeClock, Departure, Refusal
 from stream_processors.windows import Window
 
 LIVE_MAX_GAP = 0.5
 # What the history lane lacks the live lane may have had. So history speaks only of what it has
 # whole, and never puts a poorer window in the place of a better one.
 HISTORY_MAX_GAP = 0.0
-# A pause of the whole partition is an outage of Kafka or of a bridge and tells nothing of any
-# device. So the time by which devices are judged passes no faster from record to record.
-LONGEST_STEP_US = 2_000_000
 
 
 @dataclass(slots=True)
@@ -44,13 +41,15 @@ class Counters:
     """Chunks that overlap another one in part."""
     jumps: int = 0
     """Times a device's position leapt ahead by more than 30 s."""
+    returns: int = 0
+    """Times a device's history began again further back."""
     silences: int = 0
     """Times a device had been silent for 30 s."""
     refused: int = 0
     """Records that are no chunk at all."""
 
-    def count(self, refusal: Refusal) -> None:
-        setattr(self, refusal.value, getattr(self, refusal.value) + 1)
+    def count(self, what: Refusal | Departure) -> None:
+        setattr(self, what.value, getattr(self, what.value) + 1)
 
     def add(self, other: "Counters") -> None:
         for field in fields(self):
@@ -85,8 +84,7 @@ class Partition:
         self._lanes: dict[LaneKey, Lane] = {}
         self._timers: list[tuple[int, LaneKey]] = []
         self._timer_of: dict[LaneKey, int] = {}
-        self._log_us = 0
-        self._awake_us = 0
+        self._clock = AwakeClock()
 
     @property
     def next_offset(self) -> int:
@@ -117,7 +115,7 @@ class Partition:
             self._gate.hold(record.offset)
             raise
         self.counters.chunks += 1
-        self._move_time_to(arrival.received_at_us)
+        self._clock.move_to(arrival.received_at_us)
         return self._pass_time() + self._take(key, arrival)
 
     def settle(self, offset: int) -> None:
@@ -126,25 +124,12 @@ class Partition:
 
     def snapshot(self) -> Snapshot:
         lanes = tuple(sorted(lane.snapshot() for lane in self._lanes.values()))
-        return Snapshot(self.next_offset, self.committable(), self._log_us, lanes)
-
-    def _move_time_to(self, received_at_us: int) -> None:
-        if self._log_us:
-            step_us = max(0, received_at_us - self._log_us)
-            self._awake_us += min(step_us, LONGEST_STEP_US)
-        self._log_us = max(self._log_us, received_at_us)
+        return Snapshot(self.next_offset, self.committable(), self._clock.log_us, lanes)
 
     def _take(self, key: LaneKey, arrival: Arrival) -> list[Window]:
-        windows: list[Window] = []
-        lane = self._lanes.get(key)
-        if lane is not None and lane.jumps_to(arrival):
-            self.counters.jumps += 1
-            windows = self._end(lane)
-            lane = None
-        if lane is None:
-            lane = self._lanes[key] = Lane(key, arrival.first_sample, self._awake_us)
+        lane, windows = self._lane_of(key, arrival)
         self._gate.hold(arrival.offset)
-        step = lane.step(arrival, self._awake_us)
+        step = lane.step(arrival, self._clock.awake_us)
         if step.no_start_after is not None:
             self._gate.forbid_start(after=step.no_start_after, last=arrival.offset)
         if step.refusal is not None:
@@ -154,9 +139,24 @@ class Partition:
         self._set_timer(lane)
         return windows
 
+    def _lane_of(self, key: LaneKey, arrival: Arrival) -> tuple[Lane, list[Window]]:
+        """The chunk's lane, and the windows of the one that ends because another begins."""
+        windows: list[Window] = []
+        lane = self._lanes.get(key)
+        if lane is not None:
+            departure = lane.departure(arrival, history=self.history)
+            if departure is None:
+                return lane, windows
+            self.counters.count(departure)
+            lane.settle(self._clock.awake_us)
+            self._gate.forbid_start(after=lane.settled_offset, last=arrival.offset - 1)
+            windows = self._end(lane)
+        lane = self._lanes[key] = Lane(key, arrival, self._clock.awake_us)
+        return lane, windows
+
     def _pass_time(self) -> list[Window]:
         windows: list[Window] = []
-        while self._timers and self._timers[0][0] < self._awake_us:
+        while self._timers and self._timers[0][0] < self._clock.awake_us:
             due_us, key = heappop(self._timers)
             if self._timer_of.get(key) == due_us:
                 del self._timer_of[key]
@@ -164,10 +164,10 @@ class Partition:
         return windows
 
     def _timer_fired(self, lane: Lane) -> list[Window]:
-        if lane.is_silent(self._awake_us):
+        if lane.is_silent(self._clock.awake_us):
             self.counters.silences += 1
             return self._end(lane)
-        windows = self._account(lane.give_up_waiting(self._awake_us))
+        windows = self._account(lane.give_up_waiting(self._clock.awake_us))
         self._set_timer(lane)
         return windows
 

@@ -111,18 +111,18 @@ class Window:
 class WindowCutter:
     """Cuts one device's chunks, which come in the order of their positions.
 
-    The first window is the first one whose pre-roll begins at `first_sample` or later. Only at
+    The first window is the first one whose pre-roll begins with the first chunk or later. Only at
     power-up, position 0, silence goes before: nobody can have missed anything there.
     """
 
-    def __init__(self, key: LaneKey, grid: Grid, first_sample: int) -> None:
+    def __init__(self, key: LaneKey, grid: Grid) -> None:
         self._key = key
         self._hop = grid.hop_samples
         self._preroll = grid.preroll_samples
-        self._next = -(-(first_sample + self._preroll) // self._hop) if first_sample else 0
+        self._next = 0
         self._earlier: Block | None = None
         self._held: deque[Arrival] = deque()
-        self._end = first_sample
+        self._end: int | None = None
 
     @property
     def next_window(self) -> int:
@@ -130,6 +130,8 @@ class WindowCutter:
 
     def step(self, arrival: Arrival) -> list[Window]:
         """Take the next chunk; return the windows that it completes."""
+        if self._end is None and arrival.first_sample:
+            self._next = -(-(arrival.first_sample + self._preroll) // self._hop)
         self._held.append(arrival)
         self._end = arrival.end_sample
         windows = []
@@ -140,12 +142,12 @@ class WindowCutter:
     def finish(self) -> list[Window]:
         """The windows that have begun and that nothing will complete."""
         windows = []
-        while self._next * self._hop < self._end:
+        while self._end is not None and self._next * self._hop < self._end:
             windows.append(self._cut())
         return windows
 
-    def release(self) -> list[Arrival]:
-        """Let go of the chunks that no later window needs.
+    def release(self, *, up_to_offset: int) -> list[Arrival]:
+        """Let go of the chunks that no later window needs; the first that stays is not later.
 
         A chunk reaches to the next one: whoever begins to read behind it would not know that the
         gap in between is one.
@@ -153,6 +155,8 @@ class WindowCutter:
         needed_from = self._next * self._hop - self._preroll
         released = []
         while len(self._held) > 1 and self._held[1].first_sample <= needed_from:
+            if self._held[1].offset > up_to_offset:
+                break
             released.append(self._held.popleft())
         return released
 

@@ -76,12 +76,12 @@ def results(
     key: LaneKey, chunks: Iterable[AudioChunk], models: Sequence[RunningModel]
 ) -> dict[int, Expected]:
     """Cut, judge and classify a boot's sound from power-up on; by index of the window."""
-    cutter = WindowCutter(key, PIPELINE_GRID.at(key.sample_rate_hz), 0)
+    cutter = WindowCutter(key, PIPELINE_GRID.at(key.sample_rate_hz))
     windows: list[Window] = []
     for chunk in chunks:
         assert chunk.boot_id == key.boot_id
         windows += cutter.step(_arrival(chunk))
-        cutter.release()
+        cutter.release(up_to_offset=chunk.seq)
     found: dict[int, Expected] = {}
     for first in range(0, len(windows), _BATCH):
         batch = windows[first : first + _BATCH]

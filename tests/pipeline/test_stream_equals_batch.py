@@ -45,10 +45,7 @@ def models() -> RunningModels:
 
 @st.composite
 def chunkings(draw: st.DrawFn, *, sample_rate_hz: int) -> list[Sent]:
-    """Odd chunks of 0.25 to 2 s, some of them twice, delayed, or both; all there within 2 s.
-
-    Only the first one comes in its time: nobody knows what may lie before the first that is seen.
-    """
+    """Odd chunks of 0.25 to 2 s, some of them twice, delayed, or both; all there within 2 s."""
     samples = recording(sample_rate_hz)
     shortest, longest = sample_rate_hz // 4, min(2 * sample_rate_hz, MAX_SAMPLES_BYTES // 2)
     chunks: list[Sent] = []
@@ -58,7 +55,7 @@ def chunkings(draw: st.DrawFn, *, sample_rate_hz: int) -> list[Sent]:
         piece = samples[at : at + (left if left <= longest else min(drawn, left - shortest))]
         at += len(piece)
         now_s = at / sample_rate_hz
-        delay_s = draw(st.sampled_from([0.0, 0.0, 0.4, 1.9])) if chunks else 0.0
+        delay_s = draw(st.sampled_from([0.0, 0.0, 0.4, 1.9]))
         chunk = Sent(
             "bed-1", at - len(piece), piece, now_s + delay_s, sample_rate_hz=sample_rate_hz
         )

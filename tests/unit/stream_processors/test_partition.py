@@ -165,6 +165,40 @@ def test_history_speaks_only_of_what_it_has_whole() -> None:
     assert all(w.gap_fraction == 0 for w in history)
 
 
+@pytest.mark.parametrize("overtaken_by", [1, 2])
+def test_a_boot_whose_first_chunk_is_overtaken_has_its_first_window(overtaken_by: int) -> None:
+    first, *rest = steady("a", range(10))
+    chunks = [*rest[:overtaken_by], first._replace(received_s=2.9), *rest[overtaken_by:]]
+    windows, undisturbed = read(partition(), chunks), read(partition(), [first, *rest])
+
+    assert named(windows) == named(undisturbed)
+    assert [w.earlier.raw.tobytes() for w in windows] == [
+        w.earlier.raw.tobytes() for w in undisturbed
+    ]
+
+
+def test_to_wait_for_an_earlier_chunk_delays_no_window() -> None:
+    reader = partition()
+    chunks = steady("a", range(3600, 3620))
+    windows = [(named(read(reader, [chunk])), chunk.received_s) for chunk in chunks]
+
+    # Window 1441 covers 3602.5 to 3607.5 s.
+    assert next(found for found in windows if found[0]) == ([("a", 1441)], 3608)
+    assert all(window.gap_fraction == 0 for window in read(partition(), chunks))
+
+
+def test_a_hole_in_history_is_filled_when_that_stretch_comes_again() -> None:
+    chunks = steady("a", [*range(8), *range(9, 20)])
+    again = [sent("a", n, 1.0, received_s=30 + n / 8) for n in range(2, 15)]
+    reader = partition(history=True)
+    before, after = read(reader, chunks), read(reader, again)
+
+    assert [w.index for w in before] == [0, 1, 4, 5, 6]
+    assert {2, 3} <= {w.index for w in after}
+    assert reader.counters.returns == 1
+    assert read(partition(), [*chunks, *again])[-1].index == 6
+
+
 def test_bad_input_is_held_until_somebody_has_it() -> None:
     reader = partition()
     good, bad = log_of(steady("a", range(2)))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ FAULTS = st.one_of(
     st.builds(Fault, st.just("leap"), st.sampled_from([2.0, 29.0, 31.0, 60.0])),
     st.builds(Fault, st.just("reboot"), st.just(0.0)),
     st.builds(Fault, st.just("overlap"), st.floats(0.05, 0.2)),
+    st.builds(Fault, st.just("sent again"), st.floats(1, 20)),
 )
 
 
@@ -62,9 +64,26 @@ def device_chunks(draw: st.DrawFn, device_id: str) -> list[Sent]:
             chunks.append(chunk)
             if fault.kind == "repeated":
                 chunks.append(chunk._replace(received_s=now_s + fault.by_s))
+            if fault.kind == "sent again":
+                chunks += sent_again(chunk, since_s=fault.by_s, seed=seed)
         position += samples
         now_s += chunk_s
     return chunks
+
+
+def sent_again(latest: Sent, *, since_s: float, seed: int) -> list[Sent]:
+    """All from so many seconds back up to a chunk, eight times as fast as it was recorded."""
+    length = len(latest.samples)
+    number = min(latest.first_sample // length, round(since_s * RATE_HZ) // length)
+    return [
+        latest._replace(
+            first_sample=first,
+            samples=sound(first, length, seed + latest.boot_id),
+            received_s=latest.received_s + (n + 1) * length / RATE_HZ / 8,
+        )
+        for n in range(number)
+        if (first := latest.first_sample - (number - n - 1) * length) >= 0
+    ]
 
 
 class Log(list[Record]):
@@ -157,6 +176,49 @@ def test_records_read_twice_within_one_assignment_change_nothing(log: Log, back:
     assert [content(window) for window in windows] == [
         content(window) for window in undisturbed(log, history=False)
     ]
+
+
+def burst(*seconds: int, from_s: float = 0, every_s: float = 0.02) -> list[Sent]:
+    """Chunks of 1 s, as fast as a device catches up."""
+    return [
+        Sent("a", second * RATE_HZ, sound(second * RATE_HZ, RATE_HZ), from_s + n * every_s)
+        for n, second in enumerate(seconds)
+    ]
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        burst(1, 0, *range(2, 20)),  # the first chunk is overtaken
+        burst(*range(12), 5, *range(12, 30)),  # a repetition of what a commit has passed
+        burst(*range(8), *range(9, 20), *range(2, 40)),  # a hole, and all of it again
+        burst(*range(40), *range(20, 60), every_s=0.2),
+        burst(*range(40, 60), *range(55), every_s=0.2),
+        [  # only what another device holds keeps a reader from beginning at second 40
+            *burst(*range(40), every_s=0.2),
+            Sent("c", 0, sound(0, RATE_HZ), 8),
+            *burst(40, *range(20, 60), from_s=8.01),
+        ],
+    ],
+)
+@pytest.mark.parametrize("history", [False, True])
+@pytest.mark.parametrize("unsettled", [0, 1, 3])
+def test_a_restart_amid_a_burst_of_repetitions_changes_nothing(
+    chunks: list[Sent], *, history: bool, unsettled: int
+) -> None:
+    log = log_of([*chunks, Sent("b", 0, sound(0, RATE_HZ), 60)])
+    expected = {(identity(w), content(w)) for w in undisturbed(log, history=history)}
+    first = Partition("pcg.audio", 0, history=history)
+    published: Results = set()
+    in_flight: list[Window] = []
+    for record in log:
+        in_flight += first.step(record)
+        while len(in_flight) > unsettled:
+            window = in_flight.pop(0)
+            published.add((identity(window), content(window)))
+            first.settle(window.oldest_offset)
+        again = read(Partition("pcg.audio", 0, history=history), log[first.committable() :])
+        assert published | {(identity(w), content(w)) for w in again} == expected
 
 
 def test_sound_depends_on_its_position_alone() -> None:

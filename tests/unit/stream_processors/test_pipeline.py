@@ -82,7 +82,7 @@ async def test_nothing_is_committable_before_the_results_are_stored(models: Runn
 
         harness.sink.away = False
         harness.sink.poll()
-        assert harness.pipeline.partitions.committable(AUDIO.name, 0) == 27
+        assert harness.pipeline.partitions.committable(AUDIO.name, 0) == 26
 
 
 async def test_poison_is_dead_lettered_with_the_reason_and_stops_nothing(

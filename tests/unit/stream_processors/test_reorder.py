@@ -2,11 +2,18 @@
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_processors.arrivals import Arrival
-from stream_processors.reorder import REORDER_WAIT_US, Refusal, Reorder
+from stream_processors.reorder import (
+    REORDER_WAIT_US,
+    AwakeClock,
+    Departure,
+    Refusal,
+    Reorder,
+)
 from tests.unit.stream_processors.logs import arrival
 
 RATE_HZ = 1000
@@ -21,7 +28,7 @@ class Device:
     """Feeds chunks by their numbers and notes which were delivered."""
 
     def __init__(self, first: int = 0) -> None:
-        self.reorder = Reorder(first * 100, RATE_HZ)
+        self.reorder: Reorder[Arrival] = Reorder(first * 100, RATE_HZ)
         self.delivered: list[int] = []
 
     def receives(self, *numbers: int, at_us: int = 0) -> "Device":
@@ -78,6 +85,12 @@ def test_a_burst_does_not_wait_for_time_that_may_never_pass() -> None:
     assert device.receives(60).delivered == [0, *range(10, 61)]
 
 
+def test_no_more_sound_waits_than_that_behind_however_many_holes() -> None:
+    device = Device().receives(0, 2, 4, 6)
+    delivered = device.reorder.step(arrival(800, 4850), 0, after_offset=0)
+    assert [chunk.first_sample for chunk in delivered] == [200, 400]  # 4950 samples wait on
+
+
 def test_a_repetition_is_a_duplicate_whether_delivered_or_waiting() -> None:
     device = Device().receives(0, 1, 3)
     assert device.reorder.refusal(chunk(1)) is Refusal.DUPLICATE
@@ -92,8 +105,77 @@ def test_a_chunk_that_overlaps_another_in_part_is_a_conflict() -> None:
     assert device.reorder.refusal(arrival(100, 200)) is None
 
 
-def test_what_lies_before_the_first_chunk_was_never_asked_for() -> None:
-    assert Device(first=5).reorder.refusal(chunk(4)) is Refusal.DUPLICATE
+def test_a_first_chunk_that_was_overtaken_is_still_the_first() -> None:
+    device = Device(first=1).receives(1, 2)
+    assert device.delivered == []
+    assert device.receives(0, at_us=REORDER_WAIT_US).delivered == [0, 1, 2]
+
+
+def test_without_an_earlier_chunk_it_begins_where_it_was_seen_first_and_sees_no_gap() -> None:
+    device = Device(first=50).receives(50, 51).passes(REORDER_WAIT_US)
+    assert device.delivered == []
+    assert device.passes(REORDER_WAIT_US + 1).delivered == [50, 51]
+    assert device.reorder.refusal(chunk(49)) is Refusal.DUPLICATE
+
+
+def test_a_beginning_waits_for_no_more_sound_than_a_hole() -> None:
+    device = Device(first=1).receives(*range(1, 51))
+    assert device.delivered == []
+    assert device.receives(51).delivered == list(range(1, 52))
+
+
+def test_a_hole_right_behind_the_beginning_waits_its_own_time() -> None:
+    device = Device(first=5).receives(5).receives(7, at_us=SECOND_US).passes(REORDER_WAIT_US + 1)
+    assert device.delivered == [5]
+    assert device.receives(6, at_us=REORDER_WAIT_US + 1).delivered == [5, 6, 7]
+
+
+def test_what_lies_too_far_before_the_first_chunk_was_never_asked_for() -> None:
+    device = Device(first=400).receives(400)
+    assert device.reorder.refusal(chunk(99)) is Refusal.DUPLICATE
+    assert device.receives(101).receives(100).passes(REORDER_WAIT_US + 1).delivered[:2] == [
+        100,
+        101,
+    ]
+
+
+def test_more_than_30_s_ahead_a_chunk_begins_a_new_order() -> None:
+    reorder = Device().receives(0).reorder
+    assert reorder.departure(chunk(301), history=False) is None
+    assert reorder.departure(arrival(30_101, 100), history=False) is Departure.JUMP
+
+
+def test_history_that_begins_again_further_back_begins_a_new_order() -> None:
+    # A window and its pre-roll are 55 chunks: from 25 on it could be the same stretch of sound.
+    reorder = Device().receives(*range(10), *range(11, 80)).reorder
+    assert reorder.departure(chunk(10), history=True) is Departure.RETURN
+    assert reorder.departure(chunk(25), history=True) is Departure.RETURN
+    assert reorder.departure(chunk(26), history=True) is None
+    assert reorder.departure(chunk(10), history=False) is None
+
+
+def test_a_chunk_that_fills_a_hole_is_no_return_however_far_back_it_lies() -> None:
+    reorder = Device().receives(*range(10), *range(60, 70)).reorder
+    assert reorder.departure(chunk(10), history=True) is None
+    assert reorder.departure(chunk(9), history=True) is Departure.RETURN
+
+
+@pytest.mark.parametrize(
+    ("received_us", "awake_us"),
+    [
+        ((5, 6, 8), 3),
+        ((5, 8, 6, 9), 4),  # of two bridges
+        ((5, 5 + 2_000_000, 5 + 900_000_000), 4_000_000),  # an outage of everything
+    ],
+)
+def test_the_clock_by_which_devices_are_judged_stands_still_while_nothing_comes(
+    received_us: Sequence[int], awake_us: int
+) -> None:
+    clock = AwakeClock()
+    for moment_us in received_us:
+        clock.move_to(moment_us)
+    assert clock.awake_us == awake_us
+    assert clock.log_us == max(received_us)
 
 
 def test_flush_delivers_all_that_waits() -> None:
@@ -110,7 +192,7 @@ def test_flush_delivers_all_that_waits() -> None:
 def test_delivers_ascending_and_accounts_for_every_chunk(
     order: list[int], lost: set[int], step_us: int
 ) -> None:
-    reorder = Reorder(0, RATE_HZ)
+    reorder: Reorder[Arrival] = Reorder(0, RATE_HZ)
     delivered, refused = [], 0
     for now, number in enumerate(number for number in order if number not in lost):
         delivered += reorder.give_up(now * step_us)

@@ -12,8 +12,8 @@ RATE_HZ = 1000
 KEY = LaneKey("bed-1", 7, RATE_HZ)
 
 
-def cutter(first_sample: int = 0) -> WindowCutter:
-    return WindowCutter(KEY, PIPELINE_GRID.at(RATE_HZ), first_sample)
+def cutter() -> WindowCutter:
+    return WindowCutter(KEY, PIPELINE_GRID.at(RATE_HZ))
 
 
 def feed(
@@ -23,7 +23,7 @@ def feed(
     windows, released = [], []
     for number, (first, end) in enumerate(chunks, start=offset):
         windows += cut.step(arrival(first, end - first, offset=number))
-        released += [gone.offset for gone in cut.release()]
+        released += [gone.offset for gone in cut.release(up_to_offset=offset + 10**6)]
     return windows, released
 
 
@@ -72,7 +72,7 @@ def test_neighbouring_windows_share_a_block() -> None:
 def test_whoever_begins_later_begins_with_a_whole_pre_roll(
     first_sample: int, first_window: int
 ) -> None:
-    windows, _ = feed(cutter(first_sample), (first_sample, first_sample + 10_000))
+    windows, _ = feed(cutter(), (first_sample, first_sample + 10_000))
 
     assert windows[0].index == first_window
     assert windows[0].start_sample == first_window * 2500
@@ -137,8 +137,21 @@ def test_finish_fills_the_windows_that_have_begun_with_silence() -> None:
     assert [gone.offset for gone in cut.release_all()] == [0]
 
 
+def test_nothing_is_let_go_of_while_the_next_chunk_shall_be_no_beginning() -> None:
+    cut = cutter()
+    for number in range(8):
+        cut.step(arrival(number * 1000, 1000, offset=number))
+
+    assert [gone.offset for gone in cut.release(up_to_offset=2)] == [0, 1]
+    assert [gone.offset for gone in cut.release(up_to_offset=7)] == [2, 3]
+
+
+def test_finish_before_the_first_chunk_gives_nothing() -> None:
+    assert cutter().finish() == []
+
+
 def test_finish_without_a_whole_pre_roll_gives_nothing() -> None:
-    cut = cutter(first_sample=2001)
+    cut = cutter()
     feed(cut, (2001, 5000))
 
     assert cut.finish() == []
