@@ -14,6 +14,7 @@ from models.contract import (
 )
 from models.dsp import BlockFilter, _through, block_filter, hear, scale, windows_of
 from models.errors import SignalError
+from tests.tones import gain_db
 
 Int16s = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
@@ -29,15 +30,6 @@ def blocks_at(rate_hz: int, count: int) -> Int16s:
     filters = block_filter(rate_hz)
     length = filters.source_preroll + filters.source_hop
     return np.stack([noise(length, seed) for seed in range(count)])
-
-
-def gain_db(rate_hz: int, tone_hz: float) -> float:
-    """What one block makes of a steady tone."""
-    filters = block_filter(rate_hz)
-    seconds = np.arange(filters.source_preroll + filters.source_hop) / rate_hz
-    tone = np.sin(2 * np.pi * tone_hz * seconds + 0.3)
-    heard = filters((tone * 20000).astype(np.int16)).astype(np.float64)
-    return 20 * float(np.log10(np.sqrt(np.mean(heard**2) * 2) / (20000 / 2**15)))
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
