@@ -14,7 +14,7 @@ import typer
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from ingest.connections import load
+from ingest.connections import is_secret, load
 
 _Result = TypeVar("_Result")
 
@@ -89,8 +89,7 @@ def _flags(kind: type[BaseSettings]) -> Iterator[_Flag]:
     fields = kind.model_fields
     own_first = sorted(fields, key=lambda name: name not in kind.__annotations__)
     for name in own_first:
-        annotation = fields[name].annotation
-        if SecretStr not in (annotation, *get_args(annotation)):
+        if not is_secret(kind, name):
             yield _Flag(kind, name, f"{title}{name}")
 
 

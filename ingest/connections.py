@@ -2,19 +2,36 @@
 
 Each class reads the environment (``HEARTWARD_KAFKA_SERVERS`` and so on) or a file of the same
 lines named by ``HEARTWARD_ENV_FILE``; a flag of the command line overrides both. Passwords and
-tokens come from the environment or from a file, never from the command line.
+tokens come from the environment or from a file, never from the command line. All that can be
+known to be wrong without asking a server is refused here, when settings are loaded.
 """
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import ConfigurationError
+
+MAX_SECRET_BYTES = 16 * 1024
+MAX_PEM_BYTES = 4 * 1024 * 1024
+
+_HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
+_MAX_SHOWN = 80
 
 
 class _TlsConnection(BaseSettings):
@@ -30,25 +47,33 @@ class _TlsConnection(BaseSettings):
     cert_file: Path | None = Field(None, description="PEM file of this client's certificate.")
     key_file: Path | None = Field(None, description="PEM file of this client's private key.")
 
+    _secret: SecretStr | None = PrivateAttr(None)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("give password or password_file, not both")
+        name = self._name
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file belong together")
+            raise ValueError(f"{name('cert_file')} and {name('key_file')} belong together")
         if not self.tls and (self.ca_file or self.cert_file):
-            raise ValueError("certificates are given but tls is off")
-        for name in ("password_file", "ca_file", "cert_file", "key_file"):
-            path = getattr(self, name)
-            if path is not None and not os.access(path, os.R_OK):
-                raise ValueError(f"{name} {path} cannot be read")
+            raise ValueError(f"certificates are given but {name('tls')} is off")
+        self._secret = _one_secret(self, "password")
+        if self.ca_file is not None:
+            _check_authorities(name("ca_file"), self.ca_file)
+        if self.cert_file is not None and self.key_file is not None:
+            _check_pem(name("cert_file"), self.cert_file)
+            _check_pem(name("key_file"), self.key_file)
+            try:
+                self._load_own_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+            except (ssl.SSLError, ValueError):
+                raise ValueError(
+                    f"{name('cert_file')} {self.cert_file} and {name('key_file')} {self.key_file} "
+                    "are no certificate in PEM form with its private key, not encrypted"
+                ) from None
         return self
 
     def secret(self) -> str | None:
         """The password in clear, for the client library alone."""
-        if self.password_file is not None:
-            return self.password_file.read_text(encoding="utf-8").partition("\n")[0]
-        return None if self.password is None else self.password.get_secret_value()
+        return None if self._secret is None else self._secret.get_secret_value()
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """A verifying TLS context, or None when TLS is off."""
@@ -56,8 +81,16 @@ class _TlsConnection(BaseSettings):
             return None
         context = ssl.create_default_context(cafile=self.ca_file)
         if self.cert_file is not None:
-            context.load_cert_chain(self.cert_file, self.key_file)
+            self._load_own_certificate(context)
         return context
+
+    def _load_own_certificate(self, context: ssl.SSLContext) -> None:
+        assert self.cert_file is not None  # noqa: S101 (whoever calls has looked)
+        # Without a password of its own OpenSSL would ask for one at the terminal.
+        context.load_cert_chain(self.cert_file, self.key_file, password="")
+
+    def _name(self, field: str) -> str:
+        return _setting(type(self), field)
 
 
 class MqttConnection(_TlsConnection):
@@ -66,6 +99,14 @@ class MqttConnection(_TlsConnection):
 
     host: str = Field("127.0.0.1", description="Address of the MQTT broker.")
     port: int = Field(1883, ge=1, le=65535, description="Port of the MQTT broker.")
+
+    @field_validator("host")
+    @classmethod
+    def _check_host(cls, host: str) -> str:
+        bare = host.strip()
+        if not (_is_host(bare) or _is_host(f"[{bare}]")):
+            raise ValueError("it is no name or address of a host, without scheme and port")
+        return bare
 
     @property
     def address(self) -> str:
@@ -80,6 +121,27 @@ class KafkaConnection(_TlsConnection):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         "SCRAM-SHA-512", description="How user and password are proved."
     )
+
+    @field_validator("servers")
+    @classmethod
+    def _check_servers(cls, servers: str) -> str:
+        addresses = [address.strip() for address in servers.split(",")]
+        for address in addresses:
+            host, _, port = address.rpartition(":")
+            if not (_is_host(host) and re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536):
+                raise ValueError(f"{address[:_MAX_SHOWN]!r} is not HOST:PORT, as kafka.ward:9092")
+        return ",".join(addresses)
+
+    @model_validator(mode="after")
+    def _check_user(self) -> Self:
+        if self.user and not self.secret():
+            raise ValueError(
+                f"{self._name('user')} {self.user!r} has no password: give "
+                f"{self._name('password')} or {self._name('password_file')}"
+            )
+        if self.secret() and not self.user:
+            raise ValueError(f"a password is given but no {self._name('user')}")
+        return self
 
     @property
     def address(self) -> str:
@@ -138,11 +200,89 @@ class InfluxConnection(BaseSettings):
     bucket: str = Field("heartward", description="Bucket for the results.")
     ca_file: Path | None = Field(None, description="PEM file of the authorities to trust.")
 
+    _secret: SecretStr | None = PrivateAttr(None)
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str | None) -> str | None:
+        if not url:  # as an empty line in a file of settings
+            return None
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            host, port = "", None
+        known = url.startswith(("http://", "https://")) and url.isprintable()
+        if not known or port == 0 or not (_is_host(host) or _is_host(f"[{host}]")):
+            raise ValueError("it is no http(s)://HOST:PORT")
+        return url
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self._secret = _one_secret(self, "token")
+        if self.ca_file is not None:
+            _check_authorities(_setting(type(self), "ca_file"), self.ca_file)
+        return self
+
     def secret(self) -> str:
         """The token in clear, for the client library alone."""
-        if self.token_file is not None:
-            return self.token_file.read_text(encoding="utf-8").partition("\n")[0]
-        return "" if self.token is None else self.token.get_secret_value()
+        return "" if self._secret is None else self._secret.get_secret_value()
+
+
+def _is_host(text: str) -> bool:
+    """Whether a resolver can be asked for it without an error of its own."""
+    labels = text.removesuffix(".").split(".")
+    return bool(_HOST.fullmatch(text)) and all(1 <= len(label) < 64 for label in labels)
+
+
+def _setting(kind: type[BaseSettings], field: str) -> str:
+    return f"{kind.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def _one_secret(settings: BaseSettings, field: str) -> SecretStr | None:
+    """The secret, from its setting or from the first line of its file."""
+    given: SecretStr | None = getattr(settings, field)
+    file: Path | None = getattr(settings, f"{field}_file")
+    name = _setting(type(settings), f"{field}_file")
+    if file is None:
+        return given
+    if given is not None:
+        raise ValueError(f"give {_setting(type(settings), field)} or {name}, not both")
+    # A pipe is as good as a file, but can be read only once.
+    line, _, _ = _read(name, file, MAX_SECRET_BYTES).partition(b"\n")
+    try:
+        secret = line.rstrip(b"\r").decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{name} {file} holds no text in UTF-8") from None
+    if not secret or not secret.isprintable():
+        raise ValueError(f"{name} {file} has no secret in its first line")
+    return SecretStr(secret)
+
+
+def _check_authorities(name: str, file: Path) -> None:
+    _check_pem(name, file)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except ssl.SSLError:
+        raise ValueError(f"{name} {file} holds no certificate in PEM form") from None
+
+
+def _check_pem(name: str, file: Path) -> None:
+    """Refuse what OpenSSL would read without an end."""
+    if file.exists() and not file.is_file():
+        raise ValueError(f"{name} {file} is no file")
+    _read(name, file, MAX_PEM_BYTES)
+
+
+def _read(name: str, file: Path, most_bytes: int) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(most_bytes + 1)
+    except OSError as error:
+        raise ValueError(f"{name} {file} cannot be read: {error.strerror}") from None
+    if len(data) > most_bytes:
+        raise ValueError(f"{name} {file} is over {most_bytes} bytes")
+    return data
 
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)
@@ -158,14 +298,34 @@ def load(kind: type[_Settings], flags: Mapping[str, Any] | None = None) -> _Sett
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     env_file = os.environ.get("HEARTWARD_ENV_FILE")
-    if env_file and not os.access(env_file, os.R_OK):
+    if env_file and not (Path(env_file).is_file() and os.access(env_file, os.R_OK)):
         raise ConfigurationError(f"HEARTWARD_ENV_FILE names {env_file}, which cannot be read")
     try:
         return kind(_env_file=env_file, **given)
     except ValidationError as error:
-        prefix = kind.model_config.get("env_prefix", "")
-        problems = "; ".join(
-            f"{prefix}{'_'.join(map(str, e['loc'])).upper()} {e['msg']}".strip()
-            for e in error.errors(include_input=False, include_url=False)
-        )
+        details = error.errors(include_url=False)
+        problems = "; ".join(_problem(kind, detail) for detail in details)
         raise ConfigurationError(f"settings are wrong: {problems}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            f"HEARTWARD_ENV_FILE names {env_file}, which holds no text in UTF-8"
+        ) from None
+
+
+def _problem(kind: type[BaseSettings], detail: ErrorDetails) -> str:
+    """One setting, its value and what is wrong with it; never a secret."""
+    own_words = detail.get("ctx", {}).get("error")
+    why = detail["msg"] if own_words is None else str(own_words)
+    if not detail["loc"]:
+        return why
+    field = str(detail["loc"][0])
+    where = _setting(kind, "_".join(map(str, detail["loc"])))
+    if field not in kind.model_fields or is_secret(kind, field):
+        return f"{where}: {why}"
+    return f"{where} {str(detail['input'])[:_MAX_SHOWN]!r}: {why}"
+
+
+def is_secret(kind: type[BaseSettings], field: str) -> bool:
+    """Whether a setting must never be shown, nor be given on a command line."""
+    annotation = kind.model_fields[field].annotation
+    return SecretStr in (annotation, *get_args(annotation))

@@ -30,12 +30,21 @@ def test_a_flag_beats_the_environment_and_the_environment_beats_the_file(
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("PORT", "70000", "HEARTWARD_MQTT_PORT Input should be less than or equal to 65535"),
-        ("PORT", "many", "HEARTWARD_MQTT_PORT Input should be a valid integer"),
-        ("TLS", "perhaps", "HEARTWARD_MQTT_TLS"),
-        ("CA_FILE", "/nowhere/ca.pem", "certificates are given but tls is off"),
-        ("PASSWORD_FILE", "/nowhere/secret", "password_file /nowhere/secret cannot be read"),
-        ("CERT_FILE", "/nowhere/cert.pem", "cert_file and key_file belong together"),
+        ("PORT", "70000", "HEARTWARD_MQTT_PORT '70000': Input should be less than or equal to"),
+        ("PORT", "many", "HEARTWARD_MQTT_PORT 'many': Input should be a valid integer"),
+        ("HOST", "mqtt://x", "HEARTWARD_MQTT_HOST 'mqtt://x': it is no name or address of a host"),
+        ("HOST", "a..b", "HEARTWARD_MQTT_HOST 'a..b': it is no name"),
+        ("TLS", "perhaps", "HEARTWARD_MQTT_TLS 'perhaps'"),
+        ("CA_FILE", "/nowhere/ca.pem", "certificates are given but HEARTWARD_MQTT_TLS is off"),
+        ("CERT_FILE", "/nowhere/c.pem", "HEARTWARD_MQTT_CERT_FILE and .*_KEY_FILE belong together"),
+        (
+            "PASSWORD_FILE",
+            "/nowhere/secret",
+            "wrong: HEARTWARD_MQTT_PASSWORD_FILE /nowhere/secret cannot be read: No such file",
+        ),
+        ("PASSWORD_FILE", "/", "HEARTWARD_MQTT_PASSWORD_FILE / cannot be read: Is a directory"),
+        ("PASSWORD_FILE", "/dev/null", "/dev/null has no secret in its first line"),
+        ("PASSWORD_FILE", "/dev/zero", "/dev/zero is over 16384 bytes"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(
@@ -45,6 +54,78 @@ def test_nonsense_is_refused_in_one_line(
     with pytest.raises(ConfigurationError, match=said) as error:
         load(MqttConnection)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00secret", b"\nsecond line", b"a\x07b\n"])
+def test_a_file_that_holds_no_secret_is_refused(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=f"HEARTWARD_MQTT_PASSWORD_FILE {file} ") as error:
+        load(MqttConnection, {"user": "u", "password_file": file})
+    assert "\n" not in str(error.value)
+    assert "b\\" not in str(error.value)
+
+
+def test_a_secret_is_read_once_so_that_it_may_come_through_a_pipe() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"hunter2\r\n")
+    os.close(writing)
+    try:
+        given = load(MqttConnection, {"user": "u", "password_file": f"/dev/fd/{reading}"})
+    finally:
+        os.close(reading)
+    assert [given.secret(), given.secret()] == ["hunter2", "hunter2"]
+
+
+@pytest.mark.parametrize("kind", [MqttConnection, KafkaConnection])
+def test_certificates_that_are_none_are_refused(
+    kind: type[MqttConnection | KafkaConnection], tmp_path: Path
+) -> None:
+    junk = tmp_path / "bad.pem"
+    junk.write_text("junk\n")
+    with pytest.raises(ConfigurationError, match=r"CA_FILE .*bad\.pem holds no certificate in PEM"):
+        load(kind, {"tls": True, "ca_file": junk})
+    with pytest.raises(ConfigurationError, match=r"CERT_FILE .*bad\.pem and .* no certificate in"):
+        load(kind, {"tls": True, "cert_file": junk, "key_file": junk})
+    with pytest.raises(ConfigurationError, match=r"CA_FILE /dev/zero is no file"):
+        load(kind, {"tls": True, "ca_file": "/dev/zero"})
+
+
+def test_kafka_wants_user_and_password_together() -> None:
+    with pytest.raises(ConfigurationError, match=r"KAFKA_USER 'a' has no password: give HEARTWARD"):
+        load(KafkaConnection, {"user": "a"})
+    with pytest.raises(ConfigurationError, match=r"password is given but no HEARTWARD_KAFKA_USER"):
+        load(KafkaConnection, {"password": "p"})
+
+
+@pytest.mark.parametrize("servers", ["kafka", "kafka:", "kafka:0", "a:1,,b:2", "http://a:1", ":9"])
+def test_addresses_of_kafka_are_hosts_with_ports(servers: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"HEARTWARD_KAFKA_SERVERS .* is not HOST:PORT"):
+        load(KafkaConnection, {"servers": servers})
+
+
+def test_spaces_between_addresses_do_not_matter() -> None:
+    assert load(KafkaConnection, {"servers": "a:1, [::1]:2"}).servers == "a:1,[::1]:2"
+
+
+def test_the_value_of_a_secret_is_in_no_complaint() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        load(KafkaConnection, {"password": ["hunter2"], "servers": "x"})
+    assert "HEARTWARD_KAFKA_PASSWORD: " in str(error.value)
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_settings_file_that_is_no_text_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ward.env"
+    file.write_bytes(b"HEARTWARD_MQTT_HOST=\xff\xfe\n")
+    monkeypatch.setenv("HEARTWARD_ENV_FILE", str(file))
+    with pytest.raises(ConfigurationError, match=r"ward\.env, which holds no text in UTF-8"):
+        load(MqttConnection)
+    monkeypatch.setenv("HEARTWARD_ENV_FILE", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="which cannot be read"):
+        load(MqttConnection)
 
 
 def test_an_unreadable_settings_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +145,7 @@ def test_a_password_never_shows_in_text(tmp_path: Path) -> None:
 
 def test_credentials_and_certificates_reach_both_kafka_clients(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
-    ca.write_text("")
+    ca.write_text(_CERTIFICATE)
     plain = load(KafkaConnection, {"servers": "a:1,b:2"})
     assert plain.confluent()["security.protocol"] == "PLAINTEXT"
     assert plain.python_clients()["bootstrap_servers"] == ["a:1", "b:2"]
@@ -84,3 +165,27 @@ def test_influx_takes_its_token_from_a_file(tmp_path: Path) -> None:
     file.write_text("abc\n")
     assert load(InfluxConnection, {"token_file": file}).secret() == "abc"
     assert load(InfluxConnection).url is None
+
+
+@pytest.mark.parametrize("url", ["nonsense", "influx:8086", "http://", "http://a:b", "ftp://a"])
+def test_the_address_of_influx_is_a_url(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"INFLUX_URL .*: it is no http\(s\)://HOST:PORT"):
+        load(InfluxConnection, {"url": url})
+
+
+def test_an_empty_address_of_influx_means_none() -> None:
+    assert load(InfluxConnection, {"url": ""}).url is None
+
+
+_CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBdDCCARugAwIBAgIUQQsUN/rNpLRoQ3Xj2YamGhwt4k8wCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjExNTQ3NTZaGA8yMTI2MTAyODE1NDc1
+NlowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABPU+
+B1WBoReVKubrEjjHKsAGnutvKTZGwf/mGP7b2KB3p5CRoWV7NcCtlXDzHo1+Q55d
+rihxeguDTQ3FLM7TbeqjUzBRMB0GA1UdDgQWBBRSa81zcPIlsUT3DuKA9idknxKD
+5jAfBgNVHSMEGDAWgBRSa81zcPIlsUT3DuKA9idknxKD5jAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0cAMEQCIF3gryCuSybuuxmW6SGpz2b3QzeoWyjLtqFn
+YA0Xs9/JAiAziq3PY7P/IFSr8SEy39X1D7vTfMXJjZpiPiKQ3CSwrQ==
+-----END CERTIFICATE-----
+"""
