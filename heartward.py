@@ -299,18 +299,10 @@ def assign(
     bed: Annotated[str, typer.Option(help="Bed.")],
 ) -> None:
     """Say that from now on this patient, in this bed, wears this device."""
-    from deploy.assignments import write
-    from stream_processors.records import Assignment
+    from deploy.assignments import new_assignment, write
 
     now_us = time.time_ns() // 1000
-    assignment = Assignment(
-        assignment_id=f"{device}-{now_us}",
-        device_id=device,
-        patient_id=patient,
-        ward=ward,
-        bed=bed,
-        from_us=now_us,
-    )
+    assignment = new_assignment(device, patient_id=patient, ward=ward, bed=bed, now_us=now_us)
     write([assignment], kafka)
     typer.echo(f"{assignment.assignment_id}: {patient} in {ward}, bed {bed}, wears {device}")
 

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterable, Sequence
 
+from ingest.chunk import is_device_id
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import ConfluentSink
 from models.errors import UserError
 from stream_processors.records import Assignment, encode
 from stream_processors.topics import ASSIGNMENTS
 
+MAX_NAME_CHARACTERS = 64
 _FLUSH_S = 10.0
 
 
@@ -26,6 +28,35 @@ def demonstration_ward(device_ids: Sequence[str], *, ward: str, from_us: int) ->
         )
         for bed, device_id in enumerate(device_ids, start=1)
     ]
+
+
+def new_assignment(
+    device_id: str, *, patient_id: str, ward: str, bed: str, now_us: int
+) -> Assignment:
+    """From now on this patient, in this bed, wears this device.
+
+    Raises
+    ------
+    UserError
+        In one line, when the device can have no such id, or a name is empty, too long or not
+        printable.
+    """
+    if not is_device_id(device_id):
+        raise UserError(f"{device_id!r} is no device id: 1 to 64 characters from A-Z a-z 0-9 _ -")
+    for flag, name in (("--patient", patient_id), ("--ward", ward), ("--bed", bed)):
+        if not (name.strip() and len(name) <= MAX_NAME_CHARACTERS and name.isprintable()):
+            raise UserError(
+                f"{flag} {name[: 2 * MAX_NAME_CHARACTERS]!r} is not 1 to {MAX_NAME_CHARACTERS} "
+                "printable characters: give it a name"
+            )
+    return Assignment(
+        assignment_id=f"{device_id}-{now_us}",
+        device_id=device_id,
+        patient_id=patient_id,
+        ward=ward,
+        bed=bed,
+        from_us=now_us,
+    )
 
 
 def write(assignments: Iterable[Assignment], kafka: KafkaConnection) -> None:

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from pydantic_settings import BaseSettings
 
@@ -198,11 +200,14 @@ def _kafka(connection: KafkaConnection) -> str:
 def _influx(connection: InfluxConnection) -> str:
     if connection.url is None:
         raise NotAskedError("no address given (--influx-url); nothing is written")
-    url = f"{connection.url.rstrip('/')}/api/v2/buckets?name={connection.bucket}"
+    url = f"{connection.url.rstrip('/')}/api/v2/buckets?{urlencode({'name': connection.bucket})}"
     headers = {"Authorization": f"Token {connection.secret()}"}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the operator's own URL)
+    trust = ssl.create_default_context(cafile=connection.ca_file)
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+        with urllib.request.urlopen(  # noqa: S310 (as above)
+            request, timeout=_TIMEOUT_S, context=trust
+        ) as answer:
             buckets = json.load(answer).get("buckets", [])
     except urllib.error.HTTPError as error:
         raise Problem(
@@ -211,7 +216,8 @@ def _influx(connection: InfluxConnection) -> str:
         ) from None
     except (OSError, ValueError) as error:
         raise Problem(
-            f"{connection.url} cannot be used: {error}", "start it or correct it"
+            f"{connection.url} cannot be used: {error}",
+            "start InfluxDB there, or check HEARTWARD_INFLUX_URL and HEARTWARD_INFLUX_CA_FILE",
         ) from None
     if not buckets:
         raise Problem(

@@ -15,6 +15,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.chunk import MAX_PAYLOAD_BYTES
@@ -53,6 +54,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def require_free(port: int) -> None:
+    """Make sure that a broker can listen there: neither would say so by itself."""
+    with socket.socket() as probe:
+        # As the brokers do: what a broker that has just ended left behind is no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise UserError(
+                f"port {port} of {LOOPBACK} cannot be used ({error.strerror}): "
+                "give another, or end what listens there"
+            ) from None
 
 
 def wait_for_port(port: int, *, timeout_s: float, what: str, host: str = LOOPBACK) -> None:
@@ -102,5 +117,19 @@ def run_kafka(port: int) -> None:
     )
 
 
+def main(arguments: Sequence[str]) -> None:
+    """Run the broker that the command line names; raises `UserError` in one line."""
+    brokers = {"mqtt": run_mqtt, "kafka": run_kafka}
+    match arguments:
+        case [name, port] if name in brokers and port.isdecimal() and 0 < int(port) < 65536:
+            require_free(int(port))
+            brokers[name](int(port))
+        case _:
+            raise UserError("usage: python -m deploy.embedded mqtt|kafka PORT, of 1 to 65535")
+
+
 if __name__ == "__main__":
-    {"mqtt": run_mqtt, "kafka": run_kafka}[sys.argv[1]](int(sys.argv[2]))
+    try:
+        main(sys.argv[1:])
+    except UserError as failure:
+        sys.exit(str(failure))

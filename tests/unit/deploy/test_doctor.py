@@ -116,3 +116,4 @@ def test_a_database_that_is_not_there_is_told() -> None:
     verdict = _verdicts(given)["InfluxDB"]
     assert verdict.ok is False
     assert "Connection refused" in verdict.seen
+    assert "HEARTWARD_INFLUX_URL" in verdict.remedy
