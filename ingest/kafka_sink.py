@@ -18,6 +18,7 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from ingest.connections import KafkaConnection
+from ingest.kafka_contact import FirstContact, new_from
 from models.errors import UserError
 
 Header = tuple[str, bytes]
@@ -106,10 +107,11 @@ class ConfluentSink:
     ) -> None:
         self.errors = 0
         self._address = connection.address
+        self._contact = FirstContact(connection, _log)
         self._new_producer = partial(
-            new_producer,
-            connection.confluent()
-            | {
+            new_from,
+            connection,
+            {
                 "client.id": client_id,
                 "acks": "all",
                 "enable.idempotence": True,
@@ -118,13 +120,12 @@ class ConfluentSink:
                 "message.max.bytes": MAX_RECORD_BYTES,
                 "linger.ms": linger_ms,
                 "reconnect.backoff.max.ms": 2000,
-                "log.connection.close": False,
                 "error_cb": self._noticed,
-                "logger": _log,
             },
+            self._contact,
+            new_producer,
         )
         self._producer = self._new_producer()
-        self._last_error = "no answer"
         self._broken = False
         self._number = 0
         self._produced = 0  # handed to the producer, no report yet
@@ -145,17 +146,10 @@ class ConfluentSink:
         Raises
         ------
         UserError
-            In one line: who does not answer, or which topics are missing and what to do.
+            In one line: who does not answer or does not want us, or which topics are missing,
+            and what to do.
         """
-        try:
-            known = self._producer.list_topics(timeout=timeout_s).topics
-        except KafkaException as error:
-            self._producer.poll(0)  # the reason comes as an event
-            why = self._last_error if self.errors else error.args[0].str()
-            raise UserError(
-                f"Kafka {self._address} cannot be used ({why}): start it, or check "
-                "HEARTWARD_KAFKA_SERVERS, user and password"
-            ) from None
+        known = self._contact.wait(self._producer, timeout_s).topics
         missing = sorted(set(topics) - set(known))
         if missing:
             raise UserError(
@@ -287,7 +281,7 @@ class ConfluentSink:
     def _noticed(self, error: KafkaError) -> None:
         """Count an error; librdkafka has logged it."""
         self.errors += 1
-        self._last_error = error.str()
+        self._contact.noticed(error)
         self._broken = self._broken or error.fatal()
 
 

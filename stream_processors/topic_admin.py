@@ -1,14 +1,19 @@
 """Creates the topics of `topics.py` and says what there is; it never changes one that exists."""
 
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import (
+    AuthorizationError,
+    InvalidReplicationFactorError,
+    KafkaError,
+    TopicAlreadyExistsError,
+)
 
 from ingest.connections import KafkaConnection
+from ingest.kafka_contact import require_kafka
 from models.errors import UserError
 from stream_processors.topics import ALL, AUDIO, Topic
 
@@ -53,7 +58,7 @@ def apply_topics(
         for topic in ALL:
             wanted = topic.partitions or joined
             found = existing.get(topic.name)
-            if found is None and _create(admin, topic, wanted, replication):
+            if found is None and _create(admin, kafka, topic, wanted, replication):
                 outcomes.append(Outcome(topic.name, wanted, "created"))
             else:
                 outcomes.append(_kept(topic, found or wanted, wanted))
@@ -116,7 +121,9 @@ def _describe(admin: Any) -> dict[str, int]:
     return {topic["name"]: len(topic["partitions"]) for topic in described}
 
 
-def _create(admin: Any, topic: Topic, partitions: int, replication: int) -> bool:
+def _create(
+    admin: Any, kafka: KafkaConnection, topic: Topic, partitions: int, replication: int
+) -> bool:
     """Create one topic; False when somebody else was faster."""
     new = {
         "num_partitions": partitions,
@@ -129,16 +136,17 @@ def _create(admin: Any, topic: Topic, partitions: int, replication: int) -> bool
         return False
     except KafkaError as error:
         raise UserError(
-            f"Kafka does not create topic {topic.name} with {partitions} partitions and "
-            f"{replication} replicas: {_reason(error)}"
+            f"Kafka {kafka.address} does not create topic {topic.name} with {partitions} "
+            f"partitions and {replication} replicas ({_reason(error)}): {_remedy(error)}"
         ) from None
     return True
 
 
 @contextmanager
 def _admin(kafka: KafkaConnection) -> Iterator[Any]:
+    # kafka-python tries a broker that refuses it over and over, past every time limit.
+    require_kafka(kafka)
     try:
-        _knock(kafka.servers)
         admin = KafkaAdminClient(
             **kafka.python_clients(),
             client_id="heartward-topics",
@@ -147,29 +155,24 @@ def _admin(kafka: KafkaConnection) -> Iterator[Any]:
         )
     except (KafkaError, OSError, ValueError) as error:
         raise UserError(
-            f"Kafka {kafka.address} does not answer ({_reason(error)}): start it, or check "
-            "HEARTWARD_KAFKA_SERVERS, user and password"
+            f"Kafka {kafka.address} cannot be used ({_reason(error)}): look at its log"
         ) from None
     try:
         yield admin
     except KafkaError as error:
-        raise UserError(f"Kafka {kafka.address}: {_reason(error)}") from None
+        raise UserError(f"Kafka {kafka.address}: {_reason(error)}: look at its log") from None
     finally:
         admin.close()
 
 
-def _knock(servers: str) -> None:
-    """Connect to one of the servers: the admin client tries for long and leaves threads behind."""
-    addresses = servers.split(",")
-    for address in addresses:
-        host, _, port = address.strip().rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=_TIMEOUT_MS / 1000).close()
-        except OSError:
-            if address is addresses[-1]:
-                raise
-        else:
-            return
+def _remedy(error: Exception) -> str:
+    match error:
+        case InvalidReplicationFactorError():
+            return "give no more copies than there are brokers, with --replication"
+        case AuthorizationError():
+            return "let this user create topics, in the broker's ACL"
+        case _:
+            return "look at its log"
 
 
 def _reason(error: Exception) -> str:

@@ -81,9 +81,9 @@ def test_check_names_what_is_missing_and_what_differs(empty_kafka: KafkaConnecti
         check_topics(empty_kafka)
 
 
-@pytest.mark.parametrize("address", [f"127.0.0.1:{free_port()}", "nowhere.invalid:9092", "x"])
+@pytest.mark.parametrize("address", [f"127.0.0.1:{free_port()}", "nowhere.invalid:9092"])
 def test_says_in_one_line_that_kafka_is_away(address: str) -> None:
-    with pytest.raises(UserError, match=r"does not answer \(.+\): start it") as caught:
+    with pytest.raises(UserError, match=r"cannot be used \(.+\): start it") as caught:
         apply_topics(_at(address))
 
     assert "\n" not in str(caught.value)
@@ -94,10 +94,22 @@ def test_says_in_one_line_that_kafka_refuses_a_topic(
 ) -> None:
     monkeypatch.setattr("stream_processors.topic_admin.ALL", (Topic("pcg.refused"),))
 
-    with pytest.raises(UserError, match=r"pcg\.refused .* 3 replicas: .*replication") as caught:
+    with pytest.raises(
+        UserError, match=r"pcg\.refused .* 3 replicas \(.*replication.*\): give no"
+    ) as caught:
         apply_topics(_at(apache_kafka.address), replication=3)
 
     assert "\n" not in str(caught.value)
+
+
+def test_does_not_wait_long_for_a_port_that_speaks_no_tls(apache_kafka: Server) -> None:
+    secure = load(KafkaConnection, {"servers": apache_kafka.address, "tls": True})
+    since_s = time.monotonic()
+
+    with pytest.raises(UserError, match=r"check HEARTWARD_KAFKA_TLS"):
+        describe(secure)
+
+    assert time.monotonic() - since_s < 10
 
 
 def _create(kafka: KafkaConnection, topic: str, *, partitions: int) -> None:
