@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.flags import connected
+from deploy.settings_help import reading
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
 from models.errors import UserError
 from stream_processors.topics import ALL, Topic
@@ -64,7 +65,7 @@ KafkaMemory = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=reading())
 @connected(InfluxConnection)
 def demo(
     influx: InfluxConnection,
@@ -109,7 +110,7 @@ def demo(
         measure(plan, simulation, assignments, seconds=seconds or 60.0, file=json)
 
 
-@app.command()
+@app.command(cls=reading())
 @connected(MqttConnection, KafkaConnection, InfluxConnection)
 def up(
     mqtt: MqttConnection,
@@ -136,7 +137,7 @@ def up(
     watch(plan, (), seconds=None)
 
 
-@app.command()
+@app.command(cls=reading("ingest.bridge:BridgeSettings"))
 @connected(MqttConnection, KafkaConnection)
 def bridge(
     mqtt: MqttConnection,
@@ -154,7 +155,7 @@ def bridge(
     run(load(BridgeSettings, {"name": name, "groups": groups}), mqtt, kafka)
 
 
-@app.command()
+@app.command(cls=reading("stream_processors.settings:WorkerSettings"))
 @connected(KafkaConnection)
 def worker(
     kafka: KafkaConnection,
@@ -169,7 +170,7 @@ def worker(
     run(load(WorkerSettings, {"name": name}), kafka)
 
 
-@app.command()
+@app.command(cls=reading("stream_processors.influx:InfluxSettings"))
 @connected(KafkaConnection, InfluxConnection)
 def influx(kafka: KafkaConnection, influx: InfluxConnection) -> None:
     """Write results to InfluxDB; what it cannot take yet waits in Kafka."""
@@ -178,18 +179,23 @@ def influx(kafka: KafkaConnection, influx: InfluxConnection) -> None:
     run(load(InfluxSettings), kafka, influx)
 
 
-@app.command()
+@app.command(cls=reading("ingest.simulator_settings:SimulatorSettings"))
 @connected(MqttConnection)
 def simulate(
     mqtt: MqttConnection,
-    beds: Beds = 12,
+    beds: Annotated[
+        int | None, typer.Option(min=1, max=5000, help="Wearables, one a bed; by default 12.")
+    ] = None,
     recordings: Annotated[
         Path | None, typer.Option(help="Folder of .wav and .flac files; else the packaged ones.")
     ] = None,
     faults: Annotated[
-        str, typer.Option(help="What goes wrong in the ward: none, gentle or rough.")
-    ] = "none",
-    seed: Seed = 1,
+        str | None,
+        typer.Option(help="What goes wrong in the ward: none, gentle or rough; by default none."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Two runs with one seed record the same sound.")
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(min=1, help="Record for so long; without it, until Ctrl-C.")
     ] = None,
@@ -197,7 +203,7 @@ def simulate(
         Path | None, typer.Option(help="JSON file for what was sent and acknowledged.")
     ] = None,
 ) -> None:
-    """Be a ward of wearables that replay recordings; all else is HEARTWARD_SIMULATOR_..."""
+    """Be a ward of wearables that replay recordings."""
     from ingest.simulator import SimulatorSettings, run
 
     flags = {
@@ -236,7 +242,7 @@ def classify(
     raise typer.Exit(classify_files(files, models, as_json=json))
 
 
-@devices.command("check")
+@devices.command("check", cls=reading())
 @connected(MqttConnection)
 def devices_check(
     mqtt: MqttConnection,
@@ -250,7 +256,7 @@ def devices_check(
     raise typer.Exit(run_check(device, mqtt, seconds, as_json=json))
 
 
-@topics.command("apply")
+@topics.command("apply", cls=reading())
 @connected(KafkaConnection)
 def topics_apply(
     kafka: KafkaConnection,
@@ -271,7 +277,7 @@ def topics_apply(
         raise UserError("not every topic is as it was asked for: see the notes")
 
 
-@topics.command("list")
+@topics.command("list", cls=reading())
 @connected(KafkaConnection)
 def topics_list(kafka: KafkaConnection) -> None:
     """Show every topic, whether it exists, and what it keeps."""
@@ -289,7 +295,7 @@ def _kept(topic: Topic) -> str:
     return f"{topic.retention_ms // 3_600_000} h"
 
 
-@app.command()
+@app.command(cls=reading())
 @connected(KafkaConnection)
 def assign(
     kafka: KafkaConnection,
@@ -307,7 +313,7 @@ def assign(
     typer.echo(f"{assignment.assignment_id}: {patient} in {ward}, bed {bed}, wears {device}")
 
 
-@app.command()
+@app.command(cls=reading())
 @connected(MqttConnection, KafkaConnection, InfluxConnection)
 def doctor(mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnection) -> None:
     """Check this machine, and the brokers and database that it shall use."""

@@ -36,7 +36,8 @@ class _Flag(NamedTuple):
             f"--{dashed}/--no-{dashed}" if is_switch else f"--{dashed}",
             help=declared.description,
             rich_help_panel=f"{title} (flags, or {prefix}... settings)",
-            show_default=False,
+            # It is that of the settings class; to Typer every one of these flags is empty.
+            show_default=False if declared.default in (None, False) else str(declared.default),
         )
         return inspect.Parameter(
             self.keyword,
@@ -63,6 +64,7 @@ def connected(*kinds: type[BaseSettings]) -> Callable[[Callable[..., _Result]], 
 
         parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
         parameters += [flag.parameter() for flag in flags]
+        with_connections.connections = kinds  # type: ignore[attr-defined]
         with_connections.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return with_connections
 
