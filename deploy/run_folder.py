@@ -34,10 +34,9 @@ def run_folder() -> Iterator[RunFolder]:
         folder = RunFolder(Path(tempfile.mkdtemp(prefix="heartward-")))
         handler = logging.FileHandler(folder.log_of("heartward"), encoding="utf-8")
     except OSError as error:
-        where = tempfile.gettempdir()
         raise UserError(
-            f"no folder for logs can be made in {where} ({error.strerror}): free space there, "
-            "or name another place in TMPDIR"
+            f"no folder for logs can be made{_where()} ({error.strerror}): free space there, "
+            "allow files (ulimit -f), or name another place in TMPDIR"
         ) from None
     handler.setFormatter(KeyValueFormatter("heartward"))
     handler.addFilter(Throttle())
@@ -55,6 +54,14 @@ def run_folder() -> Iterator[RunFolder]:
         handler.close()
         if not folder.keep:
             shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _where() -> str:
+    """No words where there is no place at all: then the error itself lists all that were tried."""
+    try:
+        return f" in {tempfile.gettempdir()}"
+    except OSError:
+        return ""
 
 
 class Interrupts:

@@ -1,5 +1,6 @@
 """A run's folder stays when something went wrong; signals are counted, not obeyed."""
 
+import errno
 import logging
 import os
 import signal
@@ -44,6 +45,16 @@ def test_a_foreseen_error_explains_itself_and_leaves_nothing() -> None:
 def test_a_full_or_missing_place_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     with pytest.raises(UserError, match=r"/nowhere .*TMPDIR"), run_folder():
+        pass
+
+
+def test_without_any_place_for_files_it_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", nowhere)
+    with pytest.raises(UserError, match=r"can be made \(No usable .*TMPDIR"), run_folder():
         pass
 
 
