@@ -29,6 +29,7 @@ _ON_EMBEDDED_KAFKA = {
     "HEARTWARD_WORKER_FETCH_EVERY_S": "0.1",
 }
 _MOST_CONNECTIONS = 200
+_SIMULATOR_SETTLES_S = 10.0
 # Devices of a gentle ward set their clocks by the bridge, so that the first delay says something.
 _CLOCKS_THAT_ARE_SET = "clock_offset_s=0.02"
 MQTT, KAFKA, BRIDGE, SIMULATOR, INFLUX = "mqtt", "kafka", "bridge", "simulator", "influx"
@@ -202,6 +203,7 @@ def _pipeline(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
             environment=environment | plan.simulation.environment(),
             after=(BRIDGE,),
             grace_s=plan.simulation.drain_s + TERMINATE_S,
+            settles_s=_SIMULATOR_SETTLES_S,
         )
 
 

@@ -65,6 +65,9 @@ class Part:
         A broker that holds everything in memory has nothing to save, so it is killed.
     grace_s
         A process that was asked to end is killed after so long.
+    settles_s
+        An end within so long of becoming ready counts as if it had never been ready: for parts
+        that cannot tell when they are.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Part:
     on_ready: Callable[[], None] = _nothing
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = TERMINATE_S
+    settles_s: float = 0.0
 
 
 class Phase(StrEnum):
@@ -108,6 +112,8 @@ class _Run:
         self.restarts = 0
         self.last_exit: int | None = None
         self.wanted = True
+        self.settled_at_s = float("inf")
+        self.is_overdue = False
         self._crashes_s: deque[float] = deque(maxlen=MAX_CRASHES)
 
     @property
@@ -173,7 +179,8 @@ class Supervisor:
         Raises
         ------
         UserError
-            When a part has crashed too often to be worth another try.
+            When a part has crashed too often to be worth another try, or ends by itself before
+            it was ever ready: it would do the same again.
         """
         for run in self._runs.values():
             self._notice_end(run, now_s)
@@ -248,15 +255,18 @@ class Supervisor:
             run.due_s = now_s
             return
         run.last_exit = code
-        if run.crashed(now_s) >= MAX_CRASHES:
-            raise UserError(self._given_up(run.part.name, code))
+        crashes = run.crashed(now_s)
+        if now_s < run.settled_at_s and not run.is_overdue:
+            raise UserError(self._given_up(run.part.name, code, "before it was ready"))
+        if crashes >= MAX_CRASHES:
+            often = f"{MAX_CRASHES} times within a minute"
+            raise UserError(self._given_up(run.part.name, code, often))
         for other in self._falling_with(run.part.name):
             other.stop(now_s)
 
-    def _given_up(self, name: str, code: int) -> str:
+    def _given_up(self, name: str, code: int, when: str) -> str:
         said = self._last_words(name)
-        often = f"{name} {how_it_ended(code)}, {MAX_CRASHES} times within a minute"
-        return often + (f": {said}" if said else "")
+        return f"{name} {how_it_ended(code)}, {when}" + (f": {said}" if said else "")
 
     def _start_if_due(self, run: _Run, now_s: float) -> None:
         waits = any(self._runs[name].phase is not Phase.RUNNING for name in run.part.after)
@@ -266,6 +276,7 @@ class Supervisor:
             return
         run.child = self._launch(run.part)
         run.phase = Phase.STARTING
+        run.is_overdue = False
         run.deadline_s = now_s + START_TIMEOUT_S
 
     def _promote_if_ready(self, run: _Run, now_s: float) -> None:
@@ -274,7 +285,9 @@ class Supervisor:
         if run.part.ready(run.child.pid):
             run.part.on_ready()
             run.phase = Phase.RUNNING
+            run.settled_at_s = min(run.settled_at_s, now_s + run.part.settles_s)
         elif now_s >= run.deadline_s:
+            run.is_overdue = True
             run.child.send_signal(signal.SIGKILL)
 
 

@@ -1,12 +1,17 @@
 """Which artifacts there are, which run by default, and that each is the file it claims to be."""
 
+from __future__ import annotations
+
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from models.errors import ModelError
-from models.predictor import OnnxPredictor
+
+if TYPE_CHECKING:
+    from models.predictor import OnnxPredictor
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 MANIFEST = "manifest.json"
@@ -41,6 +46,17 @@ class Registry:
         self._folder = folder
         self.entries = read_manifest(folder).models
         self._loaded: dict[Entry, OnnxPredictor] = {}
+
+    def check(self) -> None:
+        """Compare every file with its checksum; quick, since nothing is loaded.
+
+        Raises
+        ------
+        ModelError
+            If one is missing or altered.
+        """
+        for entry in self.entries:
+            self._artifact(entry)
 
     def load(self, name: str, version: str) -> OnnxPredictor:
         """Load one artifact after checking its hash.
@@ -86,7 +102,7 @@ class Registry:
             self._loaded[entry] = self._load(entry)
         return self._loaded[entry]
 
-    def _load(self, entry: Entry) -> OnnxPredictor:
+    def _artifact(self, entry: Entry) -> bytes:
         path = self._folder / entry.file
         try:
             artifact = path.read_bytes()
@@ -99,12 +115,18 @@ class Registry:
                 f"model file {path} does not match its checksum in {MANIFEST}: "
                 "it was altered or cut short, install it again"
             )
-        predictor = OnnxPredictor(artifact)
+        return artifact
+
+    def _load(self, entry: Entry) -> OnnxPredictor:
+        # ONNX Runtime takes long to load, and who only checks needs none of it.
+        from models.predictor import OnnxPredictor  # noqa: PLC0415
+
+        predictor = OnnxPredictor(self._artifact(entry))
         contract = predictor.contract
         found = (contract.name, contract.version, contract.task)
         if found != (entry.name, entry.version, entry.task):
             raise ModelError(
-                f"model file {path} calls itself {' '.join(found)}, "
+                f"model file {self._folder / entry.file} calls itself {' '.join(found)}, "
                 f"{MANIFEST} calls it {entry.name} {entry.version} {entry.task}"
             )
         return predictor

@@ -100,7 +100,7 @@ def test_a_part_waits_until_those_it_needs_are_ready_and_prepared() -> None:
 def test_a_crashed_part_is_shown_and_comes_back_after_growing_pauses() -> None:
     stage = Stage()
     held = Supervisor([_part("worker")], launch=stage.launch)
-    held.step(0.0)
+    _run(held, 0.0, 0.2)
     stage.children["worker"].code = -9
     held.step(1.0)
     (state,) = held.states()
@@ -120,7 +120,7 @@ def test_crashes_far_apart_are_forgiven() -> None:
     stage = Stage()
     held = Supervisor([_part("worker")], launch=stage.launch)
     for crash in range(2 * MAX_CRASHES):
-        held.step(crash * 100.0)
+        _run(held, crash * 100.0, crash * 100.0 + 0.2)
         stage.children["worker"].code = 1
         held.step(crash * 100.0 + 1)
     assert held.states()[0].restarts == 2 * MAX_CRASHES
@@ -135,11 +135,51 @@ def test_a_part_that_cannot_be_held_up_ends_the_stack_with_its_last_words() -> N
     def crash_until_given_up() -> None:
         for tenth in range(1000):
             held.step(tenth / 10)
-            if "worker" in stage.children:
+            if held.running("worker"):
                 stage.children["worker"].code = 1
 
     with pytest.raises(UserError, match=r"^worker exits with 1, 5 times .*: worker has no model$"):
         crash_until_given_up()
+
+
+def test_a_part_that_ends_before_it_was_ever_ready_ends_the_stack_with_its_reason() -> None:
+    stage = Stage()
+    held = Supervisor(
+        [_part("worker", ready=lambda _pid: False)],
+        launch=stage.launch,
+        last_words=lambda name: f"{name} has no model",
+    )
+    _run(held, 0.0, 0.5)
+    stage.children["worker"].code = 1
+    with pytest.raises(UserError, match=r"^worker exits with 1, before it .*: worker has no model"):
+        held.step(0.5)
+    assert held.states()[0].restarts == 1
+
+
+def test_a_part_that_was_ready_once_is_restarted_even_when_it_then_ends_early() -> None:
+    stage, ready = Stage(), True
+    held = Supervisor([_part("worker", ready=lambda _pid: ready)], launch=stage.launch)
+    _run(held, 0.0, 0.2)
+    ready = False
+    for crash in range(1, 3):
+        stage.children["worker"].code = 1
+        _run(held, 5.0 * crash, 5.0 * crash + 3.0)
+    assert len(stage.started) == 3
+
+
+def test_a_part_that_cannot_tell_when_it_is_ready_must_live_for_a_while() -> None:
+    stage = Stage()
+    part = Part(name="simulator", command=["simulator"], settles_s=10.0)
+    held = Supervisor([part], launch=stage.launch)
+    _run(held, 0.0, 5.0)
+    stage.children["simulator"].code = 1
+    with pytest.raises(UserError, match="before it was ready"):
+        held.step(5.0)
+    again = Supervisor([part], launch=stage.launch)
+    _run(again, 0.0, 11.0)
+    stage.children["simulator"].code = 1
+    again.step(11.0)
+    assert again.states()[0].restarts == 1
 
 
 def test_a_part_that_never_gets_ready_is_killed_and_counted() -> None:

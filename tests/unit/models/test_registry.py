@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -123,3 +125,15 @@ def test_every_shipped_model_loads_fits_the_pipeline_and_has_its_card() -> None:
         assert model.contract.metrics
         assert model.contract.reference
         assert entry.version in (ARTIFACTS / entry.card).read_text()
+
+
+def test_files_are_checked_without_loading_the_runtime(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ENTRY)
+    code = (
+        "import sys; from pathlib import Path; from models.registry import Registry; "
+        "Registry(Path(sys.argv[1])).check(); assert 'onnxruntime' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, folder], check=True, timeout=60)
+    (folder / "tiny.onnx").write_bytes(MODEL + b"x")
+    with pytest.raises(ModelError, match="does not match its checksum"):
+        Registry(folder).check()
