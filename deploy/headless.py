@@ -36,7 +36,8 @@ def measure(
     Raises
     ------
     UserError
-        When anything was lost, when a bed gave no result, or when a process cannot be held up.
+        When anything was lost, when a bed gave no result, when a process cannot be held up, and
+        without a file when the run was cut short or what was sent is not known.
     """
     with JsonFile(file) as json, run_folder() as folder, Interrupts() as interrupts:
         report = folder.path / "simulator.json"
@@ -46,31 +47,46 @@ def measure(
         show = Show(run, assignments, LineScreen(console), folder)
         try:
             _until(lambda: show.elapsed_s >= seconds, show, interrupts)
-            _drain(show, report, interrupts)
+            lasted_s = show.elapsed_s
+            sent = _drain(show, report, interrupts, seconds)
+        except UserError:
+            folder.keep = not interrupts.count
+            raise
         finally:
             run.end(interrupts)
-            sent = _sent(report)
-            expected = _expected(sent)
-            json.write(
-                show.measurement.document(
-                    beds=simulation.beds,
-                    seconds=seconds,
-                    chunks_sent=_transmissions(sent),
-                    chunks_received=show.view.chunks,
-                    expected=expected,
-                )
+        expected = _expected(sent)
+        json.write(
+            show.measurement.document(
+                beds=simulation.beds,
+                seconds=lasted_s,
+                chunks_sent=_transmissions(sent),
+                chunks_received=show.view.chunks,
+                expected=expected,
             )
+        )
     console.out(show.measurement.summary(expected), highlight=False)
     _complain(show.measurement, expected, simulation.beds)
 
 
-def _drain(show: Show, report: Path, interrupts: Interrupts) -> None:
+def _drain(show: Show, report: Path, interrupts: Interrupts, seconds: float) -> SimulatorReport:
     """End the wearables, wait for what they saw acknowledged, then for the bridge's last counts."""
     _end(SIMULATOR, show, interrupts)
-    expected = _expected(_sent(report))
+    _refuse_an_interruption(interrupts, show.elapsed_s, seconds)
+    sent = whole_report(report)
+    expected = _expected(sent)
     _until(lambda: not show.measurement.lost(expected), show, interrupts, at_most_s=_RESULTS_S)
     _end(BRIDGE, show, interrupts)
     _until(lambda: False, show, interrupts, at_most_s=_LAST_HEARTBEAT_S)
+    _refuse_an_interruption(interrupts, show.elapsed_s, seconds)
+    return sent
+
+
+def _refuse_an_interruption(interrupts: Interrupts, elapsed_s: float, seconds: float) -> None:
+    if interrupts.count:
+        raise UserError(
+            f"interrupted after {elapsed_s:.0f} s, before {seconds:.0f} s were over and all was "
+            "drained: nothing is measured and no file is written"
+        )
 
 
 def _end(part: str, show: Show, interrupts: Interrupts) -> None:
@@ -88,25 +104,51 @@ def _until(
     deadline_s = time.monotonic() + at_most_s
     while not done() and not interrupts.count and time.monotonic() < deadline_s:
         show.step()
+        if show.run.restarts(SIMULATOR):
+            # What the first one sent and saw acknowledged went with it.
+            raise UserError(
+                "the simulator ended in the middle, so what was sent is not known and nothing is "
+                f"measured; run it again. Its last words: {show.run.last_words(SIMULATOR)}"
+            )
 
 
-def _sent(report: Path) -> SimulatorReport | None:
-    return read(report) if report.exists() else None
+def whole_report(path: Path) -> SimulatorReport:
+    """What the simulator sent, once it has ended.
+
+    Raises
+    ------
+    UserError
+        When it does not tell everything, or when nothing was there to be lost.
+    """
+    if not path.exists():
+        raise UserError(
+            f"the simulator wrote no report, so no loss can be counted: see why in {path.parent}"
+        )
+    sent = read(path)
+    if not sent.is_final:
+        raise UserError(
+            "the simulator was killed before its last report, because it did not end when asked, "
+            f"so no loss can be counted: see why in {path.parent}, and run it again"
+        )
+    if not _expected(sent):
+        raise UserError(
+            "no device saw a whole window acknowledged, so there was nothing to lose: allow more "
+            f"--seconds, or see why in {path.parent}"
+        )
+    return sent
 
 
-def _expected(sent: SimulatorReport | None) -> list[Identity]:
+def _expected(sent: SimulatorReport) -> list[Identity]:
     """Every window whose sound the device saw acknowledged."""
     return [
         (device.device_id, boot.boot_id, index)
-        for device in (sent.devices if sent else ())
+        for device in sent.devices
         for boot in device.boots
         for index in acknowledged_windows(boot, PIPELINE_GRID)
     ]
 
 
-def _transmissions(sent: SimulatorReport | None) -> int:
-    if sent is None:
-        return 0
+def _transmissions(sent: SimulatorReport) -> int:
     return sent.totals.chunks_sent + sent.totals.chunks_resent + sent.totals.chunks_history
 
 
@@ -120,6 +162,4 @@ def _complain(measurement: Measurement, expected: Sequence[Identity], beds: int)
         )
     silent = beds - len(measurement.first_result_of_s)
     if silent:
-        raise UserError(
-            f"{silent} of {beds} beds gave no result: see above, or allow more --seconds"
-        )
+        raise UserError(f"{silent} of {beds} beds gave no result: allow more --seconds")

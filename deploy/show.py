@@ -15,6 +15,7 @@ from deploy.local_stack import Plan
 from deploy.measurement import Measurement
 from deploy.run_folder import Interrupts, RunFolder, run_folder
 from deploy.ward_run import WardRun
+from models.errors import UserError
 from stream_processors.records import Assignment
 
 DISCLAIMER = "Research software, not a medical device."
@@ -65,7 +66,7 @@ class Show:
             Heading(
                 title=f"Heartward, {_clock(self.elapsed_s)}. {DISCLAIMER}",
                 footer=self._footer,
-                notice=self.run.notice,
+                notices=self.run.notices,
             ),
         )
 
@@ -76,7 +77,7 @@ def watch(plan: Plan, assignments: Sequence[Assignment], *, seconds: float | Non
     Raises
     ------
     UserError
-        When a process cannot be held up.
+        When a process cannot be held up, or when the time was over without a result.
     """
     console = Console()
     screen: Screen = TableScreen(console) if console.is_terminal else LineScreen(console)
@@ -90,8 +91,21 @@ def watch(plan: Plan, assignments: Sequence[Assignment], *, seconds: float | Non
         finally:
             run.end(interrupts)
         console.out(show.summary(), highlight=False)
+        for notice in run.past:
+            console.out(notice, highlight=False)
+        _complain(show, folder, seconds=None if interrupts.count else seconds)
         if folder.keep:
             console.out(f"A process had to be restarted; logs: {folder.path}", highlight=False)
+
+
+def _complain(show: Show, folder: RunFolder, *, seconds: float | None) -> None:
+    """Refuse to call it a success when so many seconds, unless cut short, brought no result."""
+    if seconds is not None and not show.view.windows:
+        folder.keep = True
+        raise UserError(
+            f"no result came within {seconds:.0f} s: allow more --seconds, or see why in "
+            f"{folder.path}"
+        )
 
 
 def _short(address: str) -> str:

@@ -2,13 +2,14 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 
 import psutil
 
 from dashboards.terminal.feed import Feed
 from dashboards.terminal.ward_view import ProcessPicture
-from deploy import supervisor
+from deploy import preflight, supervisor
 from deploy.assignments import write
 from deploy.embedded import PARTITIONS
 from deploy.kafka_memory import Carried, Wear, put_down, take_along
@@ -23,6 +24,7 @@ END_WITHIN_S = 4.5
 _TICK_S = 0.05
 _HOUSEKEEPING_S = 1.0
 _NOTICE_S = 60.0
+_NOTICES = 3
 
 log = logging.getLogger(__name__)
 
@@ -30,15 +32,16 @@ log = logging.getLogger(__name__)
 class WardRun:
     """Everything that runs, stepped by one loop in the main thread.
 
-    Attributes
-    ----------
-    notice
-        What has just happened, for a minute; empty otherwise.
+    Raises
+    ------
+    UserError
+        When a process would refuse to run with what was asked for; nothing is started then.
     """
 
     def __init__(self, plan: Plan, assignments: Sequence[Assignment], folder: RunFolder) -> None:
+        preflight.check(plan)
         self.addresses = settle(plan)
-        self.notice = ""
+        self._notices = Notices()
         self._plan = plan
         self._assignments = assignments
         self._folder = folder
@@ -46,7 +49,6 @@ class WardRun:
         self._reported: set[int] = set()
         self._cpu = _CpuMeter()
         self._restarts: dict[str, int] = {}
-        self._notice_until_s = 0.0
         self._house_due_s = 0.0
         self._rotating = False
         self._kafka_wear = Wear()
@@ -55,10 +57,23 @@ class WardRun:
         self.supervisor = Supervisor(
             parts(plan, self.addresses, hooks),
             launch=lambda part: supervisor.launch(part, folder.log_of(part.name)),
-            last_words=self._last_words,
+            last_words=self.last_words,
         )
         if plan.kafka is not None:
             self._prepare_kafka()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What has happened in the last minute, the last of it last."""
+        return self._notices.since(time.monotonic() - _NOTICE_S)
+
+    @property
+    def past(self) -> tuple[str, ...]:
+        """The last things that happened, however long ago."""
+        return self._notices.since(0.0)
+
+    def restarts(self, name: str) -> int:
+        return next(state.restarts for state in self.supervisor.states() if state.name == name)
 
     def step(self) -> list[tuple[Record, int]]:
         """One turn of the loop; returns what has come, with its Kafka timestamp in microseconds.
@@ -99,15 +114,14 @@ class WardRun:
             time.sleep(_TICK_S / 2)
         self._close_feed()
 
-    def _last_words(self, name: str) -> str:
+    def last_words(self, name: str) -> str:
+        """The last line of a process, and where the others are."""
         log = self._folder.log_of(name)
         return f"{supervisor.last_line(log) or 'it said nothing'} (log: {log})"
 
     def _keep_house(self, now_s: float) -> None:
         states = self.supervisor.states()
         self._cpu.measure(states)
-        if now_s > self._notice_until_s:
-            self.notice = ""
         for state in states:
             supervisor.bound_log(self._folder.log_of(state.name))
         self._notice_crashes(states)
@@ -118,14 +132,12 @@ class WardRun:
         for state in states:
             if state.restarts > self._restarts.get(state.name, 0):
                 self._restarts[state.name] = state.restarts
-                how = supervisor.how_it_ended(state.last_exit or 0)
-                lost = ", its memory is lost" if state.name in (MQTT, KAFKA) else ""
-                self._tell(f"{state.name} {how}{lost}; it is started again")
+                last_line = supervisor.last_line(self._folder.log_of(state.name))
+                self._tell(of_a_crash(state, last_line))
 
     def _tell(self, what: str) -> None:
         log.warning("%s", what)
-        self.notice = f"{time.strftime('%H:%M:%S')} {what}"
-        self._notice_until_s = time.monotonic() + _NOTICE_S
+        self._notices.add(f"{time.strftime('%H:%M:%S')} {what}", time.monotonic())
 
     def _prepare_kafka(self) -> None:
         """Before anything else speaks to Kafka: topics, assignments, what was carried here."""
@@ -168,6 +180,27 @@ class WardRun:
                 f"{carried_mib:.0f} MiB of it are not processed yet: start fewer beds or more "
                 "workers, or allow more with --kafka-memory-mib"
             )
+
+
+class Notices:
+    """The last few things that a person should know, and when each came."""
+
+    def __init__(self) -> None:
+        self._kept: deque[tuple[float, str]] = deque(maxlen=_NOTICES)
+
+    def add(self, what: str, at_s: float) -> None:
+        self._kept.append((at_s, what))
+
+    def since(self, from_s: float) -> tuple[str, ...]:
+        return tuple(what for at_s, what in self._kept if at_s >= from_s)
+
+
+def of_a_crash(state: PartState, last_line: str) -> str:
+    """What to tell of a process that has crashed; a signal came without a word of its own."""
+    code = state.last_exit or 0
+    lost = ", its memory is lost" if state.name in (MQTT, KAFKA) else ""
+    why = f": {last_line}" if code > 0 and last_line else ""
+    return f"{state.name} {supervisor.how_it_ended(code)}{lost}; it is started again{why}"
 
 
 class _CpuMeter:

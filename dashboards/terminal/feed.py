@@ -7,14 +7,22 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, Message, Top
 
 from ingest.connections import KafkaConnection
 from models.errors import RecordError
-from stream_processors.records import DeadLetter, Heartbeat, Record, WindowResult, decode
-from stream_processors.topics import DEAD_LETTERS, HEARTBEATS, RESULTS
+from stream_processors.records import (
+    DeadLetter,
+    DeviceStats,
+    Heartbeat,
+    Record,
+    WindowResult,
+    decode,
+)
+from stream_processors.topics import DEAD_LETTERS, DEVICE_STATS, HEARTBEATS, RESULTS
 
 log = logging.getLogger(__name__)
 
 _KINDS: dict[str, type[Record]] = {
     RESULTS.name: WindowResult,
     HEARTBEATS.name: Heartbeat,
+    DEVICE_STATS.name: DeviceStats,
     DEAD_LETTERS.name: DeadLetter,
 }
 _MAX_BATCH = 2000

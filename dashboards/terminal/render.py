@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dashboards.terminal.latency import Percentiles
 from dashboards.terminal.ward_view import (
     BedPicture,
     ProcessPicture,
@@ -23,15 +24,16 @@ _STAGE_NAMES = dict(
         strict=True,
     )
 )
-_OTHER_LINES = 5  # title, heads of the bed table, blank, flow, footer
+_CLOCKS = "device clocks off by"
+_OTHER_LINES = 6  # title, heads of the bed table, blank, flow, heads of the machinery, footer
 
 
 class Heading(NamedTuple):
-    """Words around the tables; a notice takes the footer's place."""
+    """Words around the tables; each notice has a line of its own, above the footer."""
 
     title: str
     footer: str
-    notice: str = ""
+    notices: tuple[str, ...] = ()
 
 
 class _Look(NamedTuple):
@@ -60,7 +62,9 @@ def ward(
     waits = waiting_for(picture, processes)
     letter = picture.last_dead_letter
     refused = [_line(f"last refused: {letter.device_id}: {letter.reason}", "red")] if letter else []
-    lines_below = _OTHER_LINES + len(refused) + 1 + max(len(STAGES), len(processes))
+    notices = [_line(notice, "bold yellow") for notice in heading.notices]
+    rows = max(len(STAGES) + 1, len(processes))
+    lines_below = _OTHER_LINES + len(refused) + rows + len(notices)
     shown, rest = fitting(picture.beds, max(2, height - lines_below))
     return Group(
         _line(heading.title, "bold"),
@@ -70,7 +74,8 @@ def ward(
         _line(waits, "bold yellow") if waits else _flow(picture),
         *refused,
         _machinery(picture, processes),
-        _line(heading.notice, "bold yellow") if heading.notice else _line(heading.footer, "dim"),
+        *notices,
+        _line(heading.footer, "dim"),
     )
 
 
@@ -147,10 +152,14 @@ def _latencies(picture: WardPicture) -> Table:
     for name in ("p50", "p95", "p99"):
         table.add_column(name, justify="right", min_width=5)
     for stage, name in _STAGE_NAMES.items():
-        values = picture.latency_ms.get(stage)
-        cells = ("-", "-", "-") if values is None else tuple(str(round(value)) for value in values)
+        cells = _in_ms(picture.latency_ms.get(stage))
         table.add_row(name, *cells, style="bold" if stage == "end_to_end" else None)
+    table.add_row(_CLOCKS, *_in_ms(picture.clock_error_ms), style="dim")
     return table
+
+
+def _in_ms(values: Percentiles | None) -> tuple[str, ...]:
+    return ("-", "-", "-") if values is None else tuple(str(round(value)) for value in values)
 
 
 def _processes(processes: tuple[ProcessPicture, ...]) -> Table:

@@ -64,6 +64,7 @@ class LineScreen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._told: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -77,8 +78,11 @@ class LineScreen:
         processes: tuple[ProcessPicture, ...],
         heading: Heading,
     ) -> None:
-        line = f"{heading.title} {_progress(picture, processes)}"
-        self._console.out(f"{line} {heading.notice}".rstrip(), highlight=False)
+        for notice in heading.notices:
+            if notice not in self._told:
+                self._console.out(notice, highlight=False)
+        self._told = heading.notices
+        self._console.out(f"{heading.title} {_progress(picture, processes)}", highlight=False)
 
 
 def _progress(picture: WardPicture, processes: tuple[ProcessPicture, ...]) -> str:

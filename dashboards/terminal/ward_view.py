@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from dashboards.terminal.latency import Latencies, Percentiles
+from dashboards.terminal.clocks import Clocks
+from dashboards.terminal.latency import Latencies, Percentiles, percentiles_of
 from dashboards.terminal.ledger import WindowLedger
 from stream_processors.records import (
     Assignment,
     DeadLetter,
+    DeviceStats,
     Finding,
     Heartbeat,
     Quality,
@@ -70,6 +72,7 @@ class WardPicture(NamedTuple):
     dead_letters: int
     last_dead_letter: DeadLetter | None
     latency_ms: Mapping[str, Percentiles]
+    clock_error_ms: Percentiles | None
 
 
 class _Bed:
@@ -104,6 +107,7 @@ class WardView:
         self._devices: dict[str, _Bed] = {}
         self._bed_of: dict[str, str] = {}
         self._latencies = Latencies(LATENCY_SPAN_S)
+        self._clocks = Clocks()
         self._windows = _Rate()
         self._chunks = _Rate()
         self._chunks_of: dict[tuple[str, int], float] = {}
@@ -128,6 +132,8 @@ class WardView:
                 self.result(record, published_us)
             case Heartbeat():
                 self.heartbeat(record)
+            case DeviceStats():
+                self._clocks.take(record)
             case DeadLetter():
                 self.dead_letter(record)
             case _:
@@ -143,7 +149,8 @@ class WardView:
             self._bed_of[result.device_id] = result.bed
         if result.late:
             return  # true of the past: it neither replaces the present nor counts as latency
-        self._latencies.add(result.stages, published_us)
+        offset_us = self._clocks.offset_us(result.device_id, result.boot_id)
+        self._latencies.add(result.stages, published_us, offset_us)
         if device.latest is None or result.start_us >= device.latest.start_us:
             device.latest, device.published_us = result, published_us
 
@@ -172,6 +179,7 @@ class WardView:
             dead_letters=self._dead_letters,
             last_dead_letter=self._last_dead_letter,
             latency_ms=self._latencies.percentiles(now_us),
+            clock_error_ms=percentiles_of(self._clocks.errors_ms().values()),
         )
 
     def _bed(self, device_id: str, now_us: int) -> BedPicture:

@@ -29,12 +29,14 @@ _KEYS = {
     "windows_lost",
     "dead_letters",
     "latency_ms",
+    "clock_offset_ms",
 }
 
 
 @contextmanager
-def _demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def _demo(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HEARTWARD_")}
+    environment |= settings
     command = [sys.executable, "-m", "heartward", "demo", *arguments]
     with subprocess.Popen(
         command,
@@ -77,7 +79,8 @@ def _wait_for(demo: subprocess.Popen[str], words: str) -> psutil.Process:
 def test_a_measured_ward_comes_alive_in_time_and_loses_nothing(tmp_path: Path) -> None:
     document = _measured(tmp_path / "out.json", "--beds", "3", seconds=20)
     assert set(document) == _KEYS
-    assert (document["beds"], document["beds_reporting"], document["seconds"]) == (3, 3, 20)
+    assert (document["beds"], document["beds_reporting"]) == (3, 3)
+    assert 20 <= document["seconds"] < 25
     assert document["first_result_s"] < 15
     assert document["chunks_sent"] == document["chunks_received"] > 0
     assert document["windows_classified"] == document["windows_expected"] > 0
@@ -85,8 +88,48 @@ def test_a_measured_ward_comes_alive_in_time_and_loses_nothing(tmp_path: Path) -
     assert tuple(document["latency_ms"]) == STAGES
     latency_ms = document["latency_ms"]
     assert all(shares["p50"] <= shares["p95"] <= shares["p99"] for shares in latency_ms.values())
-    # Kafka's timestamps are whole milliseconds, and the first stage starts by a device's own clock.
-    assert all(latency_ms[stage]["p50"] > -1 for stage in STAGES[1:])
+    # Kafka's timestamps are whole milliseconds.
+    assert all(latency_ms[stage]["p50"] > -1 for stage in STAGES)
+    assert document["clock_offset_ms"]["max"] < 1000
+
+
+def _refused(*arguments: str, **settings: str) -> str:
+    with _demo(*arguments, **settings) as demo:
+        said, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 1, said
+    return said.splitlines()[-1]
+
+
+def test_a_simulator_that_cannot_say_what_it_sent_certifies_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    with _demo("--beds", "2", "--seconds", "14", "--json", str(file)) as demo:
+        simulator = _wait_for(demo, "ingest.simulator")
+        time.sleep(4)
+        simulator.suspend()
+        said, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 1, said
+    assert "no loss can be counted" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_measurement_that_is_cut_short_writes_nothing(tmp_path: Path) -> None:
+    with _demo("--beds", "2", "--seconds", "60", "--json", str(tmp_path / "out.json")) as demo:
+        _wait_for(demo, "ingest.simulator")
+        demo.send_signal(signal.SIGINT)
+        said, _ = demo.communicate(timeout=10)
+    assert demo.returncode == 1, said
+    assert "interrupted after" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_cannot_start_ends_the_demo_with_its_own_reason() -> None:
+    said = _refused("--seconds", "25", HEARTWARD_SIMULATOR_RATES_HZ="5")
+    assert "simulator exits with 1, before it was ready" in said
+    assert "sample rate 5 Hz is not one of" in said
+
+
+def test_a_time_too_short_for_a_result_is_no_success() -> None:
+    assert "no result came within 1 s: allow more --seconds" in _refused("--seconds", "1")
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)

@@ -3,6 +3,7 @@
 from models.quality import Verdict
 from stream_processors.records import (
     AudioReference,
+    DeviceStats,
     Finding,
     Quality,
     StageTimes,
@@ -70,4 +71,23 @@ def result(
             windowed_us=published_us - 700_000,
             inferred_us=published_us - 400_000,
         ),
+    )
+
+
+def clock_of(device_id: str, offset_us: int | None, *, boot_id: int = 1) -> DeviceStats:
+    """A bridge's statistics, of which only the clock matters."""
+    return DeviceStats(
+        device_id=device_id,
+        bridge="bridge-1",
+        at_us=NOW_US,
+        boot_id=boot_id,
+        last_received_us=NOW_US,
+        stored_to_sample=2000,
+        sample_rate_hz=2000,
+        chunks=1,
+        duplicates=0,
+        refused=0,
+        reboots=0,
+        missing_samples=0,
+        clock_offset_us=offset_us,
     )

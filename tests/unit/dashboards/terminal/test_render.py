@@ -13,7 +13,7 @@ from dashboards.terminal.ward_view import (
     WardView,
 )
 from stream_processors.records import DeadLetter
-from tests.unit.dashboards.terminal.examples import NOW_US, at, finding, result
+from tests.unit.dashboards.terminal.examples import NOW_US, at, clock_of, finding, result
 
 _PROCESSES = tuple(
     ProcessPicture(name, "running", 0, 0.12)
@@ -26,7 +26,7 @@ def _text(
     *,
     processes: tuple[ProcessPicture, ...] = _PROCESSES,
     size: tuple[int, int] = (80, 24),
-    notice: str = "",
+    notices: tuple[str, ...] = (),
 ) -> list[str]:
     width, height = size
     shown = io.StringIO()
@@ -35,7 +35,7 @@ def _text(
         ward(
             view.picture(NOW_US),
             processes,
-            heading=Heading("Heartward, demonstration ward", "Ctrl-C ends", notice),
+            heading=Heading("Heartward, demonstration ward", "Ctrl-C ends", notices),
             height=height,
         )
     )
@@ -77,9 +77,21 @@ def test_every_standing_is_told_in_words_and_not_by_colour_alone() -> None:
     ]
 
 
-def test_a_notice_takes_the_place_of_the_footer() -> None:
-    lines = _text(_ward_of(1), notice="worker-1 ended with -9, is started again")
-    assert lines[-1] == "worker-1 ended with -9, is started again"
+def test_notices_stand_above_the_footer_and_take_no_more_than_their_lines() -> None:
+    notices = ("bridge was ended by SIGKILL", "worker-1 exits with 1: " + 80 * "x")
+    lines = _text(_ward_of(12), notices=notices)
+    assert lines[-3] == notices[0]
+    assert lines[-2].startswith("worker-1 exits with 1")
+    assert lines[-1] == "Ctrl-C ends"
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+
+
+def test_clocks_are_shown_apart() -> None:
+    view = _ward_of(1)
+    assert any(line.startswith("device clocks off by     -     -     -") for line in _text(view))
+    view.take(clock_of("wearable-01", -2_000_000), NOW_US)
+    assert any(line.startswith("device clocks off by  2000  2000  2000") for line in _text(view))
 
 
 def test_latency_and_processes_stand_below() -> None:

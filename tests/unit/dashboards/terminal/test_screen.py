@@ -31,11 +31,20 @@ def test_a_terminal_shows_the_table_and_is_given_back() -> None:
 
 def test_a_log_gets_what_is_waited_for_and_then_the_counts() -> None:
     view = WardView()
-    heading = Heading("title:", "footer", "12:00:00 bridge exits with 1")
+    heading = Heading("title:", "footer", ("12:00:00 bridge exits with 1",))
     waiting = _drawn(LineScreen, view, heading)
-    assert waiting.startswith("title: waiting for the first sound")
+    assert "title: waiting for the first sound" in waiting
     view.result(result(), NOW_US)
     counted = _drawn(LineScreen, view, heading)
     assert "1 of 1 beds report, 0 chunks, 1 windows, 0 missing" in counted
     assert "12:00:00 bridge exits with 1" in counted
     assert "footer" not in counted
+
+
+def test_a_log_tells_each_notice_once() -> None:
+    shown = io.StringIO()
+    screen = LineScreen(Console(file=shown, width=80))
+    picture = WardView().picture(NOW_US)
+    for notices in (("first",), ("first", "second"), ("second",)):
+        screen.show(picture, _PROCESSES, Heading("title", "footer", notices))
+    assert (shown.getvalue().count("first\n"), shown.getvalue().count("second\n")) == (1, 1)
