@@ -21,10 +21,17 @@ from ingest.chunk import is_device_id
 from ingest.connections import MqttConnection
 from ingest.device_check import DeviceCheck, Outcome
 from ingest.device_findings import Finding, Verdict
+from ingest.mqtt_session import (
+    ConnectionEndedError,
+    CredentialsRefusedError,
+    SubscriptionRefusedError,
+)
+from ingest.mqtt_source import complaint
 from models.errors import UserError
 
 # A broker tells what it retains to whoever subscribes anew; rumqttd only to a new connection.
 _ASK_RETAINED_EVERY_S, _ASK_RETAINED_FOR_S = 10.0, 0.5
+_NOT_LET_IN = ("Bad user name or password", "Not authorized")
 _COLOURS = {Verdict.KEPT: "green", Verdict.BROKEN: "red", Verdict.NOT_SHOWN: "yellow"}
 
 
@@ -78,7 +85,7 @@ class _Listener:
 
     def __init__(self, topics: str, connection: MqttConnection) -> None:
         self._topics = topics
-        self._address = connection.address
+        self._connection = connection
         self._heard: SimpleQueue[tuple[int, paho.MQTTMessage | UserError | None]] = SimpleQueue()
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
@@ -97,9 +104,7 @@ class _Listener:
         try:
             self._client.connect(connection.host, connection.port)
         except OSError as error:
-            raise UserError(
-                f"MQTT broker {self._address} cannot be reached: {error}; is it running?"
-            ) from None
+            raise UserError(complaint(connection, error)) from None
 
     def __enter__(self) -> Self:
         self._client.loop_start()
@@ -128,14 +133,17 @@ class _Listener:
         self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _: Any
     ) -> None:
         if reason.is_failure:
-            self._put(UserError(f"MQTT broker {self._address} refuses us: {reason}"))
+            kind = CredentialsRefusedError if reason in _NOT_LET_IN else ConnectionEndedError
+            self._put(UserError(complaint(self._connection, kind(str(reason)))))
+            return
         # QoS 2 and retain-as-published show both as the device has set them.
         options = SubscribeOptions(qos=2, retainAsPublished=True)
         client.subscribe(self._topics, options=options)
 
     def _on_subscribe(self, _client: Any, _data: Any, _id: Any, reasons: Any, _: Any) -> None:
         if reasons[0].is_failure:
-            self._put(UserError(f"MQTT broker {self._address} does not let us read: {reasons[0]}"))
+            refusal = SubscriptionRefusedError(f"{reasons[0]}: subscribe {self._topics}")
+            self._put(UserError(complaint(self._connection, refusal)))
 
     def _put(self, heard: paho.MQTTMessage | UserError | None) -> None:
         self._heard.put((_now_us(), heard))

@@ -43,6 +43,7 @@ _MAX_PACKET_BYTES = 1024 * 1024
 _CONNECT_TIMEOUT_S = 3.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 8.0
 _STABLE_AFTER_S = 10.0
+_SHORT_LIVES_BELIEVED = 2
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 _log = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ class MqttSource:
         self._early: list[Publication] = []  # came before the broker had answered everything
         self._retry_s = _FIRST_RETRY_S
         self._retry_at_s = 0.0
+        self._short_lives = 0  # connections that were accepted, and ended soon, in a row
 
     def open(self, timeout_s: float = 10.0) -> None:
         """Connect and subscribe.
@@ -181,17 +183,30 @@ class MqttSource:
 
     def _lose(self, error: Exception) -> None:
         now_s = time.monotonic()
-        if self._link is not None and now_s - self._link.since_s > _STABLE_AFTER_S:
+        if self._link is None:
+            self._short_lives = 0
+        elif now_s - self._link.since_s > _STABLE_AFTER_S:
             self._retry_s = _FIRST_RETRY_S
+            self._short_lives = 0
+        elif self._link.session.ready:
+            self._short_lives += 1
         self._retry_at_s = now_s + self._retry_s
         _log.warning(
-            "MQTT broker %s is away (%s); next try in %.1f s",
+            "MQTT broker %s is away (%s%s); next try in %.1f s",
             self._connection.address,
             error,
+            self._guess(),
             self._retry_s,
         )
         self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
         self._drop()
+
+    def _guess(self) -> str:
+        """Not every broker says that it gives the session to another process."""
+        if self._short_lives < _SHORT_LIVES_BELIEVED:
+            return ""
+        name = self._hello.client_id.rpartition(".")[2]
+        return f"; perhaps another bridge named {name} runs: give each a name of its own"
 
     def _drop(self) -> None:
         if self._link is not None:

@@ -2,10 +2,12 @@
  * Broker and secrets come from the environment, by the names that all of Heartward uses. */
 #define _POSIX_C_SOURCE 200809L
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "heartward_client.h"
@@ -20,11 +22,16 @@ static void stop(int signal_number) { (void)signal_number, asked_to_stop = 1; }
 static double battery_fraction(void) { return 0.87; }
 static double signal_dbm(void) { return NAN; }
 static bool contact(void) { return true; }
-static void log_line(const char *text) { fprintf(stderr, "%s\n", text); }
-
 static const char *environment(const char *name, const char *otherwise) {
     const char *value = getenv(name);
     return value != NULL && *value != '\0' ? value : otherwise;
+}
+
+/* The client's words are those of libmosquitto, which names no broker. */
+static void log_line(const char *text) {
+    fprintf(stderr, "MQTT broker %s:%s: %s\n", environment("HEARTWARD_MQTT_HOST", "127.0.0.1"),
+            environment("HEARTWARD_MQTT_PORT", "1883"),
+            strncmp(text, "Success", 7) == 0 ? "connected" : text);
 }
 
 static uint32_t draw_boot_id(void) {
@@ -45,9 +52,13 @@ static void wait_until(struct timespec *due, bool paced) {
 }
 
 int main(int count, char **argument) {
-    FILE *sound = count == 4 ? fopen(argument[3], "rb") : stdin;
-    if (count < 3 || count > 4 || sound == NULL) {
+    if (count < 3 || count > 4) {
         fprintf(stderr, "usage: %s GROUP DEVICE_ID [FILE]\n", argument[0]);
+        return 2;
+    }
+    FILE *sound = count == 4 ? fopen(argument[3], "rb") : stdin;
+    if (sound == NULL) {
+        fprintf(stderr, "%s cannot be read: %s\n", argument[3], strerror(errno));
         return 2;
     }
     hw_config config = {

@@ -196,14 +196,28 @@ def test_it_proves_who_it_is_over_tls(tmp_path: Path) -> None:
             check = watch(DEVICE, load(MqttConnection, flags | watcher), 4)
         assert check.heard
         assert check.outcome(time.time_ns() // 1000) is Outcome.KEPT
-        with pytest.raises(UserError, match="refuses us: Not authorized"):
+        with pytest.raises(UserError, match=r"refuses user .* \(Not authorized\): check HEARTWARD"):
             watch(DEVICE, load(MqttConnection, flags | watcher | {"password": "no"}), 2)
         wrong = settings | {"HEARTWARD_MQTT_PASSWORD": "wrong"}
         with running(program, recording(1), broker.port, wrong) as refused:
             assert refused.stdout is not None
-            assert "Not authorized" in refused.stdout.readline()
+            said = refused.stdout.readline()
+        assert said.startswith(f"MQTT broker {LOOPBACK}:{broker.port}: ")
+        assert "Not authorized" in said
     finally:
         broker.stop()
+
+
+def test_a_recording_that_is_not_there_is_named(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [build(tmp_path), "ward", DEVICE, "/nowhere/heart.pcm"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == "/nowhere/heart.pcm cannot be read: No such file or directory\n"
 
 
 def test_it_sets_its_clock_by_the_bridge(tmp_path: Path, mosquitto: Server) -> None:

@@ -173,6 +173,28 @@ def test_a_bridge_of_the_same_name_ends_this_one_in_one_line(brokers: list[Broke
         _open_and_receive(it)
 
 
+def test_short_lives_of_accepted_connections_hint_at_another_bridge(
+    brokers: list[Broker], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Mosquitto 2.0.11 and the embedded broker do not say that the session was taken over."""
+    accepted = mqtt5.ConnAckPacket(session_present=True).write() + GRANTED
+    brokers.append(Broker(*[accepted + message(number) for number in (1, 2, 3)]))
+    it = source(brokers[0].port)
+    it.open()
+    for number in (1, 2, 3):
+        receive(it, 1)
+        brokers[0].hang_up()
+        said = "perhaps another bridge named test runs"
+        while len(caplog.records) < number:
+            it.receive(0.05)
+        assert (said in caplog.records[-1].getMessage()) is (number > 1)
+    brokers[0].close()
+    while "refused" not in caplog.text:  # now it is away, whoever else there is
+        it.receive(0.05)
+    assert said not in caplog.records[-1].getMessage()
+    it.close()
+
+
 def test_a_port_that_speaks_no_mqtt_gets_one_line(brokers: list[Broker]) -> None:
     brokers.append(Broker(b"\x00\x00"))
 
