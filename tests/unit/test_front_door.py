@@ -78,6 +78,11 @@ def test_it_says_its_version(
         (["demo", "--json", "/nowhere/out.json"], "/nowhere/out.json cannot be written"),
         (["devices", "check", "not an id"], "'not an id' is no device id"),
         (["simulate", "--mqtt-port", "1"], "MQTT broker 127.0.0.1:1 "),
+        (["worker", "--kafka-user", "a"], "HEARTWARD_KAFKA_USER 'a' has no password"),
+        (["topics", "list", "--kafka-servers", "kafka"], "'kafka' is not HOST:PORT"),
+        (["influx", "--influx-url", "nonsense"], "HEARTWARD_INFLUX_URL 'nonsense'"),
+        (["topics", "list", "--kafka-servers", "127.0.0.1:1"], "Kafka 127.0.0.1:1 cannot be used"),
+        (["assign", "d 1/+", "--patient", "p", "--ward", "w", "--bed", "b"], "no device id"),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
