@@ -112,6 +112,18 @@ def test_a_simulator_that_cannot_say_what_it_sent_certifies_nothing(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
+def test_a_simulator_that_is_started_again_certifies_nothing(tmp_path: Path) -> None:
+    with _demo("--beds", "2", "--seconds", "60", "--json", str(tmp_path / "out.json")) as demo:
+        simulator = _wait_for(demo, "ingest.simulator")
+        time.sleep(12)
+        simulator.kill()
+        said, _ = demo.communicate(timeout=20)
+    assert demo.returncode == 1, said
+    assert "the simulator ended in the middle, so what was sent is not known" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_measurement_that_is_cut_short_writes_nothing(tmp_path: Path) -> None:
     with _demo("--beds", "2", "--seconds", "60", "--json", str(tmp_path / "out.json")) as demo:
         _wait_for(demo, "ingest.simulator")
