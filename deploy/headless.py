@@ -122,7 +122,8 @@ def whole_report(path: Path) -> SimulatorReport:
     """
     if not path.exists():
         raise UserError(
-            f"the simulator wrote no report, so no loss can be counted: see why in {path.parent}"
+            "the simulator wrote no report, so no loss can be counted: allow more --seconds, or "
+            f"see why in {path.parent}"
         )
     sent = read(path)
     if not sent.is_final:

@@ -49,7 +49,7 @@ def test_a_final_report_of_whole_windows_counts(tmp_path: Path) -> None:
 
 
 def test_no_report_certifies_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"wrote no report, so no loss can be counted"):
+    with pytest.raises(UserError, match=r"wrote no report, so no loss can be counted: allow more"):
         whole_report(tmp_path / "report.json")
 
 
