@@ -5,29 +5,21 @@ of every topic that a group reads all from its commit is kept, of compacted topi
 record of each key, and nothing else.
 """
 
-import time
 from collections.abc import Iterator, Mapping
 from math import exp, inf
 from typing import NamedTuple
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import ConfluentSink
 from models.errors import UserError
+from stream_processors.log_ends import ENDS_ARE_TOLD, read_to_end
 from stream_processors.topics import ALL
 
 _TIMEOUT_S = 10.0
 _SETTLED_S = 30.0
 _WASTE = 0.4
-_BATCH = 1000
 
 
 class Wear:
@@ -116,12 +108,10 @@ def _read(kafka: KafkaConnection, topic: str, *, group: str | None) -> Iterator[
     """All of a topic's records, or those that a group has not finished with."""
     consumer = Consumer(
         kafka.confluent()
+        | ENDS_ARE_TOLD
         | {
             "group.id": group or "heartward-carry",
             "enable.auto.commit": False,
-            # The embedded Kafka answers a question for the end with the start of the last batch;
-            # what it says at the end of a fetch is true.
-            "enable.partition.eof": True,
             "fetch.wait.max.ms": 50,
         }
     )
@@ -130,10 +120,10 @@ def _read(kafka: KafkaConnection, topic: str, *, group: str | None) -> Iterator[
         starts = [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions]
         if group is not None:
             starts = [_from_commit(at) for at in consumer.committed(starts, timeout=_TIMEOUT_S)]
-        consumer.assign(starts)
-        yield from _until_the_end(consumer, topic, len(starts))
+        yield from read_to_end(consumer, starts, patience_s=_TIMEOUT_S)
     except KafkaException as error:
-        raise UserError(f"{topic} of the embedded Kafka cannot be read: {error}") from None
+        why = error.args[0].str()
+        raise UserError(f"{topic} of the embedded Kafka cannot be read: {why}") from None
     finally:
         consumer.close()
 
@@ -141,19 +131,3 @@ def _read(kafka: KafkaConnection, topic: str, *, group: str | None) -> Iterator[
 def _from_commit(at: TopicPartition) -> TopicPartition:
     start = at.offset if at.offset >= 0 else OFFSET_BEGINNING
     return TopicPartition(at.topic, at.partition, start)
-
-
-def _until_the_end(consumer: Consumer, topic: str, partitions: int) -> Iterator[Message]:
-    silent_since_s = time.monotonic()
-    while partitions:
-        for message in consumer.consume(_BATCH, 0.05):
-            silent_since_s = time.monotonic()
-            error = message.error()
-            if error is None:
-                yield message
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
-                partitions -= 1
-            else:
-                raise KafkaException(error)
-        if time.monotonic() - silent_since_s > _TIMEOUT_S:
-            raise UserError(f"{topic} of the embedded Kafka gives no more records")

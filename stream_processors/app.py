@@ -140,7 +140,7 @@ class Worker:
             at_us=now_us,
             started_us=self._started_us,
             partitions=tuple(sorted(lag)),
-            lag=lag,
+            lag={name: records for name, records in lag.items() if records is not None},
             counters=self._pipeline.counters() | {"commit_age_s": self._app.commit_age_s()},
         )
         self._beat_in_flight = True

@@ -14,7 +14,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiokafka
 import faust
@@ -27,6 +27,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from ingest.connections import KafkaConnection
+from stream_processors.log_ends import behind
 
 _MAX_PARTITION_FETCH_BYTES = 1024 * 1024
 
@@ -81,6 +82,14 @@ class FetchConsumer(driver.Consumer):
         self.transport.reading.revoked()
         await super().on_partitions_revoked(revoked)
 
+    def behind(self, tp: TP) -> int | None:
+        """Records of a partition that are not taken yet; None until Kafka has answered for it."""
+        told = self._thread.told(tp)
+        if told is None:
+            return None
+        taken_to = self.transport.reading.next_offset(tp.topic, tp.partition)
+        return behind(told.end, read_to=told.read_to, taken_to=taken_to)
+
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's own watchdog counts acks, of which there are none; heartbeats tell the lag."""
 
@@ -117,6 +126,13 @@ class FetchConsumer(driver.Consumer):
         return _FetchThread(self, loop=self.loop, beacon=self.beacon)
 
 
+class _Told(NamedTuple):
+    """Where Kafka's last answer said that a partition ends, and how far it is fetched."""
+
+    end: int
+    read_to: int
+
+
 class _PacedConsumer(aiokafka.AIOKafkaConsumer):
     """Asks Kafka at a steady pace for all that is there, and Kafka never waits for more.
 
@@ -137,6 +153,15 @@ class _PacedConsumer(aiokafka.AIOKafkaConsumer):
         self._fetch = self._fetcher._proc_fetch_request  # noqa: SLF001 (nothing public paces it)
         self._fetcher._proc_fetch_request = self._fetch_in_time  # noqa: SLF001
 
+    def told(self, tp: TP) -> _Told | None:
+        """None for what is not assigned, or not answered for yet. May be asked from any thread."""
+        subscription = self._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        state = None if assignment is None else assignment.state_value(tp)
+        if state is None or state.highwater is None or not state.has_valid_position:
+            return None
+        return _Told(state.highwater, state.position)
+
     async def _fetch_in_time(self, assignment: Any, node_id: int, request: Any) -> bool:
         try:
             await asyncio.sleep(self._fetch_at_s - time.monotonic())
@@ -148,6 +173,11 @@ class _PacedConsumer(aiokafka.AIOKafkaConsumer):
 
 
 class _FetchThread(driver.AIOKafkaConsumerThread):
+    def told(self, tp: TP) -> _Told | None:
+        """See `_PacedConsumer.told`."""
+        told: _Told | None = self._ensure_consumer().told(tp)
+        return told
+
     def _create_worker_consumer(self, transport: "FetchTransport") -> aiokafka.AIOKafkaConsumer:
         reading = transport.reading
         session_timeout_ms = round(reading.session_timeout_s * 1000)
@@ -195,23 +225,18 @@ class FetchApp(faust.App):
         self._reading = reading
         super().__init__(*args, TableManager=_NoTables, **options)
 
-    def lag(self) -> dict[str, int]:
-        """Records not yet taken, by assigned partition as ``topic/number``."""
+    def lag(self) -> dict[str, int | None]:
+        """Records not yet taken, by assigned partition as ``topic/number``; None is not known."""
         try:
             assignment = self.consumer.assignment()
         except ConsumerNotStarted:
             return {}
-        return {f"{tp.topic}/{tp.partition}": self._lag_of(tp) for tp in assignment}
+        return {f"{tp.topic}/{tp.partition}": self.consumer.behind(tp) for tp in assignment}
 
     def commit_age_s(self) -> float:
         """Seconds since the last commit of this worker; 0 before the first."""
         committed_at_s = self.consumer.committed_at_s
         return 0.0 if committed_at_s is None else time.monotonic() - committed_at_s
-
-    def _lag_of(self, tp: TP) -> int:
-        end = self.consumer.highwater(tp) or 0
-        taken_to = self._reading.next_offset(tp.topic, tp.partition)
-        return max(0, end - taken_to) if taken_to is not None else 0
 
     def _new_transport(self) -> FetchTransport:
         transport = FetchTransport(self.conf.broker_consumer, self)

@@ -190,7 +190,7 @@ class Heartbeat(Record, frozen=True, kw_only=True):
     """Every 2 s from every process; key ``_pipeline/INSTANCE``.
 
     `partitions` are the assigned ones as ``topic/number``; `lag` the records behind the end of
-    each; `counters` only ever grow while the process lives.
+    those of which Kafka has told it; `counters` only ever grow while the process lives.
     """
 
     process: str

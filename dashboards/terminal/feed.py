@@ -41,6 +41,7 @@ class Feed:
             "queued.max.messages.kbytes": 16 * 1024,
         }
         self._consumer = Consumer(settings, logger=log)
+        # An embedded Kafka that is another's begins with its last batch instead, which is no harm.
         start = OFFSET_BEGINNING if from_beginning else OFFSET_END
         self._consumer.assign([TopicPartition(*at, start) for at in self._partitions()])
 

@@ -78,7 +78,7 @@ def test_follows_what_comes_later_and_what_is_deleted(server: Server) -> None:
 def test_says_in_one_line_that_kafka_went_away(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream_processors.compacted._TIMEOUT_S", 1.0)
+    monkeypatch.setattr("stream_processors.compacted._PATIENCE_S", 1.0)
     followed = Followed(server)
     server.kill()
     with followed.reader() as reader, pytest.raises(UserError, match="cannot be read") as caught:

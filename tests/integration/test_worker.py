@@ -183,6 +183,22 @@ def test_heartbeats_tell_partitions_lag_and_counters(embedded_log: WorkerLog) ->
     assert beat.counters["commit_age_s"] < 10
 
 
+def test_lag_is_known_of_partitions_where_nothing_comes_after_a_restart(log: WorkerLog) -> None:
+    log.feed(ward(minutes_ago(10), devices=DEVICES, seconds=range(10)))
+    first = log.add_worker(commit_every_s=0.2)
+    log.wait_for_results()
+    until(lambda: log.committed() == log.finished(), "commits", timeout_s=15)
+    first.kill()
+    second = log.add_worker()
+
+    def lag() -> dict[str, int]:
+        beats = kafka_log.records(log.kafka, HEARTBEATS, Heartbeat)
+        return {beat.instance: beat.lag for beat in beats}.get(second.name, {})
+
+    until(lambda: len(lag()) == 2 * PARTITIONS, "the lag of every partition", timeout_s=45)
+    assert set(lag().values()) == {0}
+
+
 def test_ends_within_three_seconds_even_while_kafka_is_away(embedded_log: WorkerLog) -> None:
     worker = embedded_log.add_worker()
     embedded_log.wait_for_shares(worker)
