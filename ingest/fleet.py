@@ -8,15 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ingest.chunk import (
-    DEVICE_BUFFER_S,
-    LIVE_WAIT_S,
-    LIVE_WAIT_SOUND_S,
-    AudioChunk,
-    DeviceAck,
-    DeviceTopic,
-    Lane,
-)
+from ingest.chunk import DEVICE_BUFFER_S, AudioChunk, DeviceAck, DeviceTopic, Lane
 from ingest.clocks import ClockEstimator
 from ingest.positions import StoredPosition
 from stream_processors.records import DeviceStats
@@ -70,19 +62,11 @@ class Device:
         self._lost_samples = 0  # of boots that are forgotten
 
     def stored(self, arrival: Arrival) -> bool:
-        """Note that Kafka holds a chunk; False when that is of no use to anybody.
-
-        It is of none when Kafka held all of its sound before, or when it fills a hole on the
-        live lane after everybody who listens there has given the hole up. The device is then
-        not told that it is stored, and sends the hole as history.
-        """
+        """Note that Kafka holds a chunk; False when it held all of its sound before."""
         position = self._boots.get(arrival.boot_id)
         if position is None:
             position = self._open_boot(arrival)
-        new = not _comes_too_late(arrival, position) and position.add(
-            arrival.first_sample, arrival.end_sample, arrival.kept_from_sample
-        )
-        position.watch_holes(arrival.received_us)
+        new = position.add(arrival.first_sample, arrival.end_sample, arrival.kept_from_sample)
         self._chunks += 1
         self._duplicates += not new
         self._boots_to_ack.add(arrival.boot_id)
@@ -140,18 +124,6 @@ class Device:
             self._lost_samples += self._boots.pop(oldest).missing_samples
         position = self._boots[arrival.boot_id] = StoredPosition(arrival.kept_from_sample)
         return position
-
-
-def _comes_too_late(arrival: Arrival, position: StoredPosition) -> bool:
-    """Whether the live lane has gone on without the sound of this chunk."""
-    since_us = position.hole_since_us
-    if arrival.topic.lane is not Lane.AUDIO or since_us is None:
-        return False
-    if not position.is_before_sound(arrival.first_sample):
-        return False
-    waited_us = arrival.received_us - since_us
-    waits_s = position.samples_behind_holes / arrival.sample_rate_hz
-    return waited_us > LIVE_WAIT_S * 1e6 or waits_s > LIVE_WAIT_SOUND_S
 
 
 class DueQueue:

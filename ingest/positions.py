@@ -19,16 +19,13 @@ class StoredPosition:
         End of the hole-free run: Kafka holds, or the device has given up, everything before it.
     lost_samples
         Samples that the device gave up and that this object never saw stored.
-    hole_since_us
-        When the first sound behind a hole came, while there is one.
     """
 
-    __slots__ = ("_ends", "_starts", "hole_since_us", "lost_samples", "stored_to")
+    __slots__ = ("_ends", "_starts", "lost_samples", "stored_to")
 
     def __init__(self, kept_from_sample: int) -> None:
         self.stored_to = kept_from_sample
         self.lost_samples = 0
-        self.hole_since_us: int | None = None
         self._starts: list[int] = []
         self._ends: list[int] = []
 
@@ -37,23 +34,8 @@ class StoredPosition:
         """Samples lost for good, and those of the holes that can still be filled."""
         if not self._starts:
             return self.lost_samples
-        spanned = self._ends[-1] - self.stored_to
-        return self.lost_samples + spanned - self.samples_behind_holes
-
-    @property
-    def samples_behind_holes(self) -> int:
-        return sum(self._ends) - sum(self._starts)
-
-    def is_before_sound(self, sample: int) -> bool:
-        """Whether sound behind a hole is stored that comes after this sample."""
-        return bool(self._starts) and sample < self._starts[-1]
-
-    def watch_holes(self, now_us: int) -> None:
-        """Keep `hole_since_us` up to date; to be called after every `add`."""
-        if not self._starts:
-            self.hole_since_us = None
-        elif self.hole_since_us is None:
-            self.hole_since_us = now_us
+        islands = sum(self._ends) - sum(self._starts)
+        return self.lost_samples + self._ends[-1] - self.stored_to - islands
 
     def add(self, first: int, end: int, kept_from_sample: int) -> bool:
         """Note that Kafka holds the samples from `first` up to, not including, `end`.
