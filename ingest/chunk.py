@@ -31,9 +31,12 @@ HOLE_AFTER_S = 5.0  # an ack that stands still for so long behind chunks sent si
 HISTORY_AFTER_S = 30.0  # older sound leaves the live lane to what is newer
 DEVICE_BUFFER_S = 600.0  # kept for sending again
 MAX_CLOCK_ERROR_S = 1.0  # more, by the bridge's time, and a device sets its clock
+# From so long before what is missing until so long after it goes history: a window, and the
+# pre-roll from which it is filtered. Every window that touches what was missing is whole then.
+HISTORY_OVERLAP_S = contract.PIPELINE_GRID.window_s + contract.PIPELINE_GRID.preroll_s
 
-# How long what was recorded after a hole waits on the live lane for what is missing, and how much
-# of it. What fills the hole after that is heard only on the history lane, and only there stored.
+# How long what was recorded after a hole waits on its lane for what is missing, and how much of
+# it. After that the hole is a gap.
 LIVE_WAIT_S = 2.0
 LIVE_WAIT_SOUND_S = 5.0
 

@@ -7,15 +7,14 @@ from typing import NamedTuple
 from ingest.chunk import (
     DEVICE_BUFFER_S,
     HISTORY_AFTER_S,
+    HISTORY_OVERLAP_S,
     HOLE_AFTER_S,
     RESEND_AFTER_SILENCE_S,
     Lane,
 )
 from ingest.device_findings import Judgement, broken, each_boot, kept, not_shown, some
 from ingest.device_log import BootLog, HeardAck, HeardChunk, Interruption
-from models.contract import PIPELINE_GRID
 
-WINDOW_S = PIPELINE_GRID.window_s
 PATIENCE_S = 10.0  # how late a device may do what is due
 PAUSE_S = 4.0  # no chunk for so long: the device is cut off, and begins anew when it is back
 
@@ -155,7 +154,7 @@ def _history_runs(boot: BootLog) -> list[_Run]:
 
 @each_boot
 def history_overlap(boot: BootLog, now_us: int) -> Judgement:
-    """Around what was missing a window on both sides, so that no window stays half known."""
+    """Around what was missing so much on both sides that no window stays half known."""
     runs = _history_runs(boot)
     if not runs:
         return not_shown("nothing came on the history lane")
@@ -166,28 +165,28 @@ def history_overlap(boot: BootLog, now_us: int) -> Judgement:
 
 
 def _late_beginnings(boot: BootLog, runs: list[_Run]) -> Iterator[str]:
-    window = int(WINDOW_S * boot.rate_hz)
+    overlap = int(HISTORY_OVERLAP_S * boot.rate_hz)
     buffered = int(DEVICE_BUFFER_S * boot.rate_hz * 0.98)
     for run in runs:
         first = run.first
         all_there_is = first.seq == 0 or first.first < run.newest - buffered
-        if run.stored is not None and first.first > run.stored - window and not all_there_is:
+        if run.stored is not None and first.first > run.stored - overlap and not all_there_is:
             yield (
-                f"history begins at {first.first}, less than one window ({WINDOW_S:g} s) "
+                f"history begins at {first.first}, less than {HISTORY_OVERLAP_S:g} s "
                 f"before the ack at {run.stored}"
             )
 
 
 def _early_ends(boot: BootLog, runs: list[_Run], now_us: int) -> Iterator[str]:
-    window = int(WINDOW_S * boot.rate_hz)
+    overlap = int(HISTORY_OVERLAP_S * boot.rate_hz)
     live = sorted({(c.seq, c.first) for c in boot.chunks if c.lane is Lane.AUDIO})
     for hole_end in (two[1] for one, two in pairwise(live) if two[0] > one[0] + 1):
         ends = [run.last for run in runs if run.first.first < hole_end <= run.last.end]
-        reached = max((chunk.end for chunk in ends), default=hole_end + window)
+        reached = max((chunk.end for chunk in ends), default=hole_end + overlap)
         waited_us = now_us - max((chunk.at_us for chunk in ends), default=now_us)
-        if reached < hole_end + window and waited_us > PATIENCE_S * _SECOND_US:
+        if reached < hole_end + overlap and waited_us > PATIENCE_S * _SECOND_US:
             yield (
-                f"history ends at {reached}, less than one window ({WINDOW_S:g} s) "
+                f"history ends at {reached}, less than {HISTORY_OVERLAP_S:g} s "
                 f"after the hole, which ends at {hole_end}"
             )
 

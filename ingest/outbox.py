@@ -4,9 +4,14 @@ The rules of the wire for whoever sends, and nothing else: no clock, no sound, n
 PUBACK plays no part in them; only the bridge's ``ack`` frees memory.
 """
 
-from ingest.chunk import HISTORY_AFTER_S, HOLE_AFTER_S, RESEND_AFTER_SILENCE_S, Lane
+from ingest.chunk import (
+    HISTORY_AFTER_S,
+    HISTORY_OVERLAP_S,
+    HOLE_AFTER_S,
+    RESEND_AFTER_SILENCE_S,
+    Lane,
+)
 from ingest.sound_buffer import Recorded, SoundBuffer
-from models.contract import PIPELINE_GRID
 
 # Both waits double while nothing changes: an outage of the bridge or of Kafka must not multiply
 # the load that it leaves behind.
@@ -56,8 +61,7 @@ class Outbox:
     def __init__(self, sample_rate_hz: int) -> None:
         self.buffer = SoundBuffer(sample_rate_hz)
         self.sent = self.sent_again = self.sent_as_history = 0
-        grid = PIPELINE_GRID.at(sample_rate_hz)
-        self._overlap = grid.preroll_samples + grid.window_samples
+        self._overlap = round(HISTORY_OVERLAP_S * sample_rate_hz)
         self._live_seq = 0
         self._history: _History | None = None
         self._heard_us = self._advanced_us = self._arrived_us = 0

@@ -12,7 +12,7 @@
 #include <time.h>
 
 #define SECOND_US INT64_C(1000000)
-#define WINDOW_CHUNKS ((5000 + HW_CHUNK_MS - 1) / HW_CHUNK_MS) /* computed at once: 5 s */
+#define OVERLAP_CHUNKS ((5500 + HW_CHUNK_MS - 1) / HW_CHUNK_MS) /* a window and its pre-roll */
 #define LIVE_CHUNKS (HW_LIVE_S * 1000 / HW_CHUNK_MS)
 #define SILENCE_US (10 * SECOND_US)
 #define HOLE_US (5 * SECOND_US)
@@ -240,8 +240,8 @@ static void send_status_when_due(hw_client *hw, int64_t now_us) {
 /* Chunks [first, end), and a window on both sides, so that no window stays half known. */
 static void plan_history(hw_client *hw, uint32_t first, uint32_t end) {
     bool settled = hw->history_first == hw->history_end;
-    first = first > WINDOW_CHUNKS ? first - WINDOW_CHUNKS : 0;
-    end += WINDOW_CHUNKS; /* may lie ahead: sent when it is recorded */
+    first = first > OVERLAP_CHUNKS ? first - OVERLAP_CHUNKS : 0;
+    end += OVERLAP_CHUNKS; /* may lie ahead: sent when it is recorded */
     if (first < hw->history_next || hw->history_next >= hw->history_end)
         hw->history_next = first;
     if (settled || first < hw->history_first)

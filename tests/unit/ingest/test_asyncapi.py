@@ -21,6 +21,7 @@ import yaml
 from ingest.chunk import (
     DEVICE_BUFFER_S,
     HISTORY_AFTER_S,
+    HISTORY_OVERLAP_S,
     HOLE_AFTER_S,
     MAX_CHUNK_S,
     MAX_CLOCK_ERROR_S,
@@ -277,6 +278,7 @@ def test_descriptions_name_the_times_that_the_code_goes_by() -> None:
     assert f"older than {HISTORY_AFTER_S:.0f} s" in history
     assert f"stood for {HOLE_AFTER_S:.0f} s" in history
     assert f"window of {PIPELINE_GRID.window_s:.0f} s" in history
+    assert f"{HISTORY_OVERLAP_S:g} s before what is missing" in history
     told = schema("DeviceAck")["properties"]["bridge_time_us"]["description"]
     assert f"more than {MAX_CLOCK_ERROR_S:.0f} s" in told
 
@@ -289,7 +291,7 @@ def test_the_reference_client_goes_by_the_same_times_and_sends_the_same_fields()
     assert f"SILENCE_US ({RESEND_AFTER_SILENCE_S:.0f} * SECOND_US)" in source
     assert f"HOLE_US ({HOLE_AFTER_S:.0f} * SECOND_US)" in source
     assert f"CLOCK_TOLERANCE_US ({MAX_CLOCK_ERROR_S:.0f} * SECOND_US)" in source
-    assert f"WINDOW_CHUNKS (({PIPELINE_GRID.window_s * 1000:.0f} + " in source
+    assert f"OVERLAP_CHUNKS (({HISTORY_OVERLAP_S * 1000:.0f} + " in source
     for name in RECORDS:
         for field in schema(name)["properties"]:
             assert f'"{field}"' in source

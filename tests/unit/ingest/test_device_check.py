@@ -105,7 +105,7 @@ def live_through_everything(scene: Scene) -> None:
     for _ in range(4):
         scene.record(2, acks=False)
         scene.ack(30)
-    scene.send(range(25, 38), Lane.HISTORY)
+    scene.send(range(24, 38), Lane.HISTORY)
     scene.record(5, acks=False)
     scene.send(range(38, 43), Lane.HISTORY)
     scene.ack(43)
@@ -119,7 +119,7 @@ def live_through_everything(scene: Scene) -> None:
     scene.status(battery_fraction=0.88)
     acked, now = scene.acked_s, scene.seconds
     scene.send(range(now - 30, now))
-    scene.send(range(acked - 5, now - 25), Lane.HISTORY)
+    scene.send(range(acked - 6, now - 24), Lane.HISTORY)
     scene.record(5)
     # Switched off and on.
     scene.boot_id, scene.boot_us = 8, scene.now_us
@@ -327,7 +327,7 @@ def history_ends_early(scene: Scene) -> None:
     scene.record(21)
     scene.wait(10)
     scene.record(5, acks=False)
-    scene.send(range(16, 32), Lane.HISTORY)
+    scene.send(range(15, 32), Lane.HISTORY)
     scene.record(15, acks=False)
 
 
