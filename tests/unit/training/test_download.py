@@ -19,6 +19,7 @@ import pytest
 from rich.console import Console
 
 from models.errors import UserError
+from training.datasets import download as downloading
 from training.datasets import fetch as fetching
 from training.datasets.download import RECORD, Record, download
 from training.datasets.sources import Remote, Source
@@ -142,8 +143,14 @@ class TestWhatIsPublishedWithItsChecksums:
         assert "checked against its published SHA-256" in said(console)
 
     def test_a_wrong_checksum_leaves_no_data_set_and_the_next_try_asks_for_that_file_alone(
-        self, published: Source, publisher: Publisher, tmp_path: Path, console: Console
+        self,
+        published: Source,
+        publisher: Publisher,
+        tmp_path: Path,
+        console: Console,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(downloading, "_AT_ONCE", 1)  # the first is whole when the second fails
         publisher.files["v1/set/two.wav"] = b"TWO"
         with pytest.raises(UserError, match=r"two\.wav came with SHA-256 .* is published"):
             download(published, tmp_path / "x", console)
