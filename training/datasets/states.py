@@ -2,7 +2,7 @@
 
 physionet2016 has the onset of each state, corrected by hand, as a sample's number from 1 at 2 kHz,
 with ``(N`` and ``N)`` around noise. CirCor has start, end and number of each state in a .tsv file
-beside the recording; 0 there means that nobody looked.
+beside the recording; 0 there means that nobody looked. Neighbours there overlap by up to 2 ms.
 """
 
 import csv
