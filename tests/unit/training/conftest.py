@@ -1,4 +1,4 @@
-"""Torch is an extra of its own and large: without it these tests are left out, and said to be.
+"""Torch and Matplotlib are an extra: without them their tests are left out, and said to be.
 
 Where everything must be there, as in CI, they are collected all the same, and fail.
 """
@@ -6,13 +6,21 @@ Where everything must be there, as in CI, they are collected all the same, and f
 import os
 from importlib.util import find_spec
 
-_NEED_TORCH = ["test_augment.py", "test_export.py", "test_logmel_cnn.py", "test_train.py"]
-_HAVE_TORCH = find_spec("torch") is not None
+_NEED = {
+    "torch": ["test_augment.py", "test_export.py", "test_logmel_cnn.py", "test_train.py"],
+    "matplotlib": ["test_pictures.py"],
+}
+_MISSING = [name for name in _NEED if find_spec(name) is None]
 
-collect_ignore = [] if _HAVE_TORCH or os.environ.get("HEARTWARD_TEST_REQUIRE_ALL") else _NEED_TORCH
+collect_ignore = (
+    []
+    if os.environ.get("HEARTWARD_TEST_REQUIRE_ALL")
+    else [test for name in _MISSING for test in _NEED[name]]
+)
 
 
 def pytest_report_header() -> list[str]:
     if not collect_ignore:
         return []
-    return [f"left out without torch (pip install 'heartward[training]'): {', '.join(_NEED_TORCH)}"]
+    missing, tests = " and ".join(_MISSING), ", ".join(collect_ignore)
+    return [f"left out without {missing} (pip install 'heartward[training]'): {tests}"]
