@@ -3,7 +3,9 @@ import pytest
 import torch
 from scipy import signal
 
-from training.architectures.logmel_cnn import CnnConfig, LogMel, LogMelCnn, LogMelConfig, mel_bank
+from training.architectures.logmel_cnn import CnnConfig, LogMelCnn
+from training.front_end_config import LogMelConfig
+from training.front_ends import LogMel, mel_bank
 
 CONFIG = LogMelConfig()
 
