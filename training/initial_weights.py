@@ -12,7 +12,8 @@ JSON that they begin with, which needs no library.
 """
 
 import json
-import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,10 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
         return "\n".join(lines)
 
 
+class _NotWeightsError(Exception):
+    pass
+
+
 def load(net: nn.Module, path: Path) -> LoadReport:
     """Take from a file what fits; `net` is changed in place.
 
@@ -113,13 +118,22 @@ def read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return _read_safetensors(path.read_bytes())
-        with torch.serialization.safe_globals(_numpy_arrays()):
+        with torch.serialization.safe_globals(_numpy_arrays()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of old pickles that it reads all the same
             return _unwrapped(torch.load(path, map_location="cpu", weights_only=True))
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path}: is no file of weights that can be read: {reason}") from None
+    except Exception as error:  # noqa: BLE001 (damage makes torch raise anything)
+        raise ModelError(f"{path}: is no file of weights: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    code = re.search(r"GLOBAL (\S+)", str(error))
+    if code:
+        return f"it asks for {code[1]} to be run, and no file's code is run"
+    if isinstance(error, _NotWeightsError):
+        return str(error)
+    return "it is cut short, damaged or something else"
 
 
 def _unwrapped(content: Any) -> dict[str, Tensor]:
@@ -129,7 +143,7 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
             break
         content = content[wrapper]
     if not isinstance(content, Mapping):
-        raise ValueError(f"it holds a {type(content).__name__}, no named parameters")  # noqa: TRY004
+        raise _NotWeightsError(f"it holds one {type(content).__name__}, no named parameters")
     # DataParallel puts "module." before every name.
     return {
         str(name).removeprefix("module."): tensor
@@ -142,7 +156,7 @@ def _read_safetensors(content: bytes) -> dict[str, Tensor]:
     """Length of the header (8 bytes, little-endian), header (JSON), then the numbers."""
     size = int.from_bytes(content[:8], "little")
     if len(content) < 8 or size > min(len(content) - 8, _LONGEST_HEADER):
-        raise ValueError("it is cut short")
+        raise _NotWeightsError("it is cut short")
     header: dict[str, Any] = json.loads(content[8 : 8 + size])
     header.pop("__metadata__", None)
     numbers = bytearray(content[8 + size :])
@@ -154,7 +168,7 @@ def _tensor(
 ) -> Tensor:
     first, end = data_offsets
     if not 0 <= first <= end <= len(numbers):
-        raise ValueError("it is cut short")
+        raise _NotWeightsError("it is cut short")
     if first == end:
         return torch.zeros(shape, dtype=_DTYPES[dtype])
     return torch.frombuffer(numbers[first:end], dtype=_DTYPES[dtype]).reshape(shape)
@@ -173,7 +187,8 @@ def _numpy_arrays() -> list[Any]:
     """What PANNs' files hold beside weights (their sampler's state): arrays, which run no code."""
     reconstruct = np.empty(0).__reduce__()[0]
     return [
-        (reconstruct, "numpy.core.multiarray._reconstruct"),
+        reconstruct,
+        (reconstruct, "numpy.core.multiarray._reconstruct"),  # its place before numpy 2
         np.ndarray,
         np.dtype,
         *(type(np.dtype(kind)) for kind in ("int64", "int32", "uint32", "float32", "float64")),

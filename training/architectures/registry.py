@@ -123,6 +123,11 @@ def options_of(name: str) -> tuple[str, ...]:
     )
 
 
+def least_side(name: str) -> int:
+    """The fewest bands and frames that it takes."""
+    return _family(name).least_side
+
+
 def _family(name: str) -> _Family:
     if name not in _FAMILIES:
         raise ConfigurationError(
