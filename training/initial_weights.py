@@ -5,7 +5,10 @@ What fits by name and shape is taken; everything else is left out and reported. 
 - **Three input channels in the file, one in the net**: the weights are summed over the channels. A
   grey picture copied to three channels gives the same answer, so this is what the published net
   would do with it, at a third of the work.
-- **A head for other labels** differs in shape and stays random.
+- **What is not learnt is not loaded** (CNN14's spectrum and mel bands): it follows from the front
+  end's frames and rate, which may be others than the file's. So freeze layers after loading.
+
+A head for other labels differs in shape and stays random.
 
 Pickles are read without running code (`weights_only`); `.safetensors` files by the 8 bytes and the
 JSON that they begin with, which needs no library.
@@ -85,12 +88,15 @@ def load(net: nn.Module, path: Path) -> LoadReport:
     """
     found = read(path)
     wanted = net.state_dict()
+    computed = {name for name, weights in net.named_parameters() if not weights.requires_grad}
     taken: dict[str, Tensor] = {}
     summed: list[str] = []
     left_out: list[tuple[str, str]] = []
     for name, weights in found.items():
         if name not in wanted:
             left_out.append((name, "the net has no parameter of that name"))
+        elif name in computed:
+            left_out.append((name, "it is not learnt: the front end here computes its own"))
         elif weights.shape == wanted[name].shape:
             taken[name] = weights
         elif _three_channels_for_one(weights, wanted[name]):
@@ -109,7 +115,7 @@ def load(net: nn.Module, path: Path) -> LoadReport:
         matched=tuple(name for name in taken if name not in summed),
         summed=tuple(summed),
         left_out=tuple(left_out),
-        random=tuple(name for name in wanted if name not in taken),
+        random=tuple(name for name in wanted if name not in taken and name not in computed),
     )
 
 

@@ -1,5 +1,6 @@
 """Every architecture gives the same answers in ONNX Runtime as in PyTorch."""
 
+import copy
 import warnings
 from typing import Any
 
@@ -11,8 +12,15 @@ from torch import nn
 
 from training import architectures
 from training.export import OPSET
-from training.front_end_config import FrontEndConfig, LogMelConfig, MfccConfig, SpectrogramConfig
+from training.front_end_config import (
+    FrontEndConfig,
+    LogMelConfig,
+    MfccConfig,
+    RawFramesConfig,
+    SpectrogramConfig,
+)
 from training.front_ends import build
+from training.onnx_translations import TRANSLATIONS
 
 WINDOW = 4000
 LOG_MEL = LogMelConfig(bands=32, hop_samples=100)
@@ -58,6 +66,7 @@ def in_runtime(net: nn.Module, sound: torch.Tensor) -> np.typing.NDArray[np.floa
             input_names=["waveform"],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             opset_version=OPSET,
+            custom_translation_table=TRANSLATIONS,
             dynamo=True,
             verbose=False,
         )
@@ -67,25 +76,32 @@ def in_runtime(net: nn.Module, sound: torch.Tensor) -> np.typing.NDArray[np.floa
     return np.asarray(answer, np.float32)
 
 
-def agree(name: str) -> None:
+def random_net(name: str) -> nn.Module:
     torch.manual_seed(0)
     front_end = FRONT_ENDS.get(name, LOG_MEL)
-    net = as_if_trained(architectures.build(name, 3, front_end, window_samples=WINDOW))
+    return as_if_trained(architectures.build(name, 3, front_end, window_samples=WINDOW))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_net_answers_alike_in_both(name: str) -> None:
+    net = random_net(name)
     with torch.no_grad():
         expected = net(waveform(3)).numpy()
     assert np.ptp(expected, axis=0).max() > 1e-3, "the windows must differ, or this shows nothing"
     assert in_runtime(net, waveform(3)) == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_a_small_net_answers_alike_in_both(name: str) -> None:
-    agree(name)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_net_answers_alike_in_both(name: str) -> None:
-    agree(name)
+    """Untrained and deep, some nets lose more than 1e-4 to rounding: in PyTorch as well."""
+    net = random_net(name)
+    with torch.no_grad():
+        answer = net(waveform(3)).numpy()
+        exact = copy.deepcopy(net).double()(waveform(3).double()).numpy()
+    assert np.ptp(exact, axis=0).max() > 1e-3, "the windows must differ, or this shows nothing"
+    rounding = float(np.abs(answer - exact).max())
+    assert in_runtime(net, waveform(3)) == pytest.approx(exact, abs=max(1e-4, 2 * rounding))
 
 
 @pytest.mark.parametrize(
@@ -93,6 +109,7 @@ def test_a_large_net_answers_alike_in_both(name: str) -> None:
     [
         SpectrogramConfig(level="db-of-max", normalisation="unit", centred=True),
         MfccConfig(normalisation="standard"),
+        RawFramesConfig(frame_samples=40, hop_samples=20),
     ],
 )
 def test_a_front_end_paints_alike_in_both(config: FrontEndConfig) -> None:

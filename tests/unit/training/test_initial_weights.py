@@ -82,6 +82,15 @@ def test_a_grey_picture_gives_the_same_answer_as_its_three_copies(tmp_path: Path
     assert net.conv(grey).detach().numpy() == pytest.approx(copies.numpy(), abs=1e-5)
 
 
+def test_what_is_not_learnt_stays_as_it_was_computed(tmp_path: Path) -> None:
+    net = Tiny()
+    computed = net.conv.weight.requires_grad_(False).clone()
+    report = initial_weights.load(net, saved(published(), tmp_path / "w.pt"))
+    assert torch.equal(net.conv.weight, computed)
+    assert "not learnt" in dict(report.left_out)["conv.weight"]
+    assert "conv.weight" not in report.random
+
+
 @pytest.mark.parametrize("wrapper", ["model", "state_dict", "weights"])
 def test_a_wrapped_file_is_unwrapped(wrapper: str, tmp_path: Path) -> None:
     weights = {f"module.{name}": tensor for name, tensor in published().items()}
