@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from torch import Tensor, nn
 
 from models.errors import ConfigurationError
@@ -86,7 +87,7 @@ def build(
     window_samples
         Length of the waveform that it will be trained on.
     options
-        The architecture's own, for instance `dropout`.
+        The architecture's own, for instance `dropout`; lists, as TOML has them, become tuples.
 
     Raises
     ------
@@ -96,17 +97,13 @@ def build(
     family = _family(name)
     _require_sense(name, family, front_end, window_samples)
     asked = _parameters(family)
-    unknown = sorted(options.keys() - options_of(name))
-    if unknown:
-        raise ConfigurationError(
-            f"{name} has no option {', '.join(unknown)}: it has {', '.join(options_of(name))}"
-        )
+    typed = {key: _typed(name, key, value) for key, value in options.items()}
     told = {
         "bands": front_end.features,
         "frames": front_end.frames(window_samples),
         "config": front_end,
     }
-    net = family.net(labels, **{key: told[key] for key in _TOLD if key in asked}, **options)
+    net = family.net(labels, **{key: told[key] for key in _TOLD if key in asked}, **typed)
     own_front = "config" in asked
     return Classifier(nn.Identity() if own_front else front_ends.build(front_end), net)
 
@@ -138,6 +135,17 @@ def _family(name: str) -> _Family:
 
 def _parameters(family: _Family) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(family.net).parameters
+
+
+def _typed(name: str, option: str, value: object) -> Any:
+    if option not in options_of(name):
+        raise ConfigurationError(
+            f"{name} has no option {option}: it has {', '.join(options_of(name))}"
+        )
+    try:
+        return msgspec.convert(value, _parameters(_family(name))[option].annotation)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{name}, option {option} = {value!r}: {error}") from None
 
 
 def _require_sense(

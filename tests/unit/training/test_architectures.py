@@ -84,8 +84,8 @@ def test_ours_is_shaped_by_its_options(pooling: str) -> None:
         pooling=pooling,
         squeeze=True,
         kernel=5,
-        maps=(8, 12, 16),
-        strides=((2, 2), (2, 2), (2, 1)),
+        maps=[8, 12, 16],  # lists, as a recipe has them
+        strides=[[2, 2], [2, 2], [2, 1]],
         repeats=1,
     )
     assert net(waveform()).shape == (2, 3)
@@ -135,6 +135,8 @@ def test_channels_are_rounded_as_the_mobilenets_round() -> None:
     [
         ("resnet19", LOG_MEL, {}, "choose one of ours"),
         ("ours", LOG_MEL, {"depth": 3}, "no option depth: it has maps"),
+        ("ours", LOG_MEL, {"dropout": "high"}, "dropout = 'high': Expected `float`"),
+        ("ours", LOG_MEL, {"pooling": "sum"}, "'sum'"),
         ("gru", LOG_MEL, {"cell": "lstm"}, "no option cell"),
         ("lstm", LOG_MEL, {"bands": 3}, "no option bands"),
         ("ours", LOG_MEL, {"maps": (8, 8)}, "2 stages of maps and 5 strides"),

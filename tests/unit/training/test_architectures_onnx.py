@@ -25,7 +25,7 @@ from training.onnx_translations import TRANSLATIONS
 WINDOW = 4000
 LOG_MEL = LogMelConfig(bands=32, hop_samples=100)
 # The exporter follows a recurrent net step by step, which takes it long.
-FEW_FRAMES = LogMelConfig(frame_samples=400, hop_samples=400)
+FEW_FRAMES = LogMelConfig(frame_samples=800, hop_samples=800)
 PANNS = LogMelConfig(bands=64, level="db", normalisation="none", centred=True)
 FRONT_ENDS: dict[str, FrontEndConfig] = {
     "cnn14": PANNS,
@@ -34,7 +34,6 @@ FRONT_ENDS: dict[str, FrontEndConfig] = {
 SMALL = (
     "ours",
     "two_block_attention_cnn",
-    "attention_pool_cnn",
     "simple_rnn",
     "lstm",
     "attention_gru",
