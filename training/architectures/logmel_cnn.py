@@ -27,10 +27,10 @@ class StridedCnn(nn.Module):
     """
 
     def __init__(
-        self, labels: int, *, channels: tuple[int, ...] = (16, 32, 32, 48), dropout: float = 0.2
+        self, labels: int, *, maps: tuple[int, ...] = (16, 32, 32, 48), dropout: float = 0.2
     ) -> None:
         super().__init__()
-        widths = (1, *channels)
+        widths = (1, *maps)
         self.body = nn.Sequential(
             *(_stage(narrow, wide) for narrow, wide in itertools.pairwise(widths))
         )
@@ -45,7 +45,7 @@ class LogMelCnn(StridedCnn):
     """The same from the waveform."""
 
     def __init__(self, labels: int, config: CnnConfig) -> None:
-        super().__init__(labels, channels=config.channels, dropout=config.dropout)
+        super().__init__(labels, maps=config.channels, dropout=config.dropout)
         self.front = LogMel(config.logmel)
 
     def forward(self, waveform: Tensor) -> Tensor:

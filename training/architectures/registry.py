@@ -1,7 +1,7 @@
 """Every architecture by its name: waveform in, logits out.
 
-`build` puts a front end before a net. Where a net's constructor asks for the picture's `bands` or
-`frames`, or for the front end's whole `config`, it is told; everything else is an option.
+`build` puts a front end before a net. Where a net's constructor asks for the picture's `channels`,
+`bands` or `frames`, or for the front end's whole `config`, it is told; all else is an option.
 """
 
 import inspect
@@ -25,7 +25,7 @@ from training.architectures.patch_transformer import PatchTransformer
 from training.architectures.squeezenet import SqueezeNet
 from training.front_end_config import FrontEndConfig, LogMelConfig, RawFramesConfig
 
-_TOLD = ("bands", "frames", "config")
+_TOLD = ("channels", "bands", "frames", "config")
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ def build(
     asked = _parameters(family)
     typed = {key: _typed(name, key, value) for key, value in options.items()}
     told = {
+        "channels": 1,
         "bands": front_end.features,
         "frames": front_end.frames(window_samples),
         "config": front_end,

@@ -138,6 +138,7 @@ def test_channels_are_rounded_as_the_mobilenets_round() -> None:
         ("ours", LOG_MEL, {"dropout": "high"}, "dropout = 'high': Expected `float`"),
         ("ours", LOG_MEL, {"pooling": "sum"}, "'sum'"),
         ("gru", LOG_MEL, {"cell": "lstm"}, "no option cell"),
+        ("resnet18", LOG_MEL, {"channels": 3}, "no option channels"),
         ("lstm", LOG_MEL, {"bands": 3}, "no option bands"),
         ("ours", LOG_MEL, {"maps": (8, 8)}, "2 stages of maps and 5 strides"),
         ("cnn14", SPECTROGRAM, {}, "not spectrogram"),
