@@ -4,11 +4,25 @@ Where everything must be there, as in CI, they are collected all the same, and f
 """
 
 import os
+from importlib import import_module
 from importlib.util import find_spec
 
+import pytest
+
 _NEED = {
-    "torch": ["test_augment.py", "test_export.py", "test_logmel_cnn.py", "test_train.py"],
+    "torch": [
+        "test_architectures.py",
+        "test_architectures_onnx.py",
+        "test_augment.py",
+        "test_export.py",
+        "test_front_ends.py",
+        "test_initial_weights.py",
+        "test_logmel_cnn.py",
+        "test_published_names.py",
+        "test_train.py",
+    ],
     "matplotlib": ["test_pictures.py"],
+    "pywt": ["test_cleaning.py"],
 }
 _MISSING = [name for name in _NEED if find_spec(name) is None]
 
@@ -17,6 +31,13 @@ collect_ignore = (
     if os.environ.get("HEARTWARD_TEST_REQUIRE_ALL")
     else [test for name in _MISSING for test in _NEED[name]]
 )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Small nets gain nothing from more, and sums are the same every time."""
+    if "torch" not in _MISSING:
+        import_module("torch").set_num_threads(1)
 
 
 def pytest_report_header() -> list[str]:
