@@ -30,6 +30,8 @@ topics = typer.Typer(no_args_is_help=True, help="The topics in Kafka: make them,
 devices = typer.Typer(no_args_is_help=True, help="Wearables: do they keep the rules of the wire?")
 app.add_typer(topics, name="topics")
 app.add_typer(devices, name="devices")
+data = typer.Typer(no_args_is_help=True, help="Data sets: which there are, what is in them.")
+app.add_typer(data, name="data")
 
 
 def _show_version(asked: bool) -> None:
@@ -240,6 +242,41 @@ def classify(
     registry = Registry(models_dir) if models_dir else Registry()
     models = [registry.named(name) for name in model] if model else registry.defaults()
     raise typer.Exit(classify_files(files, models, as_json=json))
+
+
+@data.command("list")
+def data_list(
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Show the data sets that are known by name, and where they lie."""
+    from training.datasets.commands import show_list
+
+    show_list(as_json=json)
+
+
+@data.command("describe")
+def data_describe(
+    name: Annotated[str, typer.Argument(help="A data set, or a folder of your own recordings.")],
+    plot: Annotated[Path | None, typer.Option(help="Write pictures into this folder.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Count and hear what is in a data set: labels, people, lengths, spectra."""
+    from training.datasets.commands import show_description
+
+    show_description(name, plot, as_json=json)
+
+
+@data.command("download")
+def data_download(
+    name: Annotated[str, typer.Argument(help="A data set.")],
+    to: Annotated[
+        Path | None, typer.Option(help="Folder of data sets; else HEARTWARD_DATA, or the cache.")
+    ] = None,
+) -> None:
+    """Fetch a data set from where it is published, and check it."""
+    from training.datasets.commands import fetch_set
+
+    fetch_set(name, to)
 
 
 @devices.command("check", cls=reading())

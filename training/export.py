@@ -28,6 +28,7 @@ from models.predictor import INPUT, OUTPUT, Predictor
 from training import splits
 from training.datasets import physionet2016
 from training.evaluate import abnormal_score
+from training.onnx_translations import TRANSLATIONS
 from training.train import LABELS, SCALING, load
 from training.windows import WindowSet
 
@@ -60,6 +61,7 @@ def export(net: nn.Module, contract: ModelContract) -> bytes:
             output_names=[OUTPUT],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             opset_version=contract.opset,
+            custom_translation_table=TRANSLATIONS,
             dynamo=True,
             verbose=False,
         )

@@ -7,12 +7,12 @@ database, normal and abnormal weigh the same: otherwise the net learns to tell d
 which alone gives an area under the curve of 0.78.
 """
 
-import dataclasses
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from models.contract import Scaling
 from models.dsp import scale
 from training import splits
-from training.architectures.logmel_cnn import CnnConfig, LogMelCnn, LogMelConfig
+from training.architectures.logmel_cnn import CnnConfig, LogMelCnn
 from training.augment import another_sensor, turned, with_noise
 from training.datasets import physionet2016
 from training.windows import WindowSet, cut
@@ -116,16 +116,14 @@ def save(net: LogMelCnn, config: TrainConfig, path: Path) -> None:
     """The checkpoint carries all that `load` needs, and whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    architecture = dataclasses.asdict(config.architecture)
+    architecture = msgspec.to_builtins(config.architecture)
     torch.save({"architecture": architecture, "weights": net.state_dict()}, part)
     part.replace(path)
 
 
 def load(path: Path) -> LogMelCnn:
     checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
-    architecture: dict[str, Any] = checkpoint["architecture"]
-    logmel = LogMelConfig(**architecture.pop("logmel"))
-    net = LogMelCnn(len(LABELS), CnnConfig(logmel=logmel, **architecture))
+    net = LogMelCnn(len(LABELS), msgspec.convert(checkpoint["architecture"], CnnConfig))
     net.load_state_dict(checkpoint["weights"])
     return net.eval()
 

@@ -32,7 +32,7 @@ from models.dsp import block_filter, join, scale
 from models.predictor import OUTPUT, OnnxPredictor
 from models.registry import ARTIFACTS, Registry
 from tests.benchmarks import report
-from training.architectures.logmel_cnn import LogMelConfig
+from training.front_end_config import LogMelConfig
 
 Floats = npt.NDArray[np.float32]
 Int16s = npt.NDArray[np.int16]

@@ -28,6 +28,9 @@ _COMMANDS = [
     ["topics", "apply"],
     ["topics", "list"],
     ["devices", "check"],
+    ["data", "list"],
+    ["data", "describe"],
+    ["data", "download"],
 ]
 
 
@@ -83,6 +86,9 @@ def test_it_says_its_version(
         (["influx", "--influx-url", "nonsense"], "HEARTWARD_INFLUX_URL 'nonsense'"),
         (["topics", "list", "--kafka-servers", "127.0.0.1:1"], "Kafka 127.0.0.1:1 cannot be used"),
         (["assign", "d 1/+", "--patient", "p", "--ward", "w", "--bed", "b"], "no device id"),
+        (["data", "describe", "nowhere"], "nowhere is neither a folder nor one of physionet2016,"),
+        (["data", "describe", "bmdhs"], "try heartward data download bmdhs"),
+        (["data", "download", "circor2022"], "circor2022-full is all of it"),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
@@ -157,7 +163,7 @@ def test_a_model_of_another_window_runs_on_files(
 
 
 def test_help_loads_no_engine_and_no_runtime() -> None:
-    heavy = "{'faust', 'onnxruntime', 'torch', 'scipy', 'confluent_kafka', 'kafka'}"
+    heavy = "{'faust', 'onnxruntime', 'torch', 'scipy', 'confluent_kafka', 'kafka', 'matplotlib'}"
     code = f"import sys, heartward; print(sorted({heavy} & set(sys.modules)))"
     asked = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60

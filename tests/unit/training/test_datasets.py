@@ -14,8 +14,10 @@ training-a/a0001.flac,abnormal,a_C45,1,training-a,MVP,2000,12.0
 training-a/a0002.flac,normal,a_C19,0,training-a,Normal,2000,6.0
 """
 CIRCOR = """\
-path,label,subject,site,murmur_grade,systolic_timing,diastolic_timing,outcome,age_group,campaign
-recordings/1_AV.flac,normal,circor_1,AV,,,,Abnormal,Child,CC2015
+path,label,subject,site,murmur_grade,systolic_timing,diastolic_timing,outcome,age_group,campaign,\
+sample_rate_hz,duration_s,states
+recordings/1_AV.flac,normal,circor_1,AV,,,,Abnormal,Child,CC2015,2000,10.0,24
+recordings/2_PV.flac,abnormal,circor_2,PV,nan,Holosystolic,Early-diastolic,Abnormal,,CC2014,2000,9.0,0
 """
 
 
@@ -38,11 +40,16 @@ def test_recordings_carry_label_person_database_and_the_annotators_word_on_quali
     first, second = physionet2016.load().recordings
     assert (first.label, first.subject, first.database) == ("abnormal", "a_C45", "training-a")
     assert (first.clear, second.clear) == (True, False)
+    assert (first.diagnosis, first.sample_rate_hz, first.duration_s) == ("MVP", 2000, 12.0)
 
 
 @pytest.mark.usefixtures("data")
 def test_the_label_of_circor_is_the_murmur_not_the_outcome() -> None:
-    assert circor2022.load().recordings[0].label == "normal"
+    silent, heard = circor2022.load().recordings
+    assert (silent.label, silent.outcome) == ("normal", "abnormal")
+    assert (silent.site, silent.age_group, silent.timings) == ("AV", "child", ())
+    assert (heard.label, heard.murmur_grade, heard.age_group) == ("abnormal", None, None)
+    assert heard.timings == ("holosystolic", "early-diastolic")
 
 
 def test_the_manifests_hash_changes_with_a_label(data: Path) -> None:

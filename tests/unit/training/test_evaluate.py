@@ -108,7 +108,7 @@ def window_set(usable: list[bool]) -> WindowSet:
         for good in usable
     ]
     records = tuple(
-        Recording(path=name, label=label, subject=name, database="one")
+        Recording(path=name, labels=(label,), subject=name, database="one")
         for name, label in (("a", "normal"), ("b", "abnormal"))
     )
     return WindowSet(

@@ -14,7 +14,7 @@ QUICK = TrainConfig(epochs=2, windows_per_epoch=128, batch=16)
 
 def recording(number: int, label: str, database: str) -> Recording:
     name = f"{database}{number}"
-    return Recording(path=name, label=label, subject=name, database=database)
+    return Recording(path=name, labels=(label,), subject=name, database=database)
 
 
 def windows(*, per_recording: int = 3) -> WindowSet:
