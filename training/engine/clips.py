@@ -5,7 +5,7 @@ Cut on the grid they are what `models.recording` gives the finished artifact, bi
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,8 @@ Integers = npt.NDArray[np.int64]
 _SILENCE = 1e-5  # as models.dsp
 
 
-class Clips(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Clips:
     """Windows of many recordings, in one long sound.
 
     Attributes
@@ -56,7 +57,8 @@ class Clips(NamedTuple):
         return len(self.start)
 
     def to(self, device: torch.device) -> "Clips":
-        return self._replace(
+        return replace(
+            self,
             targets=self.targets.to(device),
             sound=self.sound.to(device),
             begin=self.begin.to(device),

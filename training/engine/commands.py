@@ -43,7 +43,6 @@ def run(order: Order) -> None:
     told = _told(order)
     device = _device(order.device)
     torch.set_num_threads(order.threads)
-    told.build()  # what cannot be built is refused before anything is read
     if order.trials is not None:
         _search(order, told, device)
         return

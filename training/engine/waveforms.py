@@ -187,8 +187,9 @@ def _filtered(waveform: Tensor, response: Tensor) -> Tensor:
 
 
 def _bins_hz(waveform: Tensor, sample_rate_hz: int) -> Tensor:
-    step_s = 1 / sample_rate_hz
-    return torch.fft.rfftfreq(waveform.shape[1], step_s, device=waveform.device)
+    samples = waveform.shape[1]
+    hz: Tensor = torch.fft.rfftfreq(samples, 1 / sample_rate_hz, device=waveform.device)
+    return hz
 
 
 def _rms(waveform: Tensor) -> Tensor:
