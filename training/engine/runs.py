@@ -211,7 +211,7 @@ def _run(
         validation=kept.validation,
         training_s=sum(epoch.seconds for epoch in trainer.history),
         device=_device_name(device),
-        torch=torch.__version__,
+        torch=str(torch.__version__),
         python=platform.python_version(),
         git_commit=_git_commit(),
         initial_weights=initial,
