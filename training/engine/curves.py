@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from training.datasets.pictures import COLOURS
 from training.engine.loop import Epoch
 
 
-def draw(history: Sequence[Epoch], title: str, path: Path) -> None:
+def draw(history: Sequence[Epoch], kept: Epoch, title: str, path: Path) -> None:
     """Losses on the left, what the validation part says on the right."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, figures = figure.subplots(1, 2)
@@ -27,10 +28,9 @@ def draw(history: Sequence[Epoch], title: str, path: Path) -> None:
         values = [getattr(it, name) for it in judged]
         figures.plot(epochs, values, color=colour, marker=mark, label=name)
     figures.set(xlabel="epoch", ylabel="validation, per recording", ylim=(0, 1.02))
-    best = next((epoch.epoch + 1 for epoch in reversed(history) if epoch.best), None)
     for axes in (losses, figures):
-        if best is not None:
-            axes.axvline(best, color="0.6", linestyle=":", label=f"best: epoch {best}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.axvline(kept.epoch + 1, color="0.6", linestyle=":", label=f"kept: {kept.epoch + 1}")
         axes.legend(frameon=False, fontsize="small")
     figure.suptitle(title, fontsize="medium")
     figure.savefig(path, dpi=120)

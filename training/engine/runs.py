@@ -119,7 +119,8 @@ def finish(
     torch.save({"recipe": text, "weights": weights}, part / CHECKPOINT)
     (part / "recipe.toml").write_text(text, encoding="utf-8")
     (part / "history.json").write_bytes(_json(trainer.history))
-    curves.draw(trainer.history, f"{told.name}: {parts.title}", part / "curves.png")
+    title = f"{told.name}: {parts.title}"
+    curves.draw(trainer.history, trainer.kept, title, part / "curves.png")
     (part / "split.csv").write_bytes(_split(parts))
     run = _run(trainer, told, parts, fold=fold, device=device, initial=initial)
     files = {name: _sha256(part / name) for name in sorted(_OWN - {RESUME, _RUN, *_TEMPORARY})}

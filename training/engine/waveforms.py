@@ -42,9 +42,8 @@ def augmented(
     """
     if how.dither_steps:
         waveform = dithered(waveform, draw, how.dither_steps)
-    waveform = _moved(waveform, how, draw, sample_rate_hz)
     level = _rms(waveform)
-    waveform = _elsewhere(waveform / level, how, draw, sample_rate_hz)
+    waveform = _elsewhere(_moved(waveform, how, draw, sample_rate_hz), how, draw, sample_rate_hz)
     if how.recorded_snr_db and noise is not None:
         ratio_db = _evenly(waveform, draw, how.recorded_snr_db)
         waveform = with_recorded(waveform, noise, ratio_db, draw, share=how.recorded_share)
@@ -73,7 +72,7 @@ def _moved(
 def _elsewhere(
     waveform: Tensor, how: Augmentation, draw: torch.Generator, sample_rate_hz: int
 ) -> Tensor:
-    """The same sound through another sensor; windows of RMS 1 come out near it."""
+    """The same sound through another sensor, at RMS 1."""
     if how.equaliser_db:
         waveform = another_sensor(waveform, draw, spread_db=how.equaliser_db)
     if how.microphone:

@@ -65,7 +65,7 @@ def test_windows_of_the_grid_are_those_that_the_artifact_will_get(
 def test_the_middle_is_cut_at_both_ends_or_padded_around() -> None:
     hearing = Hearing(sample_rate_hz=1000, window_s=2.0, hop_s=2.0, filter="none")
     long = np.arange(1000, 6000, dtype=np.int16)
-    sound, starts = clips.heard(long, 1000, hearing, "middle")
+    _, starts = clips.heard(long, 1000, hearing, "middle")
     assert starts.tolist() == [1500]
     short, starts = clips.heard(long[:500], 1000, hearing, "middle")
     assert starts.tolist() == [0]
@@ -102,7 +102,7 @@ def test_a_set_is_cut_to_its_middle_where_a_recipe_says_so(tmp_path: Path) -> No
     assert torch.equal(middle.sound[:1500], whole.sound[500:2000])
 
 
-def test_cleaning_shortens_silence(tmp_path: Path) -> None:
+def test_cleaning_shortens_silence_and_quietens_noise() -> None:
     sound = np.zeros(8000, np.int16)
     sound[:1000] = sound[-1000:] = RNG.integers(-9000, 9000, 1000)
     assert len(clips._cleaned(sound, 1000, ("silence",))) == 3000

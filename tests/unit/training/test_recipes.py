@@ -1,3 +1,4 @@
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def test_every_recipe_that_ships_can_be_read_built_and_written_again(name: str) 
 
 def test_each_work_has_a_recipe_for_each_of_its_rows() -> None:
     works = [recipe_files.load(recipe_files.find(name)).work for name in recipe_files.names()]
-    counts = {work: works.count(work) for work in "ABCDE"}
+    counts = Counter(work for work in works if work != "ours")
     assert counts == {"A": 3, "B": 1, "C": 9, "D": 3, "E": 15}
 
 

@@ -42,10 +42,15 @@ def recipe(place: Path, **changes: Any) -> Recipe:
         "work": "ours",
         "data": {"whole": [str(place)], "labels": ["low", "high"], "validation_share": 0.34},
         "contract": {"sample_rate_hz": RATE_HZ, "window_s": 1.0, "hop_s": 0.5, "filter": "none"},
-        "front_end": {"kind": "log-mel", "sample_rate_hz": RATE_HZ, "bands": 16},
+        "front_end": {
+            "kind": "log-mel",
+            "sample_rate_hz": RATE_HZ,
+            "bands": 16,
+            "normalisation": "standard",
+        },
         "architecture": {
             "name": "ours",
-            "options": {"maps": [8, 8], "strides": [[2, 2], [2, 2]], "repeats": 1},
+            "options": {"maps": [8, 16], "strides": [[2, 2], [2, 2]], "repeats": 1, "dropout": 0.0},
         },
         "optimiser": {"learning_rate": 0.01},
         "training": {"epochs": 3, "batch": 8},
