@@ -47,7 +47,8 @@ def tone(hz: float, *, batch: int = 3, samples: int = 8000) -> Tensor:
 def peak_hz(waveform: Tensor) -> Tensor:
     spectrum = torch.fft.rfft(waveform * torch.hann_window(waveform.shape[1])).abs()
     step_hz = RATE_HZ / waveform.shape[1]
-    return spectrum.argmax(1).mul(step_hz)
+    found: Tensor = spectrum.argmax(1) * step_hz
+    return found
 
 
 def augmented(waveform: Tensor, seed: int, **told: Any) -> Tensor:
