@@ -311,6 +311,13 @@ class Pruning(_Part, frozen=True, kw_only=True):
     learning_rate: float = 1e-4
 
 
+class Quantisation(_Part, frozen=True, kw_only=True):
+    """In the end, train on for some epochs with weights rounded to 8 bits, and keep those."""
+
+    epochs: int = 3
+    learning_rate: float = 1e-4
+
+
 class Range(_Part, frozen=True, kw_only=True):
     """What a search may try: from `low` to `high` (whole numbers stay whole), or one of `among`."""
 
@@ -353,6 +360,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     training: Training = msgspec.field(default_factory=Training)
     distillation: Distillation | None = None
     pruning: Pruning | None = None
+    quantisation: Quantisation | None = None
     search: dict[str, Range] = {}
 
     def __post_init__(self) -> None:

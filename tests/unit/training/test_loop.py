@@ -8,7 +8,7 @@ import torch
 
 from models.errors import ModelError
 from tests.unit.training import two_tones
-from training.engine import loop, measures, runs
+from training.engine import loop, measures, quantisation, runs
 from training.engine.clips import Clips
 from training.engine.loop import Heard, Trainer
 from training.engine.measures import Figures
@@ -194,6 +194,33 @@ def test_half_of_the_weights_are_zero_after_pruning_and_it_still_works(tmp_path:
     assert [it.phase for it in trainer.history] == ["training"] * 6 + ["pruning"] * 3
     assert trainer.kept.phase == "pruning"
     assert trainer.kept.validation.accuracy == 1
+
+
+def test_rounded_weights_are_kept_after_learning_with_them(tmp_path: Path) -> None:
+    told, train = prepared(tmp_path, training__epochs=6, quantisation={"epochs": 2})
+    trainer = trained(told, train)
+    assert [it.phase for it in trainer.history] == ["training"] * 6 + ["quantisation"] * 2
+    assert trainer.kept.validation.accuracy == 1
+    for weights in trainer.net.net.parameters():
+        if weights.ndim > 1:
+            steps = 127 * weights / weights.abs().amax(tuple(range(1, weights.ndim)), keepdim=True)
+            torch.testing.assert_close(steps, steps.round(), atol=1e-3, rtol=0)
+
+
+def test_small_steps_add_up_in_weights_that_are_rounded() -> None:
+    layer = torch.nn.Linear(2, 1, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[1.0, 0.5]]))
+    optimiser = torch.optim.SGD(layer.parameters(), 0.001)
+    seen = set()
+    for _ in range(20):
+        with quantisation.rounded(layer, enabled=True):
+            seen.add(layer.weight[0, 1].item())
+            optimiser.zero_grad()
+            torch.autograd.backward(layer(torch.tensor([[0.0, 1.0]])).sum())
+        optimiser.step()
+    assert len(seen) in {3, 4}
+    assert layer.weight[0, 1].item() == pytest.approx(0.48)
 
 
 def test_a_pupil_learns_from_its_teacher_alone(tmp_path: Path) -> None:
