@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from models.errors import ConfigurationError
+from models.errors import ConfigurationError, UserError
 from training.architectures.registry import Classifier
 from training.engine import clips, noise, recipe_files, runs, search
 from training.engine import parts as divided
@@ -87,7 +87,12 @@ def _train(order: Order, told: Recipe, fold: int, device: torch.device, folder: 
         trainer = _trainer(told, net, found, fold, device, progress)
         if resuming is not None:
             trainer.resume(resuming)
-        trainer.run(_Bar(progress, told, trainer), runs.part_of(folder) / runs.RESUME)
+        try:
+            trainer.run(_Bar(progress, told, trainer), runs.part_of(folder) / runs.RESUME)
+        except KeyboardInterrupt:
+            raise UserError(
+                f"interrupted after {len(trainer.history)} epochs: go on with --resume"
+            ) from None
     made = runs.finish(folder, trainer, told, found, fold=fold, device=device, initial=initial)
     say = (
         f"{folder}: epoch {made.best + 1} of {made.epochs}, validation per recording: UAR "

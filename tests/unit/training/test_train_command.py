@@ -9,10 +9,12 @@ import msgspec
 import pytest
 import torch
 
-from models.errors import ConfigurationError, ModelError
+from models.errors import ConfigurationError, ModelError, UserError
 from tests.unit.training import two_tones
-from training.engine import commands, curves, recipe_files, runs, search
+from training.datasets.folder import load as load_folder
+from training.engine import clips, commands, curves, recipe_files, runs, search
 from training.engine.commands import Order
+from training.engine.loop import Heard
 from training.engine.recipe import Recipe
 
 
@@ -97,6 +99,32 @@ def test_a_run_that_is_interrupted_leaves_nothing_but_what_it_can_go_on_from(
     ordered(epochs=2, out=place / "one", resume=True)
     ordered(epochs=2, out=place / "two")
     assert same(place / "one", place / "two")
+
+
+def test_ctrl_c_says_how_to_go_on(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_bar: commands._Bar, heard: Heard) -> None:
+        if heard.epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commands._Bar, "__call__", interrupted)
+        with pytest.raises(UserError, match=r"interrupted after 1 epochs: go on with --resume"):
+            ordered(epochs=3, out=place / "one")
+    ordered(epochs=3, out=place / "one", resume=True)
+    ordered(epochs=3, out=place / "two")
+    assert same(place / "one", place / "two")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"RIFF", "cannot be read as sound"), (b"", "cannot be read as sound")]
+)
+def test_a_damaged_recording_is_named(place: Path, content: bytes, said: str) -> None:
+    found = load_folder(place / "sounds")
+    damaged = found.recordings[0]
+    (place / "sounds" / damaged.path).write_bytes(content)
+    told = two_tones.recipe(place / "sounds")
+    with pytest.raises(ConfigurationError, match=f"{damaged.path} {said}"):
+        clips.gather([(found, damaged)], told, "grid")
 
 
 def test_there_must_be_something_to_resume(place: Path) -> None:
