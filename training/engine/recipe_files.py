@@ -5,6 +5,7 @@ A recipe may name another as its ``base`` and say only what differs. A table tha
 own; every other table is merged key by key.
 """
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from training.engine.recipe import Recipe
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 
+_NEAR = 5
+
 
 def find(name: str) -> Path:
     """A recipe that ships, by its name, or a file."""
@@ -25,8 +28,10 @@ def find(name: str) -> Path:
         return shipped
     if Path(name).is_file():
         return Path(name)
+    near = difflib.get_close_matches(name, names(), _NEAR, 0.3) or names()[:_NEAR]
     raise ConfigurationError(
-        f"there is no recipe {name!r}: name a TOML file or one of {', '.join(names())}"
+        f"there is no recipe {name!r}: name a TOML file or one in {FOLDER}, such as "
+        f"{', '.join(near)}"
     )
 
 

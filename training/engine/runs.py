@@ -27,7 +27,8 @@ import torch
 from models.errors import ConfigurationError, ModelError
 from training import initial_weights, splits
 from training.architectures.registry import Classifier
-from training.engine import curves, recipe_files
+from training.datasets import manifest
+from training.engine import curves, noise, recipe_files
 from training.engine.loop import Epoch, Trainer
 from training.engine.measures import Figures
 from training.engine.parts import Parts
@@ -45,8 +46,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         The epoch whose weights were kept, from 0, and what the validation part said of it.
     initial_weights
         What became of the file given by ``--init``, as text.
-    files
-        SHA-256 by name of the folder's other files; of the splits' files; of the tables of labels.
+    files, split_files, label_tables, manifests
+        SHA-256 by name: of the folder's other files, of the committed splits, of the data sets'
+        tables of labels, and of the manifests of what shipped models may train on, where the set
+        has one.
     """
 
     recipe: str
@@ -69,6 +72,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str] = {}
     split_files: dict[str, str] = {}
     label_tables: dict[str, str] = {}
+    manifests: dict[str, str] = {}
 
 
 def part_of(folder: Path) -> Path:
@@ -193,6 +197,7 @@ def _run(
     initial: str | None,
 ) -> Run:
     sets = {data.name: data for data, _ in (*parts.train, *parts.validation)}
+    heard = {*sets, *([noise.NAME] if told.augmentation.recorded_snr_db else [])}
     kept = trainer.kept
     return Run(
         recipe=told.name,
@@ -218,6 +223,7 @@ def _run(
         initial_weights=initial,
         split_files={name: splits.sha256(name) for name in told.data.protocols},
         label_tables={name: data.manifest_sha256() for name, data in sets.items()},
+        manifests={name: manifest.sha256(name) for name in manifest.names() if name in heard},
     )
 
 

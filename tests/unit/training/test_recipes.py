@@ -93,9 +93,11 @@ def test_a_recipe_that_is_its_own_base_is_refused(tmp_path: Path) -> None:
         recipe_files.load(tmp_path / "a.toml")
 
 
-def test_a_recipe_that_is_nowhere_is_answered_with_those_that_are() -> None:
-    with pytest.raises(ConfigurationError, match=r"no recipe 'our'.*ours-valve"):
-        recipe_files.find("our")
+def test_a_recipe_that_is_nowhere_is_answered_with_those_nearest() -> None:
+    with pytest.raises(ConfigurationError, match=r"no recipe 'our-valve'.* such as ours-valve,"):
+        recipe_files.find("our-valve")
+    with pytest.raises(ConfigurationError, match=r" such as a-efficientnet-v2-s,"):
+        recipe_files.find("")
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_a_run_leaves_all_that_it_takes_to_judge_and_repeat_it(
     assert run.recordings == {"train": 8, "validation": 4, "test": 0}
     assert run.recipe_sha256 == recipe_files.load(folder / "recipe.toml").sha256()
     assert run.training_s > 0
+    assert run.manifests == {}  # own recordings are not permitted ones
     with (folder / "split.csv").open(newline="") as file:
         parts = {row["path"]: row["part"] for row in csv.DictReader(file)}
     for number in range(0, 6, 2):  # two recordings of one subject
