@@ -16,6 +16,8 @@ from torch import Tensor
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID, Scaling
 from models.dsp import Floats, hear, windows_of
 from models.errors import ConfigurationError
+from models.recording import Pace
+from models.recording import Recording as Whole
 from training import cleaning
 from training.datasets.recordings import DataSet, Recording, Samples
 from training.engine.recipe import Data, Hearing, Recipe
@@ -40,8 +42,9 @@ class Clips:
     begin, room
         Shape (recordings,): where each begins in `sound`, and how much later its last window may
         begin.
-    start, owner
-        Shape (windows,): where each window begins in `sound`, and whose it is.
+    start, owner, usable
+        Shape (windows,): where each window begins in `sound`, whose it is, and whether its quality
+        lets it count when recordings are judged.
     """
 
     recordings: tuple[Recording, ...]
@@ -52,6 +55,7 @@ class Clips:
     room: Tensor
     start: Tensor
     owner: Tensor
+    usable: Tensor
     window: int
 
     def __len__(self) -> int:
@@ -66,6 +70,7 @@ class Clips:
             room=self.room.to(device),
             start=self.start.to(device),
             owner=self.owner.to(device),
+            usable=self.usable.to(device),
         )
 
     def samples(self, start: Tensor) -> Tensor:
@@ -90,6 +95,8 @@ def gather(
     chosen: Sequence[tuple[DataSet, Recording]],
     recipe: Recipe,
     excerpt: str,
+    *,
+    assessed: bool = False,
     done: Callable[[], None] = lambda: None,
 ) -> Clips:
     """Read, clean, filter and cut recordings as a recipe says.
@@ -98,15 +105,20 @@ def gather(
     ----------
     excerpt
         As `Hearing.excerpt`; `random` gives the grid's windows, to be moved in training.
+    assessed
+        Whether to look at the quality of each window, as `heartward classify` does; else all count.
     done
         Called after each recording.
     """
     if not chosen:
         raise ConfigurationError(f"{recipe.name}: a part of the split has no recordings")
-    sounds, starts, owners, begins, rooms = [], [], [], [], []
+    sounds, starts, owners, usable, begins, rooms = [], [], [], [], [], []
     length = 0
     for number, (data, recording) in enumerate(chosen):
-        sound, start = heard(*_read(data, recording, recipe.data), recipe.contract, excerpt)
+        samples = _read(data, recording, recipe.data)
+        sound, start = heard(*samples, recipe.contract, excerpt)
+        alone = not assessed or len(start) == 1  # one window alone always counts
+        usable.append(np.ones(len(start), bool) if alone else _usable(*samples, recipe.contract))
         sounds.append(sound)
         starts.append(start + length)
         owners.append(np.full(len(start), number))
@@ -123,6 +135,7 @@ def gather(
         room=torch.tensor(rooms),
         start=torch.from_numpy(np.concatenate(starts)),
         owner=torch.from_numpy(np.concatenate(owners)),
+        usable=torch.from_numpy(np.concatenate(usable)),
         window=recipe.contract.window_samples,
     )
 
@@ -193,6 +206,11 @@ def _read(data: DataSet, recording: Recording, told: Data) -> tuple[Samples, int
     keep = len(samples) if middle_s is None else round(middle_s * rate_hz)
     first = max(0, (len(samples) - keep) // 2)
     return _cleaned(samples[first : first + keep], rate_hz, told.clean), rate_hz
+
+
+def _usable(samples: Samples, sample_rate_hz: int, contract: Hearing) -> npt.NDArray[np.bool_]:
+    pace = Pace(contract.window_s, contract.hop_s)
+    return np.array([it.usable for it in Whole(samples, sample_rate_hz).qualities(pace)])
 
 
 def _cleaned(samples: Samples, rate_hz: int, how: Iterable[str]) -> Samples:

@@ -147,11 +147,13 @@ def _trainer(
     total = len(found.train) + len(found.validation)
     bar = progress.add_task("reading", total=total, said="")
 
-    def heard(which: tuple[divided.Owned, ...], excerpt: str) -> Clips:
-        return clips.gather(which, told, excerpt, lambda: progress.advance(bar))
+    def heard(which: tuple[divided.Owned, ...], excerpt: str, *, assessed: bool) -> Clips:
+        return clips.gather(
+            which, told, excerpt, assessed=assessed, done=lambda: progress.advance(bar)
+        )
 
-    train = heard(found.train, told.contract.excerpt)
-    validation = heard(found.validation, told.contract.judged)
+    train = heard(found.train, told.contract.excerpt, assessed=False)
+    validation = heard(found.validation, told.contract.judged, assessed=True)
     progress.remove_task(bar)
     return Trainer(
         net,

@@ -7,6 +7,7 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
+from models.classify import overall
 from training.engine import optimisation
 from training.engine.clips import Clips, scaled
 from training.engine.recipe import Recipe
@@ -56,12 +57,12 @@ def probabilities(logits: Tensor, recipe: Recipe) -> Tensor:
 
 
 def of_recordings(logits: Tensor, clips: Clips, recipe: Recipe) -> npt.NDArray[np.float64]:
-    """Mean probabilities of each recording's windows, shape (recordings, labels)."""
-    owner = clips.owner.cpu().numpy()
+    """What `heartward classify` says of each recording, shape (recordings, labels)."""
     each = probabilities(logits, recipe).double().numpy()
-    sums = np.zeros((len(clips.recordings), each.shape[1]))
-    np.add.at(sums, owner, each)
-    return sums / np.bincount(owner)[:, None]
+    usable = clips.usable.cpu().numpy()
+    places = np.flatnonzero(np.diff(clips.owner.cpu().numpy())) + 1
+    parts = zip(np.split(each, places), np.split(usable, places), strict=True)
+    return np.stack([overall(own, counts) for own, counts in parts])
 
 
 def judge(net: nn.Module, clips: Clips, recipe: Recipe) -> Figures:

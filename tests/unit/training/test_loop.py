@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from models.errors import ModelError
 from tests.unit.training import two_tones
-from training.engine import loop, measures, quantisation, runs
+from training.engine import clips, loop, measures, quantisation, runs
 from training.engine.clips import Clips
 from training.engine.loop import Heard, Trainer
 from training.engine.measures import Figures
@@ -246,6 +248,23 @@ def test_recordings_are_judged_by_the_mean_of_their_windows(tmp_path: Path) -> N
     score = measures.of_recordings(logits, train, told)
     own = logits.softmax(1)[train.owner == 3].double().mean(0)
     assert score[3].tolist() == pytest.approx(own.tolist())
+
+
+def test_windows_of_poor_quality_do_not_count_where_others_do(tmp_path: Path) -> None:
+    data = two_tones.write(tmp_path, of_each=1, seconds=4.0)
+    time_s = np.arange(4 * two_tones.RATE_HZ) / two_tones.RATE_HZ
+    beats = 0.2 * np.sin(2 * np.pi * 60 * time_s) * np.sin(2 * np.pi * 1.2 * time_s) ** 8
+    beats[2000:] = 0
+    soundfile.write(tmp_path / "low0.wav", beats, two_tones.RATE_HZ, "PCM_16")
+    told = two_tones.recipe(tmp_path)
+    chosen = [(data, recording) for recording in data.recordings]
+    found = clips.gather(chosen, told, "grid", assessed=True)
+    silent = found.usable[found.owner == 1]
+    assert silent.tolist() == [True] * 3 + [False] * 4
+    logits = torch.randn(len(found), 2)
+    score = measures.of_recordings(logits, found, told)
+    own = logits.softmax(1)[(found.owner == 1) & found.usable].double().mean(0)
+    assert score[1].tolist() == pytest.approx(own.tolist())
 
 
 def test_figures_of_a_part_without_one_of_the_labels(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def clips(who: Sequence[tuple[str, str, int, int]] = _WHO) -> Clips:
         room=torch.zeros(len(who), dtype=torch.int64),
         start=torch.zeros(len(owner), dtype=torch.int64),
         owner=torch.from_numpy(owner),
+        usable=torch.ones(len(owner), dtype=torch.bool),
         window=1,
     )
 
