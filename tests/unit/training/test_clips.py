@@ -3,6 +3,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from models.contract import ModelContract, Scaling
@@ -11,7 +12,7 @@ from models.errors import ConfigurationError
 from models.recording import Recording as Heard
 from tests.unit.training import two_tones
 from training.datasets.recordings import Recording
-from training.engine import clips
+from training.engine import clips, noise
 from training.engine.recipe import Bandpass, Data, Hearing, Level
 
 RNG = np.random.default_rng(3)
@@ -125,3 +126,23 @@ def test_labels_become_targets() -> None:
     concur = Data(whole=("x",), labels=("AS", "MR"), exclusive=False)
     assert clips.targets(named("AS", "MR"), concur) == [1, 1]
     assert clips.targets(named("N"), concur) == [0, 0]
+
+
+def test_recorded_noise_is_heard_as_the_recordings_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEARTWARD_DATA", str(tmp_path))
+    place = tmp_path / "noise"
+    place.mkdir()
+    (place / "labels.csv").write_text("path\na.wav\nb.wav\n")
+    sounds = [RNG.integers(-9000, 9000, size).astype(np.int16) for size in (8000, 12_000)]
+    for name, sound in zip(("a.wav", "b.wav"), sounds, strict=True):
+        soundfile.write(place / name, sound, 4000, "PCM_16")
+    hearing = Hearing(window_s=1.0, hop_s=1.0)
+    found = noise.load(hearing).numpy()
+    assert len(found) == 4000 + 6000
+    expected, _ = clips.heard(sounds[1], 4000, hearing, "grid")
+    np.testing.assert_array_equal(found[4000:], expected)
+    soundfile.write(place / "b.wav", np.stack([sounds[1]] * 2, 1), 4000, "PCM_16")
+    with pytest.raises(ConfigurationError, match=r"b\.wav of noise has 2 channels"):
+        noise.load(hearing)

@@ -9,8 +9,19 @@ import torch
 from models.errors import ConfigurationError
 from tests.unit.training import two_tones
 from training import splits
+from training.datasets.catalogue import load
 from training.engine import parts, recipe_files
 from training.engine.recipe import Recipe
+
+
+@pytest.fixture
+def real_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HEARTWARD_DATA", raising=False)
+    try:
+        for name in ("physionet2016", "circor2022"):
+            load(name)
+    except ConfigurationError:
+        pytest.skip("../shared/data is not here")
 
 
 @pytest.mark.parametrize("name", recipe_files.names())
@@ -132,6 +143,7 @@ def test_protocols_of_other_numbers_of_folds_do_not_go_together() -> None:
         parts.folds(unknown)
 
 
+@pytest.mark.usefixtures("real_data")
 def test_both_sets_are_divided_by_the_same_fold() -> None:
     told = recipe_files.load(recipe_files.find("ours-circor2022"))
     found = parts.parts(told, 3)
@@ -142,6 +154,7 @@ def test_both_sets_are_divided_by_the_same_fold() -> None:
     assert not (people[0] | people[1]) & people[2]
 
 
+@pytest.mark.usefixtures("real_data")
 def test_a_search_hears_no_test_and_judges_each_subject_once() -> None:
     told = recipe_files.load(recipe_files.find("ours"))
     outer = parts.parts(told, 0)
