@@ -85,8 +85,6 @@ def test_it_says_its_version(
         (["data", "describe", "nowhere"], "nowhere is neither a folder nor one of physionet2016,"),
         (["data", "describe", "bmdhs"], "try heartward data download bmdhs"),
         (["data", "download", "circor2022"], "circor2022-full is all of it"),
-        (["train", "nowhere"], "there is no recipe 'nowhere'"),
-        (["train", "ours", "--fold", "7"], "ours has folds 0 to 4, not 7"),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )

@@ -78,10 +78,10 @@ def _train(order: Order, told: Recipe, fold: int, device: torch.device, folder: 
     if order.resume and order.all_folds and folder.exists():
         console.print(f"{folder} is there already", highlight=False, markup=False)
         return
+    found = divided.parts(told, fold, max_files=order.max_files)
     # Of all folds, those not begun yet begin.
     begun = (runs.part_of(folder) / runs.RESUME).is_file() or not order.all_folds
     resuming = runs.begin(folder, resume=order.resume and begun)
-    found = divided.parts(told, fold, max_files=order.max_files)
     console.print(found.title, highlight=False, markup=False)
     with _progress(console) as progress:
         trainer = _trainer(told, net, found, fold, device, progress)

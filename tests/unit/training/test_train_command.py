@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 import torch
 
+import heartward
 from models.errors import ConfigurationError, ModelError, UserError
 from tests.unit.training import two_tones
 from training.datasets.folder import load as load_folder
@@ -73,6 +75,42 @@ def test_a_run_leaves_all_that_it_takes_to_judge_and_repeat_it(
     assert told.training.epochs == 2
     assert not net.training
     assert not list(place.glob("runs/tones/*.part"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "there is no recipe 'nowhere'"),
+        (["ours", "--fold", "7"], "ours has folds 0 to 4, not 7"),
+        (["ours", "--protocol", "circor"], "'circor' is not one of physionet2016,"),
+        (["ours", "--init", "/nowhere.pt"], "/nowhere.pt: cannot be read"),
+        (["ours", "--resume"], "nothing to resume"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+@pytest.mark.usefixtures("place")
+def test_what_goes_wrong_is_told_in_one_line(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["heartward", "train", *arguments])
+    with pytest.raises(SystemExit) as left:
+        heartward.main()
+    assert isinstance(left.value.code, str)
+    assert said in left.value.code
+    assert "\n" not in left.value.code
+    assert not Path("runs").exists()
+
+
+def test_the_command_line_runs_a_recipe_of_ones_own(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["train", "tones.toml", "--epochs", "1", "--seed", "5", "--max-files", "4"]
+    monkeypatch.setattr(sys, "argv", ["heartward", *arguments, "--device", "cpu"])
+    with pytest.raises(SystemExit) as left:
+        heartward.main()
+    assert not left.value.code
+    _, told = runs.load(place / "runs" / "tones" / "fold-0-seed-5")
+    assert (told.training.epochs, told.training.seed) == (1, 5)
 
 
 def test_what_is_there_is_never_overwritten(place: Path) -> None:
