@@ -279,6 +279,64 @@ def data_download(
     fetch_set(name, to)
 
 
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe that ships, or a TOML file.")],
+    *,
+    protocol: Annotated[
+        list[str] | None, typer.Option(help="In place of the recipe's; may be given repeatedly.")
+    ] = None,
+    fold: Annotated[int, typer.Option(min=0, help="Which of the protocol's trainings.")] = 0,
+    all_folds: Annotated[bool, typer.Option("--all-folds", help="All, one by one.")] = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
+    max_files: Annotated[
+        int | None, typer.Option(min=2, help="Train on no more recordings: for a quick try.")
+    ] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="File of trained weights to begin from.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of the CPU.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last whole epoch.")
+    ] = False,
+    search: Annotated[
+        int | None, typer.Option(min=1, help="Try so many values of the recipe's ranges instead.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; else runs/RECIPE/fold-N-seed-S.")
+    ] = None,
+) -> None:
+    """Train a net by a recipe; writes weights, history, curves and what it was trained on."""
+    try:
+        from training.engine.commands import Order, run
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"training needs {error.name}: pip install 'heartward[training]'"
+        ) from error
+
+    run(
+        Order(
+            recipe=recipe,
+            protocol=tuple(protocol or ()),
+            fold=fold,
+            all_folds=all_folds,
+            epochs=epochs,
+            max_files=max_files,
+            init=init,
+            seed=seed,
+            device=device,
+            threads=threads,
+            resume=resume,
+            trials=search,
+            out=out,
+        )
+    )
+
+
 @devices.command("check", cls=reading())
 @connected(MqttConnection)
 def devices_check(

@@ -15,7 +15,9 @@ def another_sensor(waveform: Tensor, draw: torch.Generator, *, spread_db: float)
         Shape (batch, samples).
     """
     spectrum = torch.fft.rfft(waveform)
-    knots_db = spread_db * torch.randn(len(waveform), 1, _KNOTS, generator=draw)
+    knots_db = spread_db * torch.randn(
+        len(waveform), 1, _KNOTS, generator=draw, device=waveform.device
+    )
     response_db = torch.nn.functional.interpolate(
         knots_db, spectrum.shape[-1], mode="linear", align_corners=True
     )[:, 0]
@@ -27,11 +29,14 @@ def another_sensor(waveform: Tensor, draw: torch.Generator, *, spread_db: float)
 def with_noise(waveform: Tensor, draw: torch.Generator, *, snr_db: tuple[float, float]) -> Tensor:
     """Add noise between white and red to windows of RMS 1, at a ratio drawn from `snr_db`."""
     batch, samples = waveform.shape
-    white = torch.fft.rfft(torch.randn(batch, samples, generator=draw))
-    slope = torch.rand(batch, 1, generator=draw)
-    coloured = torch.fft.irfft(white * torch.arange(1, white.shape[-1] + 1) ** -slope, n=samples)
+    device = waveform.device
+    white = torch.fft.rfft(torch.randn(batch, samples, generator=draw, device=device))
+    slope = torch.rand(batch, 1, generator=draw, device=device)
+    bins = torch.arange(1, white.shape[-1] + 1, device=device)
+    coloured = torch.fft.irfft(white * bins**-slope, n=samples)
     low, high = snr_db
-    ratio: Tensor = 10 ** ((low + (high - low) * torch.rand(batch, 1, generator=draw)) / 20)
+    share = torch.rand(batch, 1, generator=draw, device=device)
+    ratio: Tensor = 10 ** ((low + (high - low) * share) / 20)
     noise = coloured / coloured.square().mean(1, keepdim=True).sqrt() / ratio
     noisy: Tensor = (waveform + noise) / (1 + ratio**-2).sqrt()
     return noisy
@@ -39,7 +44,16 @@ def with_noise(waveform: Tensor, draw: torch.Generator, *, snr_db: tuple[float, 
 
 def turned(waveform: Tensor, draw: torch.Generator) -> Tensor:
     """Begin each window at another moment, its end wrapped around, in either polarity."""
+    return flipped(shifted(waveform, draw), draw)
+
+
+def shifted(waveform: Tensor, draw: torch.Generator) -> Tensor:
     batch, samples = waveform.shape
-    shift = torch.randint(samples, (batch, 1), generator=draw)
-    sign = 1 - 2 * torch.randint(2, (batch, 1), generator=draw)
-    return sign * waveform.gather(1, (torch.arange(samples) + shift) % samples)
+    shift = torch.randint(samples, (batch, 1), generator=draw, device=waveform.device)
+    places = torch.arange(samples, device=waveform.device)
+    return waveform.gather(1, (places + shift) % samples)
+
+
+def flipped(waveform: Tensor, draw: torch.Generator) -> Tensor:
+    sign = torch.randint(2, (len(waveform), 1), generator=draw, device=waveform.device)
+    return (1 - 2 * sign) * waveform

@@ -31,6 +31,7 @@ _COMMANDS = [
     ["data", "list"],
     ["data", "describe"],
     ["data", "download"],
+    ["train"],
 ]
 
 

@@ -1,0 +1,260 @@
+"""A run from the recipe's file to the folder that it leaves."""
+
+import csv
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+
+import heartward
+from models.errors import ConfigurationError, ModelError, UserError
+from tests.unit.training import two_tones
+from training.datasets.folder import load as load_folder
+from training.engine import clips, commands, curves, recipe_files, runs, search
+from training.engine.commands import Order
+from training.engine.loop import Heard
+from training.engine.recipe import Recipe
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with recordings and a recipe in it."""
+    monkeypatch.chdir(tmp_path)
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    two_tones.write(sounds)
+    write_recipe(tmp_path)
+    return tmp_path
+
+
+def write_recipe(place: Path, **changes: Any) -> Recipe:
+    told = two_tones.recipe(place / "sounds", **changes)
+    (place / "tones.toml").write_text(recipe_files.to_toml(told))
+    return told
+
+
+def ordered(**told: Any) -> None:
+    commands.run(Order(recipe="tones.toml", device="cpu", **told))
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return runs.load(folder)[0].state_dict()
+
+
+def same(first: Path, second: Path) -> bool:
+    own, others = weights(first), weights(second)
+    return all(torch.equal(own[name], others[name]) for name in own)
+
+
+def test_a_run_leaves_all_that_it_takes_to_judge_and_repeat_it(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ordered(epochs=2)
+    folder = place / "runs" / "tones" / "fold-0-seed-1"
+    assert "validation per recording: UAR" in capsys.readouterr().out
+    assert {it.name for it in folder.iterdir()} == {
+        *("checkpoint.pt", "recipe.toml", "history.json", "curves.png", "split.csv", "run.json")
+    }
+    run = msgspec.json.decode((folder / "run.json").read_bytes(), type=runs.Run)
+    for name, sha256 in run.files.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256
+    assert len(run.files) == 5
+    assert run.recordings == {"train": 8, "validation": 4, "test": 0}
+    assert run.recipe_sha256 == recipe_files.load(folder / "recipe.toml").sha256()
+    assert run.training_s > 0
+    assert run.manifests == {}  # own recordings are not permitted ones
+    with (folder / "split.csv").open(newline="") as file:
+        parts = {row["path"]: row["part"] for row in csv.DictReader(file)}
+    for number in range(0, 6, 2):  # two recordings of one subject
+        assert parts[f"low{number}.wav"] == parts[f"low{number + 1}.wav"]
+    net, told = runs.load(folder)
+    assert told.training.epochs == 2
+    assert not net.training
+    assert not list(place.glob("runs/tones/*.part"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "there is no recipe 'nowhere'"),
+        (["ours", "--fold", "7"], "ours has folds 0 to 4, not 7"),
+        (["ours", "--protocol", "circor"], "'circor' is not one of physionet2016,"),
+        (["ours", "--init", "/nowhere.pt"], "/nowhere.pt: cannot be read"),
+        (["ours", "--resume"], "nothing to resume"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+@pytest.mark.usefixtures("place")
+def test_what_goes_wrong_is_told_in_one_line(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["heartward", "train", *arguments])
+    with pytest.raises(SystemExit) as left:
+        heartward.main()
+    assert isinstance(left.value.code, str)
+    assert said in left.value.code
+    assert "\n" not in left.value.code
+    assert not Path("runs").exists()
+
+
+def test_the_command_line_runs_a_recipe_of_ones_own(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["train", "tones.toml", "--epochs", "1", "--seed", "5", "--max-files", "4"]
+    monkeypatch.setattr(sys, "argv", ["heartward", *arguments, "--device", "cpu"])
+    with pytest.raises(SystemExit) as left:
+        heartward.main()
+    assert not left.value.code
+    _, told = runs.load(place / "runs" / "tones" / "fold-0-seed-5")
+    assert (told.training.epochs, told.training.seed) == (1, 5)
+
+
+def test_what_is_there_is_never_overwritten(place: Path) -> None:
+    ordered(epochs=1, out=place / "one")
+    with pytest.raises(ConfigurationError, match="one exists"):
+        ordered(epochs=1, out=place / "one")
+    (place / "two.part").mkdir()
+    (place / "two.part" / "thesis.txt").touch()
+    with pytest.raises(ConfigurationError, match="holds files of others"):
+        ordered(epochs=1, out=place / "two")
+    assert (place / "two.part" / "thesis.txt").exists()
+
+
+def test_a_run_that_is_interrupted_leaves_nothing_but_what_it_can_go_on_from(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(curves, "draw", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            ordered(epochs=2, out=place / "one")
+    assert not (place / "one").exists()
+    ordered(epochs=2, out=place / "one", resume=True)
+    ordered(epochs=2, out=place / "two")
+    assert same(place / "one", place / "two")
+
+
+def test_ctrl_c_says_how_to_go_on(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_bar: commands._Bar, heard: Heard) -> None:
+        if heard.epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commands._Bar, "__call__", interrupted)
+        with pytest.raises(UserError, match=r"interrupted after 1 epochs: go on with --resume"):
+            ordered(epochs=3, out=place / "one")
+    ordered(epochs=3, out=place / "one", resume=True)
+    ordered(epochs=3, out=place / "two")
+    assert same(place / "one", place / "two")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"RIFF", "cannot be read as sound"), (b"", "cannot be read as sound")]
+)
+def test_a_damaged_recording_is_named(place: Path, content: bytes, said: str) -> None:
+    found = load_folder(place / "sounds")
+    damaged = found.recordings[0]
+    (place / "sounds" / damaged.path).write_bytes(content)
+    told = two_tones.recipe(place / "sounds")
+    with pytest.raises(ConfigurationError, match=f"{damaged.path} {said}"):
+        clips.gather([(found, damaged)], told, "grid")
+
+
+def test_there_must_be_something_to_resume(place: Path) -> None:
+    with pytest.raises(ConfigurationError, match="nothing to resume"):
+        ordered(epochs=1, out=place / "one", resume=True)
+    assert not (place / "one").exists()
+
+
+def test_a_teacher_is_found_by_its_folder_and_must_fit(place: Path) -> None:
+    ordered(epochs=1, out=place / "teacher-0")
+    write_recipe(place, distillation={"teachers": ["teacher-{fold}"]})
+    ordered(epochs=1, out=place / "pupil")
+    write_recipe(place, distillation={"teachers": ["teacher-{fold}"]}, contract__hop_s=0.25)
+    with pytest.raises(ConfigurationError, match="other labels or another contract"):
+        ordered(epochs=1, out=place / "deaf")
+    write_recipe(place, distillation={"teachers": ["nobody"]})
+    with pytest.raises(ModelError, match=r"nobody.*cannot be read"):
+        ordered(epochs=1, out=place / "alone")
+
+
+def test_a_run_begins_from_another_runs_weights(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ordered(epochs=1, out=place / "one")
+    ordered(epochs=1, out=place / "two", init=place / "one" / "checkpoint.pt")
+    assert "parameters taken" in capsys.readouterr().err
+    run = msgspec.json.decode((place / "two" / "run.json").read_bytes(), type=runs.Run)
+    assert run.initial_weights is not None
+    assert "parameters taken" in run.initial_weights
+    assert not same(place / "one", place / "two")
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "missing"])
+def test_a_folder_without_a_whole_run_is_refused(place: Path, damage: str) -> None:
+    folder = place / "one"
+    folder.mkdir()
+    told = two_tones.recipe(place)
+    if damage == "other":
+        torch.save({"recipe": recipe_files.to_toml(told), "weights": {}}, folder / "checkpoint.pt")
+    elif damage == "cut":
+        (folder / "checkpoint.pt").write_bytes(b"PK\x03\x04")
+    with pytest.raises(ModelError) as error:
+        runs.load(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_there_is_no_such_device(place: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no device 'abacus' here"):
+        commands.run(Order(recipe="tones.toml", device="abacus", out=place / "one"))
+
+
+def test_a_search_tries_values_by_subject_and_writes_the_best_recipe(place: Path) -> None:
+    told = write_recipe(
+        place,
+        training__epochs=1,
+        training__monitor="auc",
+        search={
+            "optimiser.learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
+            "front_end.bands": {"among": [8, 16]},
+            "training.batch": {"low": 4, "high": 8},
+        },
+    )
+    ordered(trials=3, out=place / "found")
+    found = msgspec.json.decode((place / "found" / "search.json").read_bytes(), type=search.Found)
+    assert len(found.trials) == 3
+    assert found.best_figure == max(it.figure for it in found.trials if it.figure is not None)
+    better = recipe_files.load(place / "found" / "recipe.toml")
+    assert better == recipe_files.changed(told, found.best)
+    assert found.best["front_end.bands"] in {8, 16}
+    assert 4 <= found.best["training.batch"] <= 8
+    with pytest.raises(ConfigurationError, match="found exists"):
+        ordered(trials=1, out=place / "found")
+
+
+def test_a_search_finds_the_better_end_of_a_range_and_repeats_itself() -> None:
+    told = two_tones.recipe(
+        Path("x"), training__monitor="uar", search={"training.ema": {"low": 0.0, "high": 0.9}}
+    )
+    heard: list[int] = []
+
+    def judge(changed: Recipe, inner: int) -> float:
+        heard.append(inner)
+        return changed.training.ema
+
+    found = search.search(told, 12, judge)
+    assert found.best["training.ema"] > 0.7
+    assert {0, 1, 2} == set(heard)
+    again = search.search(told, 12, judge)
+    assert again == found
+
+
+def test_a_recipe_without_ranges_has_nothing_to_search() -> None:
+    with pytest.raises(ConfigurationError, match=r"tones has no \[search\]"):
+        search.search(two_tones.recipe(Path("x")), 1, lambda *_: 0.0)

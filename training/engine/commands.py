@@ -1,0 +1,226 @@
+"""``heartward train``: one fold, all folds, or a search."""
+
+from pathlib import Path
+
+import msgspec
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from models.errors import ConfigurationError, UserError
+from training.architectures.registry import Classifier
+from training.engine import clips, noise, recipe_files, runs, search
+from training.engine import parts as divided
+from training.engine.clips import Clips
+from training.engine.loop import Heard, Trainer
+from training.engine.parts import Parts
+from training.engine.recipe import Recipe
+
+_OUT = Path("runs")
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line asked for; None is the recipe's own."""
+
+    recipe: str
+    protocol: tuple[str, ...] = ()
+    fold: int = 0
+    all_folds: bool = False
+    epochs: int | None = None
+    max_files: int | None = None
+    init: Path | None = None
+    seed: int | None = None
+    device: str | None = None
+    threads: int = 1
+    resume: bool = False
+    trials: int | None = None
+    out: Path | None = None
+
+
+def run(order: Order) -> None:
+    """Train as ordered; what each run gave is said in one line."""
+    told = _told(order)
+    device = _device(order.device)
+    torch.set_num_threads(order.threads)
+    if order.trials is not None:
+        _search(order, told, device)
+        return
+    count = divided.folds(told)
+    numbers = range(count) if order.all_folds else [order.fold]
+    for fold in numbers:
+        _train(order, told, fold, device, folder=_folder(order, told, fold))
+
+
+def _told(order: Order) -> Recipe:
+    told = recipe_files.load(recipe_files.find(order.recipe))
+    asked = {
+        "training.epochs": order.epochs,
+        "training.seed": order.seed,
+        "data.protocols": order.protocol or None,
+    }
+    return recipe_files.changed(told, {key: it for key, it in asked.items() if it is not None})
+
+
+def _folder(order: Order, told: Recipe, fold: int) -> Path:
+    """``--out`` itself for one fold, and a folder in it for each of several."""
+    name = f"fold-{fold}-seed-{told.training.seed}"
+    if order.out is None:
+        return _OUT / "-".join((told.name, *order.protocol)) / name
+    return order.out / name if order.all_folds else order.out
+
+
+def _train(order: Order, told: Recipe, fold: int, device: torch.device, folder: Path) -> None:
+    console = Console(stderr=True)
+    net, initial = _net(told, order.init)
+    if initial is not None:
+        console.print(initial, highlight=False, markup=False)
+    if order.resume and order.all_folds and folder.exists():
+        console.print(f"{folder} is there already", highlight=False, markup=False)
+        return
+    found = divided.parts(told, fold, max_files=order.max_files)
+    # Of all folds, those not begun yet begin.
+    begun = (runs.part_of(folder) / runs.RESUME).is_file() or not order.all_folds
+    resuming = runs.begin(folder, resume=order.resume and begun)
+    console.print(found.title, highlight=False, markup=False)
+    with _progress(console) as progress:
+        trainer = _trainer(told, net, found, fold, device, progress)
+        if resuming is not None:
+            trainer.resume(resuming)
+        try:
+            trainer.run(_Bar(progress, told, trainer), runs.part_of(folder) / runs.RESUME)
+        except KeyboardInterrupt:
+            raise UserError(
+                f"interrupted after {len(trainer.history)} epochs: go on with --resume"
+            ) from None
+    made = runs.finish(folder, trainer, told, found, fold=fold, device=device, initial=initial)
+    say = (
+        f"{folder}: epoch {made.best + 1} of {made.epochs}, validation per recording: UAR "
+        f"{made.validation.uar:.3f}, accuracy {made.validation.accuracy:.3f}, AUC "
+        f"{made.validation.auc:.3f}; {made.parameters} parameters, {made.training_s:.0f} s"
+    )
+    Console().print(say, highlight=False, markup=False, soft_wrap=True)
+
+
+def _search(order: Order, told: Recipe, device: torch.device) -> None:
+    folder = order.out or _OUT / told.name / f"search-fold-{order.fold}"
+    if folder.exists():
+        raise ConfigurationError(f"{folder} exists: name another with --out, or remove it")
+    trials = order.trials or 0
+    with _progress(Console(stderr=True)) as progress:
+        bar = progress.add_task("trials", total=trials, said="")
+
+        def judged(changed: Recipe, inner: int) -> float:
+            found = divided.for_search(
+                changed, order.fold, inner, search.INNER_FOLDS, max_files=order.max_files
+            )
+            net, _ = _net(changed, order.init)
+            trainer = _trainer(changed, net, found, order.fold, device, progress)
+            trainer.run(_Bar(progress, changed, trainer))
+            return float(getattr(trainer.kept.validation, changed.training.monitor))
+
+        best = search.search(told, trials, judged, done=lambda: progress.advance(bar))
+    written = search.write(best, told, folder)
+    values = ", ".join(f"{name} = {value}" for name, value in best.best.items())
+    Console().print(
+        f"{best.monitor} {best.best_figure:.3f} with {values}: {written}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _net(told: Recipe, init: Path | None) -> tuple[Classifier, str | None]:
+    torch.manual_seed(told.training.seed)
+    net = told.build()
+    return net, None if init is None else runs.initialise(net, init)
+
+
+def _trainer(
+    told: Recipe,
+    net: Classifier,
+    found: Parts,
+    fold: int,
+    device: torch.device,
+    progress: Progress,
+) -> Trainer:
+    total = len(found.train) + len(found.validation)
+    bar = progress.add_task("reading", total=total, said="")
+
+    def heard(which: tuple[divided.Owned, ...], excerpt: str, *, assessed: bool) -> Clips:
+        return clips.gather(
+            which, told, excerpt, assessed=assessed, done=lambda: progress.advance(bar)
+        )
+
+    train = heard(found.train, told.contract.excerpt, assessed=False)
+    validation = heard(found.validation, told.contract.judged, assessed=True)
+    progress.remove_task(bar)
+    return Trainer(
+        net,
+        told,
+        train,
+        validation,
+        device=device,
+        teachers=_teachers(told, fold),
+        noise=_noise(told),
+    )
+
+
+def _teachers(told: Recipe, fold: int) -> list[nn.Module]:
+    if told.distillation is None:
+        return []
+    named = told.distillation.teachers
+    return [_teacher(told, Path(folder.replace("{fold}", str(fold)))) for folder in named]
+
+
+def _teacher(told: Recipe, folder: Path) -> nn.Module:
+    net, own = runs.load(folder)
+    if (own.data.labels, own.contract) != (told.data.labels, told.contract):
+        raise ConfigurationError(
+            f"{folder} has other labels or another contract than {told.name}: a teacher hears and "
+            "says the same as its pupil"
+        )
+    return net
+
+
+def _noise(told: Recipe) -> Tensor | None:
+    return noise.load(told.contract) if told.augmentation.recorded_snr_db else None
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ConfigurationError(f"there is no device {name!r} here: try --device cpu") from None
+    return device
+
+
+def _progress(console: Console) -> Progress:
+    said = TextColumn("{task.fields[said]}")
+    words = TextColumn("{task.description}")
+    return Progress(
+        words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), said, console=console
+    )
+
+
+class _Bar:
+    """One line for an epoch's batches, with what the last epoch gave."""
+
+    def __init__(self, progress: Progress, told: Recipe, trainer: Trainer) -> None:
+        self._progress, self._told, self._trainer = progress, told, trainer
+        self._task = progress.add_task("epoch 1", total=None, said="")
+
+    def __call__(self, heard: Heard) -> None:
+        history = self._trainer.history
+        last = history[-1].validation if history else None
+        judged = f", UAR {last.uar:.3f}, AUC {last.auc:.3f}" if last else ""
+        self._progress.update(
+            self._task,
+            description=f"epoch {heard.epoch + 1} of {self._told.training.epochs}",
+            total=heard.steps,
+            completed=heard.step,
+            said=f"loss {heard.loss:.3f}{judged}",
+        )

@@ -1,0 +1,146 @@
+"""Which recordings a training hears, and which judge it."""
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from models.errors import ConfigurationError
+from training import splits
+from training.datasets.catalogue import load
+from training.datasets.recordings import DataSet, Recording
+from training.engine.recipe import Data, Recipe
+from training.splits import Fold, Protocol
+
+Owned = tuple[DataSet, Recording]
+
+_OF_WHOLE = "all of it, nothing tested"
+_FEWEST = 2
+
+
+class Parts(NamedTuple):
+    """Recordings with the data set that each is from; `test` only names what was held back."""
+
+    title: str
+    leaks: bool
+    train: tuple[Owned, ...]
+    validation: tuple[Owned, ...]
+    test: tuple[Owned, ...]
+
+
+def folds(recipe: Recipe) -> int:
+    """How many trainings the recipe's protocols ask for: 1 where nothing is held back."""
+    counts = {name: len(splits.turns(_protocol(name))) for name in recipe.data.protocols}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise ConfigurationError(
+            f"{recipe.name}: protocols of as many folds go together, not {said}"
+        )
+    return next(iter(counts.values()), 1)
+
+
+def parts(recipe: Recipe, fold: int, *, max_files: int | None = None) -> Parts:
+    """The recordings of one fold of every protocol, and all of the whole sets.
+
+    Parameters
+    ----------
+    max_files
+        Train on no more than so many recordings, and judge and test on a quarter of it each.
+    """
+    count = folds(recipe)
+    if not 0 <= fold < count:
+        raise ConfigurationError(f"{recipe.name} has folds 0 to {count - 1}, not {fold}")
+    found = [_of_protocol(name, fold, recipe.data) for name in recipe.data.protocols]
+    found += [_of_whole(name, recipe.data) for name in recipe.data.whole]
+    every = Parts(
+        title="; ".join(part.title for part in found),
+        leaks=any(part.leaks for part in found),
+        train=tuple(owned for part in found for owned in part.train),
+        validation=tuple(owned for part in found for owned in part.validation),
+        test=tuple(owned for part in found for owned in part.test),
+    )
+    return every if max_files is None else _fewer(every, max_files, recipe.training.seed)
+
+
+def for_search(
+    recipe: Recipe, fold: int, inner: int, of: int, *, max_files: int | None = None
+) -> Parts:
+    """One inner fold by subject within a fold's training: the fold's test stays unheard."""
+    outer = parts(recipe, fold, max_files=max_files)
+    own = (*outer.train, *outer.validation)
+    subjects: dict[tuple[str, ...], list[tuple[str, str]]] = defaultdict(list)
+    alone = {(data.name, record.subject): record for data, record in reversed(own)}
+    for who, record in sorted(alone.items(), key=lambda item: item[0]):
+        subjects[(who[0], record.database, *record.labels)].append(who)
+    draw = random.Random(recipe.training.seed)  # noqa: S311 (repetition, not secrecy)
+    judging = set()
+    offset = 0
+    for _, members in sorted(subjects.items()):
+        draw.shuffle(members)
+        judging |= {who for k, who in enumerate(members) if (k + offset) % of == inner}
+        offset += len(members)
+    return outer._replace(
+        title=f"{outer.title}; inner fold {inner} of {of} by subject",
+        train=tuple(it for it in own if (it[0].name, it[1].subject) not in judging),
+        validation=tuple(it for it in own if (it[0].name, it[1].subject) in judging),
+    )
+
+
+def _protocol(name: str) -> Protocol:
+    try:
+        return splits.protocol_named(name)
+    except ValueError as error:
+        raise ConfigurationError(f"the recipe's data.protocols: {error}") from None
+
+
+def _of_protocol(name: str, fold: int, told: Data) -> Parts:
+    protocol = _protocol(name)
+    data = load(protocol.data_set)
+    turn = splits.turns(protocol)[fold]
+    if not turn.validation:
+        turn = splits.with_validation(turn, data.recordings, share=told.validation_share)
+    return _parts(turn, data)
+
+
+def _of_whole(name: str, told: Data) -> Parts:
+    data = load(name)
+    every = tuple(recording.path for recording in data.recordings)
+    whole = Fold(
+        title=f"{data.name}, {_OF_WHOLE}", leaks=False, train=every, validation=(), test=()
+    )
+    turn = splits.with_validation(whole, data.recordings, share=told.validation_share)
+    return _parts(turn, data)
+
+
+def _parts(turn: Fold, data: DataSet) -> Parts:
+    known = {recording.path: recording for recording in data.recordings}
+    train, validation, test = (
+        tuple((data, known[path]) for path in paths if path in known)
+        for paths in (turn.train, turn.validation, turn.test)
+    )
+    return Parts(turn.title, turn.leaks, train, validation, test)
+
+
+def _fewer(every: Parts, max_files: int, seed: int) -> Parts:
+    if max_files < _FEWEST:
+        raise ConfigurationError(f"--max-files {max_files}: give at least {_FEWEST}")
+    quarter = max(_FEWEST, max_files // 4)
+    return every._replace(
+        title=f"{every.title}; at most {max_files} files",
+        train=_some(every.train, max_files, seed),
+        validation=_some(every.validation, quarter, seed),
+        test=_some(every.test, quarter, seed),
+    )
+
+
+def _some(owned: Sequence[Owned], count: int, seed: int) -> tuple[Owned, ...]:
+    """As many of each label, as far as there are."""
+    piles: dict[tuple[str, ...], list[Owned]] = defaultdict(list)
+    for each in owned:
+        piles[each[1].labels].append(each)
+    draw = random.Random(seed)  # noqa: S311 (repetition, not secrecy)
+    ranked: list[tuple[int, tuple[str, ...], Owned]] = []
+    for labels, pile in sorted(piles.items()):
+        draw.shuffle(pile)
+        ranked += [(rank, labels, each) for rank, each in enumerate(pile)]
+    return tuple(each for _, _, each in sorted(ranked, key=lambda it: it[:2])[:count])

@@ -1,0 +1,384 @@
+"""What one training is told: the fields of a recipe, and what they may be.
+
+`training.engine.recipe_files` reads them from TOML.
+"""
+
+import hashlib
+from typing import Any, Literal
+
+import msgspec
+
+from models.contract import SAMPLE_RATES_HZ, FilterSpec, Scaling
+from models.errors import ConfigurationError
+from training.architectures import registry
+from training.architectures.registry import Classifier
+from training.front_end_config import FrontEndConfig
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of a recipe."""
+
+    def _require(self, fine: bool, fault: str) -> None:
+        if not fine:
+            raise ConfigurationError(f"the recipe's {fault}")
+
+
+class Data(_Part, frozen=True, kw_only=True):
+    """What is trained on.
+
+    Attributes
+    ----------
+    protocols
+        Of `training.splits`, trained on together: fold 2 is fold 2 of each.
+    whole
+        Data sets, or folders of recordings, that nothing is tested on: all of each is trained on.
+    labels
+        In the order of the net's answers.
+    rename
+        A data set's own label to the recipe's.
+    exclusive
+        True: one label a recording (softmax). False: several may concur (a sigmoid each).
+    validation_share
+        Of the training's subjects, where the protocol has no validation of its own.
+    middle_s
+        By data set: only the middle so long of each recording is used. Where a set's labels were
+        cut in different ways, the edges give the label away.
+    clean
+        Before anything else; what was trained so must be given recordings without.
+    """
+
+    protocols: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+    labels: tuple[str, ...]
+    rename: dict[str, str] = {}
+    exclusive: bool = True
+    validation_share: float = 0.15
+    middle_s: dict[str, float] = {}
+    clean: tuple[Literal["silence", "wavelets"], ...] = ()
+
+    def __post_init__(self) -> None:
+        self._require(bool(self.protocols or self.whole), "data.protocols and data.whole are empty")
+        self._require(len(self.labels) >= 1, "data.labels is empty")
+        self._require(
+            len(set(self.labels)) == len(self.labels), f"data.labels {self.labels} repeat one"
+        )
+        self._require(
+            0 < self.validation_share < 1,
+            f"data.validation_share = {self.validation_share:g}: give a share within 0 and 1",
+        )
+
+
+class Bandpass(_Part, frozen=True, kw_only=True):
+    low_hz: float = 25.0
+    high_hz: float = 400.0
+    order: int = 5
+
+
+class Level(_Part, frozen=True, kw_only=True):
+    """How each window is scaled, as `models.contract.Scaling`."""
+
+    kind: Literal["rms", "peak", "none"] = "rms"
+    target: float = 1.0
+    clip: float = 10.0
+
+
+class Hearing(_Part, frozen=True, kw_only=True):
+    """The artifact's contract: what sound the net is given.
+
+    Attributes
+    ----------
+    excerpt
+        Which windows are trained on: all of the grid, as many at any moment (`random`), the
+        first, or the middle one.
+    judged
+        Which windows a recording's score is the mean of.
+    """
+
+    sample_rate_hz: int = 2000
+    window_s: float = 5.0
+    hop_s: float = 2.5
+    filter: Literal["none"] | Bandpass = msgspec.field(default_factory=Bandpass)
+    scaling: Level = msgspec.field(default_factory=Level)
+    excerpt: Literal["grid", "random", "first", "middle"] = "random"
+    judged: Literal["grid", "first", "middle"] = "grid"
+
+    def __post_init__(self) -> None:
+        self._require(
+            0 < self.sample_rate_hz <= max(SAMPLE_RATES_HZ),
+            f"contract.sample_rate_hz = {self.sample_rate_hz}: give 1 to {max(SAMPLE_RATES_HZ)}",
+        )
+        for name in ("window_s", "hop_s"):
+            samples = getattr(self, name) * self.sample_rate_hz
+            self._require(
+                samples >= 1 and abs(samples - round(samples)) < 1e-6,
+                f"contract.{name} is no whole number of samples at {self.sample_rate_hz} Hz",
+            )
+        fault = self.filter_spec.fault(self.sample_rate_hz)
+        self._require(fault is None, f"contract.filter: {fault}")
+
+    @property
+    def window_samples(self) -> int:
+        return round(self.window_s * self.sample_rate_hz)
+
+    @property
+    def hop_samples(self) -> int:
+        return round(self.hop_s * self.sample_rate_hz)
+
+    @property
+    def filter_spec(self) -> FilterSpec:
+        if self.filter == "none":
+            return FilterSpec(kind="none")
+        return FilterSpec(kind="bandpass", **msgspec.structs.asdict(self.filter))
+
+    @property
+    def scaling_spec(self) -> Scaling:
+        return Scaling(**msgspec.structs.asdict(self.scaling))
+
+
+class Architecture(_Part, frozen=True, kw_only=True):
+    """A name of `training.architectures.registry`, and its own options."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
+class Sampling(_Part, frozen=True, kw_only=True):
+    """How often each recording is heard.
+
+    Attributes
+    ----------
+    kind
+        `natural`: every window once an epoch. Others draw with replacement; recordings of one
+        label weigh the same, however long. `classes`: labels weigh the same. `databases`: labels
+        weigh the same within each database, and databases as the root of their windows.
+        `groups`: labels weigh the same, and within them subjects or source groups.
+    windows_per_epoch
+        0: as many as there are.
+    """
+
+    kind: Literal["natural", "classes", "databases", "groups"] = "natural"
+    windows_per_epoch: int = 0
+
+
+class Augmentation(_Part, frozen=True, kw_only=True):
+    """Strengths; 0, or an empty range, is off. Ranges are drawn from evenly.
+
+    Attributes
+    ----------
+    shift, flip
+        Another beginning, the end wrapped around; either polarity.
+    stretch, pitch_semitones
+        Factors of tempo at the same pitch; steps of pitch at the same tempo.
+    equaliser_db
+        Spread of a random frequency response at its knots.
+    microphone
+        Share of windows heard by another one: a roll-off at either end and a resonance.
+    band_limit
+        Share of windows that lose all above a random frequency.
+    dither_steps
+        Faint noise, in steps of 16 bits, that hides how silence was made.
+    coloured_snr_db, recorded_snr_db
+        Noise between white and red; noise from ``../shared/data/noise``.
+    recorded_share
+        Of windows that get the latter.
+    gain_db
+        After scaling, which undoes it before.
+    band_mask, frame_mask, masks
+        The widest masks as shares of bands and frames, and how many of each.
+    mixup
+        Both parameters of the Beta distribution.
+    """
+
+    shift: bool = False
+    flip: bool = False
+    stretch: tuple[float, ...] = ()
+    pitch_semitones: tuple[float, ...] = ()
+    equaliser_db: float = 0.0
+    microphone: float = 0.0
+    band_limit: float = 0.0
+    dither_steps: float = 0.0
+    coloured_snr_db: tuple[float, ...] = ()
+    recorded_snr_db: tuple[float, ...] = ()
+    recorded_share: float = 0.5
+    gain_db: float = 0.0
+    band_mask: float = 0.0
+    frame_mask: float = 0.0
+    masks: int = 1
+    mixup: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("stretch", "pitch_semitones", "coloured_snr_db", "recorded_snr_db"):
+            ends = getattr(self, name)
+            self._require(
+                len(ends) in {0, 2} and list(ends) == sorted(ends),
+                f"augmentation.{name} = {list(ends)}: give two numbers that rise, or none",
+            )
+        self._require(
+            all(factor > 0 for factor in self.stretch), "augmentation.stretch must be positive"
+        )
+        for name in ("band_mask", "frame_mask", "microphone", "band_limit", "recorded_share"):
+            share = getattr(self, name)
+            self._require(0 <= share <= 1, f"augmentation.{name} = {share:g}: give 0 to 1")
+
+
+class Optimiser(_Part, frozen=True, kw_only=True):
+    """`clip_norm` limits the gradient's length; 0 does not."""
+
+    kind: Literal["adam", "adamw", "rmsprop"] = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    clip_norm: float = 0.0
+
+
+class Schedule(_Part, frozen=True, kw_only=True):
+    """The learning rate over all steps.
+
+    Attributes
+    ----------
+    kind
+        `cosine` falls to 0. `one-cycle` rises over `warm_up` from a 25th, then falls to 0 as a
+        cosine. `step` is multiplied by `factor` every `every_epochs`.
+    warm_up
+        Share of the steps over which the rate rises from 0, but in `one-cycle`.
+    """
+
+    kind: Literal["constant", "cosine", "one-cycle", "step"] = "constant"
+    warm_up: float = 0.0
+    every_epochs: int = 10
+    factor: float = 0.1
+
+
+class Training(_Part, frozen=True, kw_only=True):
+    """How long, and what is kept.
+
+    Attributes
+    ----------
+    patience
+        Epochs without a better `monitor` before it ends; 0: never ends early.
+    keep
+        The weights of the best epoch by `monitor` on the validation part, or the last.
+    ema
+        Decay of a running mean of the weights, which is then what is judged and kept; 0: none.
+    mixed_precision
+        On CUDA only.
+    """
+
+    epochs: int = 20
+    batch: int = 64
+    seed: int = 1
+    patience: int = 0
+    monitor: Literal["loss", "accuracy", "uar", "auc"] = "loss"
+    keep: Literal["best", "last"] = "best"
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    mixed_precision: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch"):
+            value = getattr(self, name)
+            self._require(value >= 1, f"training.{name} = {value}: give at least 1")
+        for name in ("label_smoothing", "ema"):
+            value = getattr(self, name)
+            self._require(0 <= value < 1, f"training.{name} = {value:g}: give 0 to less than 1")
+
+
+class Distillation(_Part, frozen=True, kw_only=True):
+    """Learn the mean answer of trained nets, too.
+
+    Attributes
+    ----------
+    teachers
+        Their output folders; ``{fold}`` stands for this fold's number, so that no teacher has
+        heard what the pupil is tested on.
+    weight
+        Of the teachers' answers in the loss; the labels have the rest.
+    """
+
+    teachers: tuple[str, ...]
+    temperature: float = 2.0
+    weight: float = 0.5
+
+
+class Pruning(_Part, frozen=True, kw_only=True):
+    """After training, zero the smallest `share` of all weights and train on for some epochs.
+
+    The file compresses better; it runs no faster, for kernels multiply by zero too.
+    """
+
+    share: float
+    epochs: int = 5
+    learning_rate: float = 1e-4
+
+
+class Quantisation(_Part, frozen=True, kw_only=True):
+    """In the end, train on for some epochs with weights rounded to 8 bits, and keep those."""
+
+    epochs: int = 3
+    learning_rate: float = 1e-4
+
+
+class Range(_Part, frozen=True, kw_only=True):
+    """What a search may try: from `low` to `high` (whole numbers stay whole), or one of `among`."""
+
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = False
+    among: tuple[bool | int | float | str, ...] = ()
+
+    def __post_init__(self) -> None:
+        a_range = self.low is not None and self.high is not None and self.low < self.high
+        self._require(
+            a_range != bool(self.among), "search gives neither low and high that rise, nor among"
+        )
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One row of the comparison.
+
+    Attributes
+    ----------
+    work
+        Of LITERATURE, or `ours`.
+    init
+        Published weights that the work began from, as a person may name them with ``--init``;
+        said in the report, never fetched.
+    """
+
+    name: str
+    about: str
+    work: Literal["A", "B", "C", "D", "E", "ours"]
+    init: str = ""
+    data: Data
+    contract: Hearing = msgspec.field(default_factory=Hearing)
+    front_end: FrontEndConfig
+    architecture: Architecture
+    sampling: Sampling = msgspec.field(default_factory=Sampling)
+    augmentation: Augmentation = msgspec.field(default_factory=Augmentation)
+    optimiser: Optimiser = msgspec.field(default_factory=Optimiser)
+    schedule: Schedule = msgspec.field(default_factory=Schedule)
+    training: Training = msgspec.field(default_factory=Training)
+    distillation: Distillation | None = None
+    pruning: Pruning | None = None
+    quantisation: Quantisation | None = None
+    search: dict[str, Range] = {}
+
+    def __post_init__(self) -> None:
+        if self.front_end.sample_rate_hz != self.contract.sample_rate_hz:
+            raise ConfigurationError(
+                f"the recipe's front_end.sample_rate_hz = {self.front_end.sample_rate_hz} and "
+                f"contract.sample_rate_hz = {self.contract.sample_rate_hz} differ: give one rate"
+            )
+
+    def build(self) -> Classifier:
+        """The untrained net."""
+        return registry.build(
+            self.architecture.name,
+            len(self.data.labels),
+            self.front_end,
+            window_samples=self.contract.window_samples,
+            **self.architecture.options,
+        )
+
+    def sha256(self) -> str:
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()

@@ -1,0 +1,265 @@
+"""A training's output folder: written whole, or not at all.
+
+While a training runs, its folder bears the suffix ``.part`` and holds only the checkpoint to
+resume from. In the end it holds
+
+- ``checkpoint.pt``: weights and recipe, all that `load` needs;
+- ``recipe.toml``: every value as it was run;
+- ``history.json``: every epoch;
+- ``curves.png``;
+- ``split.csv``: every recording and its part;
+- ``run.json``: what it was trained on, by hashes, where and for how long, and how it ended.
+"""
+
+import csv
+import hashlib
+import io
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from models.errors import ConfigurationError, ModelError
+from training import initial_weights, splits
+from training.architectures.registry import Classifier
+from training.datasets import manifest
+from training.engine import curves, noise, recipe_files
+from training.engine.loop import Epoch, Trainer
+from training.engine.measures import Figures
+from training.engine.parts import Parts
+from training.engine.recipe import Recipe
+
+CHECKPOINT, RESUME = "checkpoint.pt", "resume.pt"
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """``run.json``.
+
+    Attributes
+    ----------
+    best
+        The epoch whose weights were kept, from 0, and what the validation part said of it.
+    initial_weights
+        What became of the file given by ``--init``, as text.
+    files, split_files, label_tables, manifests
+        SHA-256 by name: of the folder's other files, of the committed splits, of the data sets'
+        tables of labels, and of the manifests of what shipped models may train on, where the set
+        has one.
+    """
+
+    recipe: str
+    recipe_sha256: str
+    protocol: str
+    leaks: bool
+    fold: int
+    seed: int
+    recordings: dict[str, int]
+    parameters: int
+    epochs: int
+    best: int
+    validation: Figures
+    training_s: float
+    device: str
+    torch: str
+    python: str
+    git_commit: str | None
+    initial_weights: str | None
+    files: dict[str, str] = {}
+    split_files: dict[str, str] = {}
+    label_tables: dict[str, str] = {}
+    manifests: dict[str, str] = {}
+
+
+def part_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.part")
+
+
+def begin(folder: Path, *, resume: bool) -> Path | None:
+    """Make room for a run; returns the checkpoint to resume from, if there is one.
+
+    Raises
+    ------
+    ConfigurationError
+        If the folder is taken, or there is nothing to resume.
+    """
+    if folder.exists():
+        raise ConfigurationError(f"{folder} exists: name another with --out, or remove it")
+    part = part_of(folder)
+    checkpoint = part / RESUME
+    if resume:
+        if checkpoint.is_file():
+            return checkpoint
+        raise ConfigurationError(f"there is nothing to resume in {part}: run without --resume")
+    if part.exists():
+        if not {file.name for file in part.iterdir()} <= _OWN:
+            raise ConfigurationError(f"{part} holds files of others: remove it, or choose --out")
+        shutil.rmtree(part)
+    try:
+        part.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigurationError(f"{part} cannot be made: {error.strerror}") from None
+    return None
+
+
+def finish(
+    folder: Path,
+    trainer: Trainer,
+    told: Recipe,
+    parts: Parts,
+    *,
+    fold: int,
+    device: torch.device,
+    initial: str | None,
+) -> Run:
+    """Write all files, then give the folder its name."""
+    part = part_of(folder)
+    weights = {name: value.cpu() for name, value in trainer.net.state_dict().items()}
+    text = recipe_files.to_toml(told)
+    torch.save({"recipe": text, "weights": weights}, part / CHECKPOINT)
+    (part / "recipe.toml").write_text(text, encoding="utf-8")
+    (part / "history.json").write_bytes(_json(trainer.history))
+    title = f"{told.name}: {parts.title}"
+    curves.draw(trainer.history, trainer.kept, title, part / "curves.png")
+    (part / "split.csv").write_bytes(_split(parts))
+    run = _run(trainer, told, parts, fold=fold, device=device, initial=initial)
+    files = {name: _sha256(part / name) for name in sorted(_OWN - {RESUME, _RUN, *_TEMPORARY})}
+    run = msgspec.structs.replace(run, files=files)
+    (part / _RUN).write_bytes(_json(run))
+    (part / RESUME).unlink(missing_ok=True)
+    part.replace(folder)
+    return run
+
+
+def load(folder: Path) -> tuple[Classifier, Recipe]:
+    """A trained net and its recipe.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no whole run.
+    """
+    path = folder / CHECKPOINT
+    try:
+        saved: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        fields = msgspec.toml.decode(saved["recipe"])
+        weights = saved["weights"]
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
+    except Exception as error:  # noqa: BLE001 (damage makes torch raise anything)
+        raise ModelError(f"{path} is no checkpoint of a training: {type(error).__name__}") from None
+    told = recipe_files.convert(fields, path)
+    net = told.build()
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError:
+        raise ModelError(f"{path}: its weights do not fit its recipe's architecture") from None
+    return net.eval(), told
+
+
+def initialise(net: Classifier, file: Path) -> str:
+    """Take published weights, or those of a training of ours, where they fit; returns the report.
+
+    Our own files name their parameters from the front end on, which stays this recipe's.
+    """
+    own = any(name.startswith("net.") for name in initial_weights.read(file))
+    front = {name: value.clone() for name, value in net.front.state_dict().items()}
+    report = str(initial_weights.load(net if own else net.net, file))
+    net.front.load_state_dict(front)
+    return report
+
+
+_RUN = "run.json"
+_TEMPORARY = {"resume.part"}
+_OWN = {
+    CHECKPOINT,
+    RESUME,
+    _RUN,
+    "recipe.toml",
+    "history.json",
+    "curves.png",
+    "split.csv",
+    *_TEMPORARY,
+}
+
+
+def _run(
+    trainer: Trainer,
+    told: Recipe,
+    parts: Parts,
+    *,
+    fold: int,
+    device: torch.device,
+    initial: str | None,
+) -> Run:
+    sets = {data.name: data for data, _ in (*parts.train, *parts.validation)}
+    heard = {*sets, *([noise.NAME] if told.augmentation.recorded_snr_db else [])}
+    kept = trainer.kept
+    return Run(
+        recipe=told.name,
+        recipe_sha256=told.sha256(),
+        protocol=parts.title,
+        leaks=parts.leaks,
+        fold=fold,
+        seed=told.training.seed,
+        recordings={
+            "train": len(parts.train),
+            "validation": len(parts.validation),
+            "test": len(parts.test),
+        },
+        parameters=sum(it.numel() for it in trainer.net.parameters() if it.requires_grad),
+        epochs=len(trainer.history),
+        best=kept.epoch,
+        validation=kept.validation,
+        training_s=sum(epoch.seconds for epoch in trainer.history),
+        device=_device_name(device),
+        torch=str(torch.__version__),
+        python=platform.python_version(),
+        git_commit=_git_commit(),
+        initial_weights=initial,
+        split_files={name: splits.sha256(name) for name in told.data.protocols},
+        label_tables={name: data.manifest_sha256() for name, data in sets.items()},
+        manifests={name: manifest.sha256(name) for name in manifest.names() if name in heard},
+    )
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def _git_commit() -> str | None:
+    """None outside a checkout."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _split(parts: Parts) -> bytes:
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("data_set", "path", "part"))
+    for part in ("train", "validation", "test"):
+        table.writerows((data.name, each.path, part) for data, each in getattr(parts, part))
+    return text.getvalue().encode()
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _json(value: Run | Sequence[Epoch]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
