@@ -76,6 +76,19 @@ def wilcoxon(
     )
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Corrected for how many there are, so that one in twenty is not luck's due.
+
+    Holm S., Scandinavian Journal of Statistics 6(2), 1979.
+    """
+    corrected = [1.0] * len(p_values)
+    worst = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda k: p_values[k])):
+        worst = max(worst, min(1.0, p_values[place] * (len(p_values) - rank)))
+        corrected[place] = worst
+    return corrected
+
+
 def _answers(runs: Sequence[Predictions]) -> dict[tuple[int, str], bool]:
     found: dict[tuple[int, str], bool] = {}
     for predictions in runs:

@@ -4,12 +4,15 @@ Axes of shares always begin at 0 or end at 1, a diagonal shows what chance or ho
 every title says the data, the protocol and whether it leaks.
 """
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from training.datasets.pictures import COLOURS
@@ -19,8 +22,25 @@ from training.evaluation.scored import Scored
 from training.evaluation.summary import Evaluation
 
 _GREY = "#777777"
-_DPI = 130
+DPI = 130
+_KEY = [
+    Line2D([], [], color=COLOURS[0], marker="o", label="subjects kept apart, 95 % interval"),
+    Line2D(
+        [], [], color=COLOURS[1], marker="o", markerfacecolor="white", label="LEAKS, 95 % interval"
+    ),
+    Line2D([], [], color=_GREY, marker="x", linestyle="", label="as the work prints it"),
+]
 _DARK = 0.55  # of a cell's share: from here on its number is white
+
+
+class Line(NamedTuple):
+    """One line of a comparison; the literature gives no interval, so its are NaN."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    leaks: bool
 
 
 def draw(found: Evaluation, tested: Scored, folder: Path) -> list[Path]:
@@ -35,9 +55,15 @@ def draw(found: Evaluation, tested: Scored, folder: Path) -> list[Path]:
         figures = {"confusion": confusion(found)} | figures
     files = []
     for name, figure in figures.items():
-        files.append(folder / f"{found.model}-{found.version}-{found.data_set}-{name}.png")
-        figure.savefig(files[-1], dpi=_DPI)
+        files.append(folder / f"{stem(found)}-{name}.png")
+        figure.savefig(files[-1], dpi=DPI)
     return files
+
+
+def stem(found: Evaluation) -> str:
+    """The common part of its files' names."""
+    part = found.protocol.removeprefix(found.data_set).strip("-") or "held-out"
+    return f"{found.model}-{found.version}-{found.data_set}-{part}"
 
 
 def confusion(found: Evaluation) -> Figure:
@@ -66,7 +92,7 @@ def reliability(found: Evaluation) -> Figure:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
     _title(figure, "does a probability come true?", found)
     upper.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle="--", label="what is claimed")
-    error = found.metrics["ece"].value
+    error = found.calibration.error
     _bins(upper, found.calibration.bins, COLOURS[0], f"as answered, ECE {error:.3f}", "o")
     if found.calibration.temperature is not None:
         said = f"temperature {found.calibration.temperature:.2f} (fitted on validation), "
@@ -150,42 +176,41 @@ def risk_coverage(found: Evaluation, tested: Scored) -> Figure:
     return figure
 
 
-def side_by_side(
-    rows: Sequence[tuple[str, float, float, float, bool]], measure: str, title: str
-) -> Figure:
-    """Values with their intervals, one row a model: (name, value, low, high, leaks).
-
-    A leaking protocol is drawn hollow and says so; a figure without interval, as the
-    literature's, is a cross.
-    """
-    figure = Figure(figsize=(8.2, 1.5 + 0.32 * len(rows)), layout="constrained")
+def side_by_side(lines: Sequence[Line], measure: str, title: str) -> Figure:
+    """Values with their intervals, one line a model."""
+    figure = Figure(figsize=(8.6, 1.7 + 0.3 * len(lines)), layout="constrained")
     axes = figure.subplots()
-    axes.set_title(title, fontsize=11, loc="left")
-    for place, (_, value, low, high, leaks) in enumerate(rows):
-        colour = COLOURS[1] if leaks else COLOURS[0]
-        if np.isfinite(low) and np.isfinite(high):
-            axes.plot([low, high], [place, place], color=colour, linewidth=1.6, alpha=0.7)
-            face = "white" if leaks else colour
-            axes.plot(value, place, "o", color=colour, markerfacecolor=face, markersize=6)
-        else:
-            axes.plot(value, place, "x", color=colour, markersize=7, markeredgewidth=1.8)
+    figure.suptitle("\n".join(textwrap.wrap(title, 95)), fontsize=10)
+    for place, line in enumerate(lines):
+        _mark(axes, place, line)
         axes.annotate(
-            f"{value:.3f}",
+            f"{line.value:.3f}",
             (1.01, place),
             xycoords=("axes fraction", "data"),
             fontsize=8,
             va="center",
             color="#333333",
         )
-    axes.set_yticks(range(len(rows)), [name for name, *_ in rows], fontsize=8)
-    axes.invert_yaxis()
-    lowest = min(min(value, low if np.isfinite(low) else value) for _, value, low, _, _ in rows)
+    axes.set_yticks(range(len(lines)), [line.name for line in lines], fontsize=8)
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    lowest = min(np.nanmin([line.value, line.low]) for line in lines)
     axes.set_xlim(np.floor(10 * lowest - 0.01) / 10, 1.0)
-    axes.set_xlabel(measure)
+    axes.set_xlabel(f"{measure} (the axis does not begin at 0)")
     axes.grid(axis="x", alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
+    figure.legend(handles=_KEY, frameon=False, fontsize=8, loc="outside lower center", ncols=3)
     return figure
+
+
+def _mark(axes: Axes, place: int, line: Line) -> None:
+    colour = COLOURS[1] if line.leaks else COLOURS[0]
+    if not np.isfinite(line.low):
+        axes.plot(line.value, place, "x", color=_GREY, markersize=6, markeredgewidth=1.6)
+        return
+    axes.plot([line.low, line.high], [place, place], color=colour, linewidth=1.6, alpha=0.7)
+    face = "white" if line.leaks else colour
+    axes.plot(line.value, place, "o", color=colour, markerfacecolor=face, markersize=6)
 
 
 def _databases(axes: Axes, found: Evaluation, tested: Scored) -> None:

@@ -44,8 +44,12 @@ class Worst(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures `after` are at the temperature fitted on validation; None where there was none."""
+    """Claimed against true; what is `after` is at the temperature fitted on validation, if any.
 
+    `error` is the ECE. It has no interval: drawing anew makes bins noisier, which only adds to it.
+    """
+
+    error: float
     bins: tuple[calibration.Bin, ...]
     temperature: float | None = None
     error_after: float | None = None
@@ -98,7 +102,6 @@ def measures(tested: Scored) -> dict[str, Measure]:
         "macro_f1": metrics.macro_f1,
         "auc": ranking.overall_auc,
         "group_recall": metrics.group_recall,
-        "ece": calibration.expected_error,
         "brier": calibration.brier,
         "aurc": selective.area,
     }
@@ -204,10 +207,12 @@ def _confusion(tested: Scored) -> tuple[tuple[int, ...], ...]:
 
 def _calibrated(tested: Scored, mended: tuple[float, Scored] | None) -> Calibration:
     bins = calibration.reliability(tested)
+    error = calibration.expected_error(tested)
     if mended is None:
-        return Calibration(bins=bins)
+        return Calibration(error=error, bins=bins)
     by, after = mended
     return Calibration(
+        error=error,
         bins=bins,
         temperature=by,
         error_after=calibration.expected_error(after),
