@@ -89,6 +89,7 @@ def write_report(folder: Path, to: Path | None, *, draws: int) -> None:
     parts = [
         markdown.introduction(),
         *markdown.sections(rows, place),
+        markdown.side_by_side(rows),
         cost_tables(collected.costs(folder), rows),
         markdown.gaps(collected.missing(rows, folder)),
         markdown.works(),

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from models.contract import Metric
+from training import splits
 from training.evaluation import figures
 from training.evaluation.collected import Row, title_of
 from training.evaluation.comparison import compared, holm
@@ -64,6 +65,23 @@ def sections(rows: Sequence[Row], folder: Path) -> list[str]:
     ]
 
 
+def side_by_side(rows: Sequence[Row]) -> str:
+    """Models that were trained both ways: what the leak alone is worth."""
+    honest = {_who(row): row for row in rows if not row.found.leaks}
+    said = []
+    for row in sorted((row for row in rows if row.found.leaks), key=_worst_last):
+        other = honest.get(_who(row))
+        if other is not None:
+            pair = (other.found.metrics["uar"], row.found.metrics["uar"])
+            gained = pair[1].value - pair[0].value
+            names = (other.run.protocol, row.run.protocol)
+            said.append((row.name, *names, *map(_metric, pair), f"{100 * gained:+.1f} points"))
+    if not said:
+        return ""
+    heads = ("model", "honest split", "leaking split", "UAR, honest", "UAR, LEAKS", "gained by it")
+    return "## The same nets by both kinds of split\n\n" + table(heads, said)
+
+
 def gaps(missing: Sequence[tuple[Result, str, str]]) -> str:
     """What of the literature was not run, and why."""
     if not missing:
@@ -110,17 +128,37 @@ def _section(title: str, rows: Sequence[Row], picture: Path) -> str:
 
 def _cells(row: Row, shown: Sequence[str]) -> list[str]:
     run, found = row.run, row.found
-    folds = f", {len(found.folds)} folds" if len(found.folds) > 1 else ""
-    seeds = f", {len(found.seeds)} seeds" if len(found.seeds) > 1 else ""
-    epochs = f" ({run.epochs} epochs)" if run.epochs is not None else ""
     return [
-        f"{row.name}{epochs}",
+        row.name + _trained(row),
         ", ".join(word for word in (run.architecture, run.front_end) if word) or DASH,
         count(run.parameters),
-        f"{found.recordings} of {found.subjects} subjects{folds}{seeds}",
+        f"{found.recordings} of {found.subjects} subjects{_turns(row)}",
         *(_metric(found.metrics.get(name)) for name in shown),
         number(found.calibration.error),
     ]
+
+
+def _trained(row: Row) -> str:
+    """How long, and on what else than what is tested."""
+    run = row.run
+    said = [] if run.epochs is None else [f"{run.epochs} epochs"]
+    times_s = [each.run.training_s for each in row.tests if each.run.training_s is not None]
+    if times_s:
+        said.append(f"{sum(times_s) / len(times_s) / 60:.1f} min a training")
+    if run.trained_on not in ((), (run.data_set,)):
+        said.append(f"trained on {' and '.join(run.trained_on)}")
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _turns(row: Row) -> str:
+    """Which of the protocol's trainings there are."""
+    known = {protocol.name: protocol for protocol in splits.PROTOCOLS}
+    protocol = known.get(row.run.protocol)
+    if protocol is None or len(row.tests) == (wanted := len(splits.turns(protocol))) == 1:
+        return ""
+    what = "seeds" if protocol.shares else "folds"
+    given = len(row.tests)
+    return f", {given} {what}" if given == wanted else f", only {given} of {wanted} {what}"
 
 
 def _published_cells(result: Result, shown: Sequence[str]) -> list[str]:
@@ -228,6 +266,13 @@ def _columns(rows: Sequence[Row]) -> list[str]:
     known = {name for row in rows for name in row.found.metrics}
     binary = all(len(row.found.labels) == 2 for row in rows)
     return [name for name in _SHOWN if name in known and not (binary and name in _BINARY)]
+
+
+def _who(row: Row) -> tuple[str, str, str, str]:
+    """Nets that differ in their split alone; a file's version may name the split."""
+    run = row.run
+    net = (run.architecture, run.front_end) if run.architecture else (run.model, run.version)
+    return (run.data_set, *net, run.recipe)
 
 
 def _worst_last(row: Row) -> float:

@@ -60,9 +60,10 @@ def specificities(scored: Scored) -> npt.NDArray[np.float64]:
 
 
 def f1_scores(scored: Scored) -> npt.NDArray[np.float64]:
-    """2 tp / (2 tp + fp + fn) of each label, shape (k,) (van Rijsbergen 1979)."""
+    """2 tp / (2 tp + fp + fn) of each label that anyone has, shape (k,) (van Rijsbergen 1979)."""
     tally = _tally(scored)
-    return _ratio(2 * tally.tp, 2 * tally.tp + tally.fp + tally.fn)
+    found = _ratio(2 * tally.tp, 2 * tally.tp + tally.fp + tally.fn)
+    return np.where(tally.tp + tally.fn > 0, found, np.nan)
 
 
 def uar(scored: Scored) -> float:

@@ -115,7 +115,7 @@ def measures(tested: Scored) -> dict[str, Measure]:
             "challenge_score": metrics.challenge_score,
         }
     among = ranking.comparable(tested)
-    if among:
+    if among and len(np.unique(tested.database)) > 1:
         known["auc_within_databases"] = partial(ranking.auc_within_databases, among=among)
         known["auc_of_database_name"] = ranking.auc_of_database_name
     return known
