@@ -5,6 +5,8 @@
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -238,6 +240,14 @@ def classify(
     raise typer.Exit(classify_files(files, models, as_json=json))
 
 
+@contextmanager
+def _training_extra() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(f"this needs {error.name}: pip install 'heartward[training]'") from error
+
+
 Draws = Annotated[
     int, typer.Option(min=100, max=100_000, help="How often subjects are drawn for an interval.")
 ]
@@ -273,7 +283,8 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Measure a model on recordings that it was not trained on; says so where it was."""
-    from training.evaluation.commands import evaluate_and_show
+    with _training_extra():
+        from training.evaluation.commands import evaluate_and_show
 
     evaluate_and_show(
         what,
@@ -297,7 +308,8 @@ def report(
     draws: Draws = 1000,
 ) -> None:
     """Compare everything in a folder of results, beside the figures of the literature."""
-    from training.evaluation.commands import write_report
+    with _training_extra():
+        from training.evaluation.commands import write_report
 
     write_report(results, to, draws=draws)
 

@@ -78,10 +78,10 @@ def count(artifact: bytes) -> Operations:
 
 
 def _weights(model: onnx.ModelProto) -> tuple[int, int]:
-    """The front end's tables bear its name; scales and zero points of quantisation are neither."""
+    """The front end's tables bear its name; single numbers and quantisation's are neither."""
     counts = {True: 0, False: 0}
     for tensor in model.graph.initializer:
-        helps = tensor.name.endswith(("_scale", "_zero_point"))
+        helps = not tensor.dims or tensor.name.endswith(("_scale", "_zero_point"))
         if tensor.data_type in (*_WEIGHTS, _WEIGHTS_U8, onnx.TensorProto.INT32) and not helps:
             counts[bool(_FRONT_END.search(tensor.name))] += math.prod(tensor.dims)
     return counts[False], counts[True]

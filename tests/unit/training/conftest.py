@@ -20,8 +20,9 @@ _NEED = {
         "test_logmel_cnn.py",
         "test_published_names.py",
         "test_train.py",
+        "evaluation/test_literature.py",
     ],
-    "matplotlib": ["test_pictures.py"],
+    "matplotlib": ["test_pictures.py", "evaluation/test_commands.py", "evaluation/test_figures.py"],
     "pywt": ["test_cleaning.py"],
 }
 _MISSING = [name for name in _NEED if find_spec(name) is None]
