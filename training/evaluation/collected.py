@@ -102,12 +102,11 @@ def write_cost(cost: Cost, folder: Path) -> Path:
     return path
 
 
-def missing(found: Sequence[Row], folder: Path) -> list[tuple[Result, str, str]]:
+def missing(found: Sequence[Row], reasons: Sequence[Missing]) -> list[tuple[Result, str, str]]:
     """The literature's rows that were not run: by which protocol, and why.
 
     Each is wanted by the protocol of its work and by the honest one of its data set.
     """
-    reasons = _reasons(folder)
     have = {(row.run.architecture, row.run.front_end, row.run.protocol) for row in found}
     gaps = []
     for result in literature().result:
@@ -131,7 +130,8 @@ def title_of(run: Run) -> str:
     return f"{run.data_set}, {run.protocol}" + (f" ({LEAK})" if run.leaks else "")
 
 
-def _reasons(folder: Path) -> tuple[Missing, ...]:
+def reasons_in(folder: Path) -> tuple[Missing, ...]:
+    """What the folder's own table says of what was not run."""
     path = folder / NOT_RUN
     if not path.exists():
         return ()

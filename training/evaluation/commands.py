@@ -19,6 +19,7 @@ from training.evaluation.comparison import McNemar, PairedTimes, compared, wilco
 from training.evaluation.cost import Cost, measure, times_in_turns
 from training.evaluation.cost_tables import cost_tables
 from training.evaluation.hearing import hear
+from training.evaluation.markdown_table import count, number, p_text
 from training.evaluation.predictions import Predictions
 from training.evaluation.scored import scored
 from training.evaluation.summary import Evaluation, evaluate
@@ -80,7 +81,9 @@ def write_report(folder: Path, to: Path | None, *, draws: int) -> None:
     """Write the page and its pictures into `to`, by default the folder of results itself."""
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder: name the one that holds the results")
-    collected.grouped(folder)  # says at once what is wrong
+    reasons = collected.reasons_in(folder)
+    costs = collected.costs(folder)
+    collected.grouped(folder)  # says what is wrong before hours of counting
     console = Console(stderr=True)
     found = collected.rows(folder, draws=draws)
     rows: list[Row] = list(track(found, "counting", console=console, transient=True))
@@ -90,8 +93,8 @@ def write_report(folder: Path, to: Path | None, *, draws: int) -> None:
         markdown.introduction(),
         *markdown.sections(rows, place),
         markdown.side_by_side(rows),
-        cost_tables(collected.costs(folder), rows),
-        markdown.gaps(collected.missing(rows, folder)),
+        cost_tables(costs, rows),
+        markdown.gaps(collected.missing(rows, reasons)),
         markdown.works(),
     ]
     page = place / _PAGE
@@ -166,13 +169,13 @@ def _show(answer: Answer) -> None:
         _say(
             f"McNemar's exact test on {test.recordings} recordings: this alone right "
             f"{test.only_first_right}, the other alone {test.only_second_right}, "
-            f"p {markdown.p_text(test.p_value)}"
+            f"p {p_text(test.p_value)}"
         )
     if answer.times is not None:
         times = answer.times
         _say(
             f"one window in turns: median {times.first_median_ms:.3f} ms, the other "
-            f"{times.second_median_ms:.3f} ms, Wilcoxon p {markdown.p_text(times.p_value)}"
+            f"{times.second_median_ms:.3f} ms, Wilcoxon p {p_text(times.p_value)}"
         )
 
 
@@ -195,8 +198,8 @@ def _show_evaluation(found: Evaluation) -> None:
         (
             own.label,
             f"{own.recordings} of {own.subjects}",
-            *map(markdown.number, (own.precision, own.recall, own.specificity, own.f1)),
-            markdown.number(found.label_aucs[own.label]),
+            *map(number, (own.precision, own.recall, own.specificity, own.f1)),
+            number(found.label_aucs[own.label]),
         )
         for own in found.per_class
     ]
@@ -207,7 +210,7 @@ def _show_evaluation(found: Evaluation) -> None:
             (
                 value,
                 f"{own.recordings} of {own.subjects}",
-                *map(markdown.number, (own.accuracy, own.uar, own.auc)),
+                *map(number, (own.accuracy, own.uar, own.auc)),
             )
             for value, own in groups.items()
         ]
@@ -223,7 +226,7 @@ def _show_evaluation(found: Evaluation) -> None:
 def _show_cost(cost: Cost) -> None:
     counted = cost.operations
     _say(
-        f"{cost.size_bytes / 1e3:.0f} kB, {markdown.count(counted.parameters)} parameters, "
+        f"{cost.size_bytes / 1e3:.0f} kB, {count(counted.parameters)} parameters, "
         f"{counted.flops / 1e6:.1f} million operations a window, {cost.own_mb:.1f} MB of memory "
         f"above the runtime ({cost.peak_mb:.0f} MB in all)"
     )
@@ -248,7 +251,8 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         shown.add_column(head)
     for row in rows:
         shown.add_row(*(Text(str(cell)) for cell in row))
-    Console().print(shown, "", sep="\n", end="")
+    Console().print(shown)
+    Console().print()
 
 
 def _say(line: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from training.evaluation.collected import Row
 from training.evaluation.cost import Cost
 from training.evaluation.literature import Result, literature
-from training.evaluation.markdown import DASH, count, number, table
+from training.evaluation.markdown_table import DASH, count, number, table
 from training.evaluation.tiers import TIERS, patients_per_core, tier_of
 
 _ABOUT = """\

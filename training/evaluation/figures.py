@@ -18,6 +18,7 @@ from matplotlib.ticker import PercentFormatter
 from training.datasets.pictures import COLOURS
 from training.evaluation import metrics, ranking, selective
 from training.evaluation.calibration import Bin
+from training.evaluation.hearing import ALL
 from training.evaluation.scored import Scored
 from training.evaluation.summary import Evaluation
 
@@ -100,7 +101,7 @@ def reliability(found: Evaluation) -> Figure:
         _bins(upper, found.calibration.bins_after, COLOURS[1], said, "s")
     upper.set_ylabel("share that is right")
     upper.set_ylim(0, 1.02)
-    upper.legend(frameon=False, fontsize=8, loc="upper left")
+    upper.legend(frameon=False, fontsize=8, loc="best")
     middles = [(each.low + each.high) / 2 for each in found.calibration.bins]
     counts = [each.count for each in found.calibration.bins]
     bars = lower.bar(middles, counts, width=0.09, color=COLOURS[0], alpha=0.7)
@@ -263,7 +264,10 @@ def _figure(width: float, height: float, title: str, found: Evaluation) -> tuple
 
 def _title(figure: Figure, title: str, found: Evaluation) -> None:
     leak = "\nLEAKS: the same subjects are in training and test" if found.leaks else ""
-    tested = f"tested on {found.data_set} (split {found.protocol}), {found.recordings} recordings"
+    where = f"{found.data_set} (split {found.protocol})"
+    if found.protocol == ALL:
+        where = f"all of {found.data_set}"
+    tested = f"tested on {where}, {found.recordings} recordings"
     figure.suptitle(
         f"{found.model} {found.version}: {title}\n{tested}{leak}", fontsize=9.5, ha="center"
     )

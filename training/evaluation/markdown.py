@@ -1,7 +1,7 @@
 """One comparison of everything trained, as a Markdown page beside its figures."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from training import splits
 from training.evaluation import figures
 from training.evaluation.collected import Row, title_of
 from training.evaluation.comparison import compared, holm
+from training.evaluation.details import details
 from training.evaluation.intervals import Spread
 from training.evaluation.literature import Published, Result, literature
+from training.evaluation.markdown_table import DASH, count, number, p_text, table
 
-DASH = "-"
 _SHOWN = {
     "uar": "UAR",
     "accuracy": "accuracy",
@@ -43,11 +44,6 @@ people who were never heard. Rows in italics are the literature's own figures as
 these works says that it kept a person's recordings together, and their sets and splits are not \
 exactly ours.
 """
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [list(heads), ["---"] * len(heads), *(list(row) for row in rows)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
 def introduction() -> str:
@@ -123,7 +119,8 @@ def _section(title: str, rows: Sequence[Row], picture: Path) -> str:
     _draw(title, rows, published, picture)
     parts = [f"## {title}\n", table(heads, ours + theirs), f"![{title}]({picture.name})\n"]
     parts += [part for part in (_seeds(rows), _labels(rows), _databases(rows)) if part]
-    return "\n".join([*parts, _tests(rows)])
+    parts += [part for part in (_tests(rows), details(rows[0], picture.parent)) if part]
+    return "\n".join(parts)
 
 
 def _cells(row: Row, shown: Sequence[str]) -> list[str]:
@@ -291,17 +288,3 @@ def _spread(own: Spread) -> str:
 
 def _published(figure: Published | None) -> str:
     return DASH if figure is None else str(figure)
-
-
-def number(value: float, digits: int = 3) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else DASH
-
-
-def count(value: int | None) -> str:
-    if value is None:
-        return DASH
-    return f"{value / 1e6:.1f} M" if value >= 1e6 else f"{value / 1e3:.1f} k"
-
-
-def p_text(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from models.contract import Metric
+from models.errors import ConfigurationError
 from training.evaluation import calibration, metrics, ranking, selective
 from training.evaluation.intervals import DRAWS, Measure, Spread, spread, with_intervals
 from training.evaluation.metrics import PerClass
@@ -128,8 +129,14 @@ def evaluate(runs: Sequence[Predictions], *, draws: int = DRAWS) -> Evaluation:
     ----------
     runs
         Of one model and protocol; those of validation serve to fit temperatures only.
+
+    Raises
+    ------
+    ConfigurationError
+        If a recording is tested twice in one repetition, or nothing is tested.
     """
     tests = [each for each in runs if each.run.part == "test"]
+    _require_once(tests)
     tested, windows = scored(tests), scored(tests, "window")
     wanted = measures(tested)
     first = tests[0].run
@@ -174,6 +181,17 @@ def after_temperature(runs: Sequence[Predictions]) -> tuple[float, Scored] | Non
     whole = scored(tests)
     mended = np.concatenate([each.probabilities for each in found])
     return float(np.mean(list(fitted.values()))), whole.with_probabilities(mended)
+
+
+def _require_once(tests: Sequence[Predictions]) -> None:
+    tested = Counter((each.run.seed, row.path) for each in tests for row in each.recordings)
+    if tested and (most := tested.most_common(1)[0])[1] > 1:
+        (seed, path), times = most
+        run = tests[0].run
+        raise ConfigurationError(
+            f"{run.model} {run.version} by {run.protocol}: {path} is tested {times} times with "
+            f"seed {seed}, so some folds overlap"
+        )
 
 
 def _of_label(

@@ -13,7 +13,7 @@ from training import splits
 from training.datasets.recordings import Recording
 from training.evaluation import collected
 from training.evaluation.commands import evaluate_and_show, write_report
-from training.evaluation.predictions import Run, file_name, write
+from training.evaluation.predictions import Predictions, Run, file_name, write
 
 
 def records(count: int) -> list[Recording]:
@@ -29,11 +29,13 @@ def records(count: int) -> list[Recording]:
 
 
 def put(folder: Path, **changes: object) -> Run:
-    """40 recordings; a third of the abnormal ones are missed."""
+    """40 recordings, or half of them a fold; a third of the abnormal ones are missed."""
     run = msgspec.structs.replace(RUN, **changes)
     truth = [k // 2 % 2 for k in range(40)]
     given = [0.7 if label and k % 3 else 0.3 - k / 1000 for k, label in enumerate(truth)]
-    write(predictions(given, truth, run=run, recordings=records(40)), folder / file_name(run))
+    every = predictions(given, truth, run=run, recordings=records(40))
+    own = {"": slice(40), "0": slice(20), "1": slice(20, 40)}[run.fold]
+    write(Predictions(run=run, recordings=every.recordings[own]), folder / file_name(run))
     return run
 
 
@@ -123,9 +125,17 @@ def test_cost_and_tier_are_shown(page: str) -> None:
     assert "| wearable |" in section(page, "Where they can run")
 
 
+def test_the_best_of_a_section_is_shown_in_detail(page: str) -> None:
+    honest = section(page, "physionet2016, 5 folds")
+    assert "### ours 1.0.0 in detail" in honest
+    assert "no validation part to fit a temperature on" in honest
+    assert "| training-a | 20 of 20 |" in honest
+    assert honest.count(" | abnormal | normal | 0.7") == 7
+
+
 def test_every_picture_of_the_page_is_there(page: str, written: Path) -> None:
     named = [line.split("](")[1].rstrip(")") for line in page.splitlines() if line.startswith("![")]
-    assert len(named) == 3
+    assert len(named) == 3 * (1 + 4)
     for name in named:
         assert (written / name).read_bytes().startswith(b"\x89PNG")
 

@@ -2,6 +2,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from models.errors import ConfigurationError
 from tests.unit.training.evaluation.made import RUN, SCREEN, predictions
 from training.datasets.recordings import Recording
 from training.evaluation.predictions import Predictions
@@ -53,6 +54,13 @@ def test_a_recording_of_two_seeds_is_one_recording() -> None:
     assert (found.recordings, found.seeds) == (6, (1, 2))
     assert found.over_seeds["accuracy"].deviation == 0
     assert len(found.worst) == 2
+
+
+def test_folds_that_overlap_are_refused() -> None:
+    first, _ = folds()
+    again = msgspec.structs.replace(first, run=msgspec.structs.replace(first.run, fold="1"))
+    with pytest.raises(ConfigurationError, match=r"r0\.wav is tested 2 times with seed 0"):
+        evaluate([first, again])
 
 
 def test_groups_are_those_that_are_known() -> None:
