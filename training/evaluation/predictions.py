@@ -179,7 +179,10 @@ def find(folder: Path) -> Iterator[Path]:
 
 def file_name(run: Run) -> str:
     """A name that no other run of the same comparison has."""
-    said = (run.model, run.version, run.protocol, f"seed{run.seed}", run.fold, run.part)
+    split = run.protocol
+    if not split.startswith(run.data_set):
+        split = f"{run.data_set}-{split}"
+    said = (run.model, run.version, split, f"seed{run.seed}", run.fold, run.part)
     return "-".join(_plain(word) for word in said if word) + SUFFIX
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.contract import Metric
 from models.errors import ConfigurationError
+from training.datasets import physionet2016
 from training.evaluation import calibration, metrics, ranking, selective
 from training.evaluation.intervals import DRAWS, Measure, Spread, spread, with_intervals
 from training.evaluation.metrics import PerClass
@@ -95,8 +96,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     worst: tuple[Worst, ...]
 
 
-def measures(tested: Scored) -> dict[str, Measure]:
-    """What is measured of these labels, by name."""
+def measures(tested: Scored, data_set: str) -> dict[str, Measure]:
+    """What is measured of these labels, by name; the Challenge's score of its own set alone."""
     known: dict[str, Measure] = {
         "accuracy": metrics.accuracy,
         "uar": metrics.uar,
@@ -113,8 +114,9 @@ def measures(tested: Scored) -> dict[str, Measure]:
             "specificity": partial(_of_label, metrics.specificities, place),
             "precision": partial(_of_label, metrics.precisions, place),
             "f1": partial(_of_label, metrics.f1_scores, place),
-            "challenge_score": metrics.challenge_score,
         }
+        if data_set == physionet2016.NAME:
+            known["challenge_score"] = metrics.challenge_score
     among = ranking.comparable(tested)
     if among and len(np.unique(tested.database)) > 1:
         known["auc_within_databases"] = partial(ranking.auc_within_databases, among=among)
@@ -138,8 +140,8 @@ def evaluate(runs: Sequence[Predictions], *, draws: int = DRAWS) -> Evaluation:
     tests = [each for each in runs if each.run.part == "test"]
     _require_once(tests)
     tested, windows = scored(tests), scored(tests, "window")
-    wanted = measures(tested)
     first = tests[0].run
+    wanted = measures(tested, first.data_set)
     return Evaluation(
         data_set=first.data_set,
         protocol=first.protocol,

@@ -69,12 +69,18 @@ def test_a_missing_file_is_told_in_one_line(tmp_path: Path) -> None:
         read(tmp_path / "none")
 
 
-def test_names_differ_by_fold_seed_and_part() -> None:
+def test_names_differ_by_what_was_tested() -> None:
     runs = [
         RUN,
         *(
             msgspec.structs.replace(RUN, **{field: value})
-            for field, value in (("fold", "3"), ("seed", 2), ("part", "validation"))
+            for field, value in (
+                ("fold", "3"),
+                ("seed", 2),
+                ("part", "validation"),
+                ("protocol", "all"),
+                ("data_set", "circor2022"),
+            )
         ),
     ]
     assert len({file_name(run) for run in runs}) == len(runs)

@@ -56,6 +56,11 @@ def test_a_recording_of_two_seeds_is_one_recording() -> None:
     assert len(found.worst) == 2
 
 
+def test_the_challenges_score_is_of_its_own_set_alone() -> None:
+    assert "challenge_score" in evaluate(folds(), draws=50).metrics
+    assert "challenge_score" not in evaluate(folds(data_set="circor2022"), draws=50).metrics
+
+
 def test_folds_that_overlap_are_refused() -> None:
     first, _ = folds()
     again = msgspec.structs.replace(first, run=msgspec.structs.replace(first.run, fold="1"))
