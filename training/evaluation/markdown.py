@@ -118,7 +118,9 @@ def _section(title: str, rows: Sequence[Row], picture: Path) -> str:
     theirs = [_published_cells(result, shown) for result in published]
     _draw(title, rows, published, picture)
     parts = [f"## {title}\n", table(heads, ours + theirs), f"![{title}]({picture.name})\n"]
-    parts += [part for part in (_seeds(rows), _labels(rows), _databases(rows)) if part]
+    parts += [
+        part for part in (_seeds(rows), _labels(rows), _lesions(rows), _databases(rows)) if part
+    ]
     parts += [part for part in (_tests(rows), details(rows[0], picture.parent)) if part]
     return "\n".join(parts)
 
@@ -231,6 +233,17 @@ def _databases(rows: Sequence[Row]) -> str:
         for row in rows
     ]
     return "AUC within each database:\n\n" + table(("model", *names), said)
+
+
+def _lesions(rows: Sequence[Row]) -> str:
+    """Each lesion against healthy hearts alone, where the labels are lesions."""
+    said = [
+        (row.name, name.removeprefix("auc_").replace("_", " "), _metric(metric))
+        for row in rows
+        for name, metric in row.found.metrics.items()
+        if "_against_" in name
+    ]
+    return table(("model", "AUC of", "with interval"), said) if said else ""
 
 
 def _tests(rows: Sequence[Row]) -> str:

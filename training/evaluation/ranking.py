@@ -46,6 +46,16 @@ def overall_auc(scored: Scored) -> float:
     return _mean(label_aucs(scored))
 
 
+def auc_against(scored: Scored, label: str, other: str) -> float:
+    """Of one label against one other alone, by the first's probability.
+
+    A lesion against healthy hearts, say, with all other lesions left out.
+    """
+    first, second = scored.labels.index(label), scored.labels.index(other)
+    either = scored.truth[:, first] ^ scored.truth[:, second]
+    return auc(scored.truth[either, first], scored.probabilities[either, first])
+
+
 def auc_within_databases(scored: Scored, among: Comparable | None = None) -> float:
     """Mean of the databases' own areas: no credit for telling databases apart."""
     return _mean(np.array(list(database_aucs(scored, among).values())))

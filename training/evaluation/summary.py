@@ -15,6 +15,7 @@ from training.evaluation.intervals import DRAWS, Measure, Spread, spread, with_i
 from training.evaluation.metrics import PerClass
 from training.evaluation.predictions import Heard, Predictions, by_seed
 from training.evaluation.scored import Bools, Scored, scored
+from training.evaluation.truths import HEALTHY
 
 WORST = 20
 _FIELDS = ("database", "age_group", "sex", "site", "murmur_grade")
@@ -117,6 +118,8 @@ def measures(tested: Scored, data_set: str) -> dict[str, Measure]:
         }
         if data_set == physionet2016.NAME:
             known["challenge_score"] = metrics.challenge_score
+    if len(tested.labels) > 2:
+        known |= _against_healthy(tested)
     among = ranking.comparable(tested)
     if among and len(np.unique(tested.database)) > 1:
         known["auc_within_databases"] = partial(ranking.auc_within_databases, among=among)
@@ -194,6 +197,19 @@ def _require_once(tests: Sequence[Predictions]) -> None:
             f"{run.model} {run.version} by {run.protocol}: {path} is tested {times} times with "
             f"seed {seed}, so some folds overlap"
         )
+
+
+def _against_healthy(tested: Scored) -> dict[str, Measure]:
+    """Each lesion against healthy hearts, where both were tested."""
+    tested_labels = np.flatnonzero(tested.truth.sum(axis=0)).tolist()
+    present = [tested.labels[place] for place in tested_labels]
+    healthy = [label for label in present if label in HEALTHY]
+    return {
+        f"auc_{label}_against_{other}": partial(ranking.auc_against, label=label, other=other)
+        for other in healthy
+        for label in present
+        if label != other
+    }
 
 
 def _of_label(

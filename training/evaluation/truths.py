@@ -6,7 +6,7 @@ has no place in a model's words it is left out, and never guessed.
 
 from training.datasets.recordings import Recording
 
-_HEALTHY = frozenset({"normal", "N"})
+HEALTHY = frozenset({"normal", "N"})
 _LESIONS = frozenset({"AS", "AR", "MR", "MS", "MVP"})
 _ILL = frozenset({"abnormal", "murmur", "extrahls", "extrastole"}) | _LESIONS
 
@@ -23,8 +23,8 @@ def truth_of(recording: Recording, labels: tuple[str, ...]) -> tuple[str, ...] |
     own = set(recording.labels)
     if own <= set(labels):
         return recording.labels
-    if own <= _HEALTHY:
-        return _only(labels, _HEALTHY)
+    if own <= HEALTHY:
+        return _only(labels, HEALTHY)
     if "abnormal" in labels:
         return ("abnormal",) if own <= _ILL else None
     if "murmur" in labels:  # abnormal is a murmur only where the set says how loud it is

@@ -45,6 +45,18 @@ def test_of_more_than_two_labels_each_is_held_against_the_rest() -> None:
     assert ranking.overall_auc(found) == 1.0
 
 
+def test_a_lesion_against_healthy_hearts_leaves_other_lesions_out() -> None:
+    found = scored(
+        [0, 0, 1, 2],
+        [[0.6, 0.3, 0.1], [0.3, 0.3, 0.4], [0.5, 0.2, 0.3], [0.4, 0.1, 0.5]],
+        labels=("MR", "AS", "N"),
+    )
+    assert ranking.auc_against(found, "MR", "N") == 0.5
+    assert ranking.label_aucs(found)[0] == 0.5
+    assert ranking.auc_against(found, "AS", "N") == 1.0
+    assert ranking.label_aucs(found)[1] == pytest.approx(1 / 3)
+
+
 def test_knowing_the_database_earns_nothing_within_databases() -> None:
     truth = [0] * 15 + [1] * 5 + [0] * 5 + [1] * 15
     database = ["one"] * 20 + ["two"] * 20
