@@ -21,6 +21,7 @@ _NEED = {
         "test_published_names.py",
         "test_train.py",
         "evaluation/test_literature.py",
+        "evaluation/test_operations_of_nets.py",
     ],
     "matplotlib": ["test_pictures.py", "evaluation/test_commands.py", "evaluation/test_figures.py"],
     "pywt": ["test_cleaning.py"],
