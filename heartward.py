@@ -5,6 +5,8 @@
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -242,6 +244,80 @@ def classify(
     registry = Registry(models_dir) if models_dir else Registry()
     models = [registry.named(name) for name in model] if model else registry.defaults()
     raise typer.Exit(classify_files(files, models, as_json=json))
+
+
+@contextmanager
+def _training_extra() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(f"this needs {error.name}: pip install 'heartward[training]'") from error
+
+
+Draws = Annotated[
+    int, typer.Option(min=100, max=100_000, help="How often subjects are drawn for an interval.")
+]
+
+
+@app.command()
+def evaluate(
+    what: Annotated[
+        str, typer.Argument(help="An ONNX file, a shipped NAME, or a folder of predictions.")
+    ],
+    *,
+    data: Annotated[
+        str, typer.Option(help="Data set, or folder of recordings, to test an artifact on.")
+    ] = "physionet2016",
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Split with a held-out part, or all; by default the held-out part where the "
+            "artifact was trained on this data set, else all."
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for JSON, figures, predictions and cost.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Another artifact: is the difference more than luck?")
+    ] = None,
+    draws: Draws = 1000,
+    max_files: Annotated[
+        int | None, typer.Option(min=1, help="Test on so many recordings, for a quick try.")
+    ] = None,
+    cost: Annotated[bool, typer.Option(help="Measure the artifact's time and memory.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Measure a model on recordings that it was not trained on; says so where it was."""
+    with _training_extra():
+        from training.evaluation.commands import evaluate_and_show
+
+    evaluate_and_show(
+        what,
+        data=data,
+        protocol=protocol,
+        to=to,
+        against=against,
+        draws=draws,
+        max_files=max_files,
+        with_cost=cost,
+        as_json=json,
+    )
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="Folder of what was trained and evaluated.")],
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for comparison.md; else the results' own.")
+    ] = None,
+    draws: Draws = 1000,
+) -> None:
+    """Compare everything in a folder of results, beside the figures of the literature."""
+    with _training_extra():
+        from training.evaluation.commands import write_report
+
+    write_report(results, to, draws=draws)
 
 
 @data.command("list")

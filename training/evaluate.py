@@ -16,13 +16,13 @@ import numpy.typing as npt
 import typer
 from rich.console import Console
 from rich.table import Table
-from scipy import stats
 
 from models.classify import overall
 from models.contract import Metric
 from models.predictor import OnnxPredictor, Predictor
 from training import splits
 from training.datasets import circor2022, physionet2016
+from training.evaluation import ranking
 from training.windows import WindowSet, cut
 
 Floats = npt.NDArray[np.floating]
@@ -127,12 +127,7 @@ def comparable(judged: Judged) -> Judged:
 
 def auc(judged: Judged) -> float:
     """The chance that an abnormal one scores higher than a normal one; a tie counts half."""
-    positive = int(judged.abnormal.sum())
-    negative = len(judged.abnormal) - positive
-    if not positive or not negative:
-        return float("nan")
-    ranks = stats.rankdata(judged.score)[judged.abnormal].sum()
-    return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
+    return ranking.auc(judged.abnormal, judged.score)
 
 
 def auc_within_databases(judged: Judged) -> float:

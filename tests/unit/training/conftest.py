@@ -27,8 +27,16 @@ _NEED = {
         "test_samplers.py",
         "test_train.py",
         "test_train_command.py",
+        "evaluation/test_literature.py",
+        "evaluation/test_operations_of_nets.py",
     ],
-    "matplotlib": ["test_loop.py", "test_pictures.py", "test_train_command.py"],
+    "matplotlib": [
+        "test_loop.py",
+        "test_pictures.py",
+        "test_train_command.py",
+        "evaluation/test_commands.py",
+        "evaluation/test_figures.py",
+    ],
     "optuna": ["test_train_command.py"],
     "pywt": [
         "test_augmentation.py",
