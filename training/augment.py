@@ -7,23 +7,32 @@ _KNOTS = 8  # of an equaliser, spread evenly over 0 to half the sample rate
 
 
 def another_sensor(waveform: Tensor, draw: torch.Generator, *, spread_db: float) -> Tensor:
-    """Give each window a smooth random frequency response, normal with `spread_db` at its knots.
+    """Give each window a random frequency response: `sensor_response`."""
+    response = sensor_response(waveform, draw, spread_db=spread_db)
+    heard: Tensor = torch.fft.irfft(torch.fft.rfft(waveform) * response, n=waveform.shape[-1])
+    return heard
+
+
+def sensor_response(waveform: Tensor, draw: torch.Generator, *, spread_db: float) -> Tensor:
+    """A smooth random frequency response for each window, normal with `spread_db` at its knots.
 
     Parameters
     ----------
     waveform
         Shape (batch, samples).
+
+    Returns
+    -------
+    Gains, shape (batch, samples // 2 + 1).
     """
-    spectrum = torch.fft.rfft(waveform)
     knots_db = spread_db * torch.randn(
         len(waveform), 1, _KNOTS, generator=draw, device=waveform.device
     )
     response_db = torch.nn.functional.interpolate(
-        knots_db, spectrum.shape[-1], mode="linear", align_corners=True
+        knots_db, waveform.shape[-1] // 2 + 1, mode="linear", align_corners=True
     )[:, 0]
     gain: Tensor = 10 ** (response_db / 20)
-    heard: Tensor = torch.fft.irfft(spectrum * gain, n=waveform.shape[-1])
-    return heard
+    return gain
 
 
 def with_noise(waveform: Tensor, draw: torch.Generator, *, snr_db: tuple[float, float]) -> Tensor:

@@ -169,6 +169,8 @@ class Augmentation(_Part, frozen=True, kw_only=True):
         Another beginning, the end wrapped around; either polarity.
     stretch, pitch_semitones
         Factors of tempo at the same pitch; steps of pitch at the same tempo.
+    speed
+        Factors of tempo and pitch together, as of a smaller or larger heart.
     equaliser_db
         Spread of a random frequency response at its knots.
     microphone
@@ -193,6 +195,7 @@ class Augmentation(_Part, frozen=True, kw_only=True):
     flip: bool = False
     stretch: tuple[float, ...] = ()
     pitch_semitones: tuple[float, ...] = ()
+    speed: tuple[float, ...] = ()
     equaliser_db: float = 0.0
     microphone: float = 0.0
     band_limit: float = 0.0
@@ -207,14 +210,18 @@ class Augmentation(_Part, frozen=True, kw_only=True):
     mixup: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("stretch", "pitch_semitones", "coloured_snr_db", "recorded_snr_db"):
+        for name in (
+            *("stretch", "pitch_semitones", "speed"),
+            *("coloured_snr_db", "recorded_snr_db"),
+        ):
             ends = getattr(self, name)
             self._require(
                 len(ends) in {0, 2} and list(ends) == sorted(ends),
                 f"augmentation.{name} = {list(ends)}: give two numbers that rise, or none",
             )
         self._require(
-            all(factor > 0 for factor in self.stretch), "augmentation.stretch must be positive"
+            all(factor > 0 for factor in (*self.stretch, *self.speed)),
+            "augmentation.stretch and speed must be positive",
         )
         for name in ("band_mask", "frame_mask", "microphone", "band_limit", "recorded_share"):
             share = getattr(self, name)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models.errors import ConfigurationError
-from training.augment import another_sensor, flipped, shifted, with_noise
+from training.augment import flipped, sensor_response, shifted, with_noise
 from training.engine.recipe import Augmentation
 
 _STEP = 2.0**-15  # of 16 bits, at full scale 1
@@ -66,6 +66,8 @@ def _moved(
     if how.pitch_semitones:
         steps = _evenly(waveform, draw, how.pitch_semitones)
         waveform = repitched(waveform, 2 ** (steps / _SEMITONES), sample_rate_hz)
+    if how.speed:
+        waveform = at_speed(waveform, _logarithmically(waveform, draw, how.speed))
     return waveform
 
 
@@ -73,12 +75,16 @@ def _elsewhere(
     waveform: Tensor, how: Augmentation, draw: torch.Generator, sample_rate_hz: int
 ) -> Tensor:
     """The same sound through another sensor, at RMS 1."""
+    hz = _bins_hz(waveform, sample_rate_hz)
+    response: Tensor | None = None
     if how.equaliser_db:
-        waveform = another_sensor(waveform, draw, spread_db=how.equaliser_db)
+        response = sensor_response(waveform, draw, spread_db=how.equaliser_db)
     if how.microphone:
-        waveform = another_microphone(waveform, draw, how.microphone, sample_rate_hz)
+        response = _times(response, microphone_response(waveform, draw, how.microphone, hz))
     if how.band_limit:
-        waveform = band_limited(waveform, draw, how.band_limit, sample_rate_hz)
+        response = _times(response, limited_response(waveform, draw, how.band_limit, hz))
+    if response is not None:
+        waveform = _filtered(waveform, response)
     return waveform / _rms(waveform)
 
 
@@ -131,11 +137,31 @@ def repitched(waveform: Tensor, factor: Tensor, sample_rate_hz: int) -> Tensor:
     return (1 - share) * slower.gather(1, before) + share * slower.gather(1, before + 1)
 
 
-def another_microphone(
-    waveform: Tensor, draw: torch.Generator, share: float, sample_rate_hz: int
+def at_speed(waveform: Tensor, factor: Tensor) -> Tensor:
+    """Played faster or slower, tempo and pitch together; what lacks at the end is wrapped around.
+
+    A smaller heart beats faster and sounds higher. Read by a cubic spline (Catmull-Rom), which
+    costs a fiftieth of the phase vocoder.
+
+    Parameters
+    ----------
+    factor
+        Shape (batch, 1): 1.2 beats a fifth faster.
+    """
+    samples = waveform.shape[1]
+    place = torch.arange(samples, device=waveform.device) * factor % samples
+    at = place.long()
+    t = place - at
+    before, here, after, beyond = (waveform.gather(1, (at + k) % samples) for k in (-1, 0, 1, 2))
+    slope, bend = after - before, 2 * before - 5 * here + 4 * after - beyond
+    cube = 3 * (here - after) + beyond - before
+    return here + 0.5 * t * (slope + t * (bend + t * cube))
+
+
+def microphone_response(
+    waveform: Tensor, draw: torch.Generator, share: float, hz: Tensor
 ) -> Tensor:
     """First-order roll-offs at both ends and one resonance, of a share of the windows."""
-    hz = _bins_hz(waveform, sample_rate_hz)
     low, high = (_logarithmically(waveform, draw, ends) for ends in (_ROLL_LOW_HZ, _CUT_HZ))
     peak = _logarithmically(waveform, draw, _RESONANCE_HZ)
     height_db = _evenly(waveform, draw, (-_RESONANCE_DB, _RESONANCE_DB))
@@ -144,17 +170,14 @@ def another_microphone(
     response = response / torch.sqrt(
         (1 + (hz / high).square()) * (1 + (low / hz.clamp(min=1.0)).square())
     )
-    return _filtered(waveform, torch.where(_chosen(waveform, draw, share), response, 1.0))
+    return torch.where(_chosen(waveform, draw, share), response, 1.0)
 
 
-def band_limited(
-    waveform: Tensor, draw: torch.Generator, share: float, sample_rate_hz: int
-) -> Tensor:
+def limited_response(waveform: Tensor, draw: torch.Generator, share: float, hz: Tensor) -> Tensor:
     """Nothing above a random frequency, as after a low sample rate or a codec."""
-    hz = _bins_hz(waveform, sample_rate_hz)
     cut = _logarithmically(waveform, draw, _CUT_HZ)
     steep = 1 / (1 + (hz / cut) ** 16)
-    return _filtered(waveform, torch.where(_chosen(waveform, draw, share), steep, 1.0))
+    return torch.where(_chosen(waveform, draw, share), steep, 1.0)
 
 
 def with_recorded(
@@ -178,6 +201,10 @@ def louder(waveform: Tensor, draw: torch.Generator, gain_db: float) -> Tensor:
     """Another gain, up to `gain_db` either way."""
     factor: Tensor = 10 ** (_evenly(waveform, draw, (-gain_db, gain_db)) / 20)
     return waveform * factor
+
+
+def _times(response: Tensor | None, other: Tensor) -> Tensor:
+    return other if response is None else response * other
 
 
 def _filtered(waveform: Tensor, response: Tensor) -> Tensor:
