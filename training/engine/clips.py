@@ -39,9 +39,9 @@ class Clips:
         Shape (recordings, labels), 0 or 1.
     sound
         Shape (samples,), full scale 1, filtered: one recording after the other.
-    begin, room
-        Shape (recordings,): where each begins in `sound`, and how much later its last window may
-        begin.
+    begin, room, length
+        Shape (recordings,): where each begins in `sound`, how much later its last window may
+        begin, and its samples before silence was added.
     start, owner, usable
         Shape (windows,): where each window begins in `sound`, whose it is, and whether its quality
         lets it count when recordings are judged.
@@ -53,6 +53,7 @@ class Clips:
     sound: Tensor
     begin: Tensor
     room: Tensor
+    length: Tensor
     start: Tensor
     owner: Tensor
     usable: Tensor
@@ -68,6 +69,7 @@ class Clips:
             sound=self.sound.to(device),
             begin=self.begin.to(device),
             room=self.room.to(device),
+            length=self.length.to(device),
             start=self.start.to(device),
             owner=self.owner.to(device),
             usable=self.usable.to(device),
@@ -77,10 +79,21 @@ class Clips:
         """Shape (len(start), window), not scaled."""
         return self.sound[start[:, None] + torch.arange(self.window, device=start.device)]
 
+    def repeated(self, start: Tensor, owner: Tensor, draw: torch.Generator) -> Tensor:
+        """As `samples`, but what a short recording lacks is itself, from any moment on."""
+        places = start[:, None] + torch.arange(self.window, device=start.device)
+        begin, length = self.begin[owner, None], self.length[owner, None]
+        turn = (self._shares(owner, draw)[:, None] * length).long()
+        looped = begin + (places - begin + turn) % length
+        return self.sound[torch.where(length < self.window, looped, places)]
+
     def at_any_moment(self, owner: Tensor, draw: torch.Generator) -> Tensor:
         """A window's start anywhere within each of the given recordings."""
-        share = torch.rand(len(owner), generator=draw, device=owner.device, dtype=torch.float64)
-        return self.begin[owner] + (share * (self.room[owner] + 1)).long()
+        return self.begin[owner] + (self._shares(owner, draw) * (self.room[owner] + 1)).long()
+
+    @staticmethod
+    def _shares(owner: Tensor, draw: torch.Generator) -> Tensor:
+        return torch.rand(len(owner), generator=draw, device=owner.device, dtype=torch.float64)
 
     def sha256(self) -> str:
         """Of what is heard, and how it is called."""
@@ -112,7 +125,7 @@ def gather(
     """
     if not chosen:
         raise ConfigurationError(f"{recipe.name}: a part of the split has no recordings")
-    sounds, starts, owners, usable, begins, rooms = [], [], [], [], [], []
+    sounds, starts, owners, usable, begins, rooms, lengths = [], [], [], [], [], [], []
     length = 0
     for number, (data, recording) in enumerate(chosen):
         samples = _read(data, recording, recipe.data)
@@ -124,6 +137,7 @@ def gather(
         owners.append(np.full(len(start), number))
         begins.append(length)
         rooms.append(len(sound) - recipe.contract.window_samples)
+        lengths.append(len(samples[0]) * recipe.contract.sample_rate_hz // samples[1])
         length += len(sound)
         done()
     return Clips(
@@ -133,6 +147,7 @@ def gather(
         sound=torch.from_numpy(np.concatenate(sounds)),
         begin=torch.tensor(begins),
         room=torch.tensor(rooms),
+        length=torch.tensor(lengths),
         start=torch.from_numpy(np.concatenate(starts)),
         owner=torch.from_numpy(np.concatenate(owners)),
         usable=torch.from_numpy(np.concatenate(usable)),
@@ -177,15 +192,21 @@ def scaled(waveform: Tensor, scaling: Scaling) -> Tensor:
 
 
 def targets(recording: Recording, data: Data) -> list[float]:
-    """1 for each of the recording's labels, 0 for others."""
-    own = {data.rename.get(label, label) for label in recording.labels}
+    """1 for each of the recording's labels, 0 for others.
+
+    Of labels that exclude each other several are 1 where nobody knows which of them holds.
+    """
+    known = data.diagnosed and recording.diagnosis in data.labels
+    words = (str(recording.diagnosis),) if known else recording.labels
+    renamed = [data.rename.get(word, word).split("|") for word in words]
+    own = {label for labels in renamed for label in labels}
     strange = own - set(data.labels)
     if strange and data.exclusive:
         raise ConfigurationError(
             f"{recording.path} is called {', '.join(sorted(strange))}, and the recipe's labels are "
             f"{', '.join(data.labels)}: add it, or say in data.rename which it is"
         )
-    if data.exclusive and len(own) != 1:
+    if data.exclusive and len(words) != 1:
         raise ConfigurationError(
             f"{recording.path} has the labels {', '.join(sorted(own))}: labels that concur want "
             "data.exclusive = false"

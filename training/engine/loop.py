@@ -231,8 +231,12 @@ class Trainer:
         owner = clips.owner[windows]
         anywhere = contract.excerpt == "random"
         start = clips.at_any_moment(owner, draw) if anywhere else clips.start[windows]
+        sound = clips.samples(start)
+        if how.repeat:
+            chosen = waveforms.chosen(sound, draw, how.repeat)
+            sound = torch.where(chosen, clips.repeated(start, owner, draw), sound)
         waveform = waveforms.augmented(
-            clips.samples(start),
+            sound,
             how,
             draw,
             sample_rate_hz=contract.sample_rate_hz,

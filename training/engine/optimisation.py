@@ -10,6 +10,7 @@ from training.engine.recipe import Optimiser, Recipe, Schedule
 
 _ONE_CYCLE_START = 1 / 25  # Smith and Topin 2017, as fastai and PyTorch have it
 _ONE_CYCLE_WARM_UP = 0.3
+_NEVER = 1e-30
 
 
 def optimiser(parameters: Iterable[nn.Parameter], told: Optimiser) -> torch.optim.Optimizer:
@@ -44,9 +45,17 @@ def rate_factor(told: Schedule, step: int, steps: int, epochs: int) -> float:
 
 
 def loss(recipe: Recipe, logits: Tensor, target: Tensor, *, smoothing: float) -> Tensor:
-    """Cross-entropy, of one softmax or of a sigmoid each; targets may be shares."""
+    """Cross-entropy, of one softmax or of a sigmoid each; targets may be shares.
+
+    Of labels that exclude each other several may be 1: then what counts is that one of them is
+    said, whichever (Cour et al. 2011, Learning from partial labels).
+    """
     if recipe.data.exclusive:
-        return nn.functional.cross_entropy(logits, target, label_smoothing=smoothing)
+        said = logits.log_softmax(-1)
+        of_one = -(target * said).sum(-1)
+        of_several = -(said + target.clamp(min=_NEVER).log()).logsumexp(-1)
+        apart = torch.where(target.sum(-1) > 1.5, of_several, of_one)
+        return ((1 - smoothing) * apart - smoothing * said.mean(-1)).mean()
     softened = target * (1 - smoothing) + 0.5 * smoothing
     return nn.functional.binary_cross_entropy_with_logits(logits, softened)
 

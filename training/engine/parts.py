@@ -9,6 +9,7 @@ from models.errors import ConfigurationError
 from training import splits
 from training.datasets.catalogue import load
 from training.datasets.recordings import DataSet, Recording
+from training.engine import clips
 from training.engine.recipe import Data, Recipe
 from training.splits import Fold, Protocol
 
@@ -99,7 +100,7 @@ def _of_protocol(name: str, fold: int, told: Data) -> Parts:
     turn = splits.turns(protocol)[fold]
     if not turn.validation:
         turn = splits.with_validation(turn, data.recordings, share=told.validation_share)
-    return _parts(turn, data)
+    return _parts(turn, data, told)
 
 
 def _of_whole(name: str, told: Data) -> Parts:
@@ -109,16 +110,33 @@ def _of_whole(name: str, told: Data) -> Parts:
         title=f"{data.name}, {_OF_WHOLE}", leaks=False, train=every, validation=(), test=()
     )
     turn = splits.with_validation(whole, data.recordings, share=told.validation_share)
-    return _parts(turn, data)
+    return _parts(turn, data, told)
 
 
-def _parts(turn: Fold, data: DataSet) -> Parts:
+def _parts(turn: Fold, data: DataSet, told: Data) -> Parts:
     known = {recording.path: recording for recording in data.recordings}
     train, validation, test = (
         tuple((data, known[path]) for path in paths if path in known)
         for paths in (turn.train, turn.validation, turn.test)
     )
-    return Parts(turn.title, turn.leaks, train, validation, test)
+    return Parts(
+        turn.title,
+        turn.leaks,
+        tuple(owned for owned in train if not _left_out(owned[1], told)),
+        tuple(owned for owned in validation if _judges(owned[1], told)),
+        test,
+    )
+
+
+def _left_out(recording: Recording, told: Data) -> bool:
+    return recording.diagnosis in told.without or bool(set(recording.labels) & set(told.without))
+
+
+def _judges(recording: Recording, told: Data) -> bool:
+    """Whether one can say if an answer to it is right."""
+    if _left_out(recording, told):
+        return False
+    return not told.exclusive or sum(clips.targets(recording, told)) == 1
 
 
 def _fewer(every: Parts, max_files: int, seed: int) -> Parts:

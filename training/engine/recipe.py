@@ -35,7 +35,12 @@ class Data(_Part, frozen=True, kw_only=True):
     labels
         In the order of the net's answers.
     rename
-        A data set's own label to the recipe's.
+        A data set's own label to the recipe's, or to several with ``|`` between: one of them
+        holds, and nobody knows which. Such recordings are trained on, and judge nothing.
+    diagnosed
+        Whether a recording's diagnosis counts as its label where the recipe knows it.
+    without
+        Labels and diagnoses whose recordings are left out.
     exclusive
         True: one label a recording (softmax). False: several may concur (a sigmoid each).
     validation_share
@@ -51,6 +56,8 @@ class Data(_Part, frozen=True, kw_only=True):
     whole: tuple[str, ...] = ()
     labels: tuple[str, ...]
     rename: dict[str, str] = {}
+    diagnosed: bool = False
+    without: tuple[str, ...] = ()
     exclusive: bool = True
     validation_share: float = 0.15
     middle_s: dict[str, float] = {}
@@ -151,12 +158,13 @@ class Sampling(_Part, frozen=True, kw_only=True):
         `natural`: every window once an epoch. Others draw with replacement; recordings of one
         label weigh the same, however long. `classes`: labels weigh the same. `databases`: labels
         weigh the same within each database, and databases as the root of their windows.
-        `groups`: labels weigh the same, and within them subjects or source groups.
+        `groups`: labels weigh the same, and within them subjects or source groups. `sets`: data
+        sets weigh the same, and within each as `groups`.
     windows_per_epoch
         0: as many as there are.
     """
 
-    kind: Literal["natural", "classes", "databases", "groups"] = "natural"
+    kind: Literal["natural", "classes", "databases", "groups", "sets"] = "natural"
     windows_per_epoch: int = 0
 
 
@@ -183,6 +191,9 @@ class Augmentation(_Part, frozen=True, kw_only=True):
         Noise between white and red; noise from ``../shared/data/noise``.
     recorded_share
         Of windows that get the latter.
+    repeat
+        Share of the windows of recordings shorter than one that are filled with the same sound
+        again, and not with silence: on a ward every window is full.
     gain_db
         After scaling, which undoes it before.
     band_mask, frame_mask, masks
@@ -203,6 +214,7 @@ class Augmentation(_Part, frozen=True, kw_only=True):
     coloured_snr_db: tuple[float, ...] = ()
     recorded_snr_db: tuple[float, ...] = ()
     recorded_share: float = 0.5
+    repeat: float = 0.0
     gain_db: float = 0.0
     band_mask: float = 0.0
     frame_mask: float = 0.0
@@ -223,7 +235,10 @@ class Augmentation(_Part, frozen=True, kw_only=True):
             all(factor > 0 for factor in (*self.stretch, *self.speed)),
             "augmentation.stretch and speed must be positive",
         )
-        for name in ("band_mask", "frame_mask", "microphone", "band_limit", "recorded_share"):
+        for name in (
+            *("band_mask", "frame_mask", "microphone"),
+            *("band_limit", "recorded_share", "repeat"),
+        ):
             share = getattr(self, name)
             self._require(0 <= share <= 1, f"augmentation.{name} = {share:g}: give 0 to 1")
 

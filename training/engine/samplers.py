@@ -38,9 +38,11 @@ def chances(clips: Clips, sampling: Sampling) -> Chances | None:
     weights = 1 / np.bincount(owner)[owner]
     if sampling.kind == "classes":
         weights = _level(weights, labels)
-    elif sampling.kind == "groups":
+    elif sampling.kind in {"groups", "sets"}:
+        own = _numbered(clips.sets)[owner] if sampling.kind == "sets" else np.zeros_like(owner)
         subject = _numbered([f"{s} {r.subject}" for s, r in _recordings(clips)])[owner]
-        weights = _level(_level(weights, _pairs(labels, subject)), labels)
+        own_labels = _pairs(own, labels)
+        weights = _level(_level(_level(weights, _pairs(own_labels, subject)), own_labels), own)
     else:
         database = _numbered([f"{s} {r.database}" for s, r in _recordings(clips)])[owner]
         weights = _level(_level(weights, _pairs(database, labels)), database)

@@ -170,14 +170,14 @@ def microphone_response(
     response = response / torch.sqrt(
         (1 + (hz / high).square()) * (1 + (low / hz.clamp(min=1.0)).square())
     )
-    return torch.where(_chosen(waveform, draw, share), response, 1.0)
+    return torch.where(chosen(waveform, draw, share), response, 1.0)
 
 
 def limited_response(waveform: Tensor, draw: torch.Generator, share: float, hz: Tensor) -> Tensor:
     """Nothing above a random frequency, as after a low sample rate or a codec."""
     cut = _logarithmically(waveform, draw, _CUT_HZ)
     steep = 1 / (1 + (hz / cut) ** 16)
-    return torch.where(_chosen(waveform, draw, share), steep, 1.0)
+    return torch.where(chosen(waveform, draw, share), steep, 1.0)
 
 
 def with_recorded(
@@ -194,7 +194,7 @@ def with_recorded(
     start = torch.randint(last + 1, (batch, 1), generator=draw, device=waveform.device)
     piece = noise[start + torch.arange(samples, device=waveform.device)]
     added = piece / _rms(piece) * 10 ** (-snr_db / 20)
-    return waveform + torch.where(_chosen(waveform, draw, share), added, 0.0)
+    return waveform + torch.where(chosen(waveform, draw, share), added, 0.0)
 
 
 def louder(waveform: Tensor, draw: torch.Generator, gain_db: float) -> Tensor:
@@ -226,7 +226,7 @@ def _share(waveform: Tensor, draw: torch.Generator) -> Tensor:
     return torch.rand(len(waveform), 1, generator=draw, device=waveform.device)
 
 
-def _chosen(waveform: Tensor, draw: torch.Generator, share: float) -> Tensor:
+def chosen(waveform: Tensor, draw: torch.Generator, share: float) -> Tensor:
     return _share(waveform, draw) < share
 
 
