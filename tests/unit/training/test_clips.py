@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -95,6 +96,20 @@ def test_moments_are_anywhere_in_a_recording_and_never_outside(tmp_path: Path) -
     assert found.samples(start[:2]).shape == (2, 1000)
 
 
+def test_a_short_recording_is_filled_with_itself(tmp_path: Path) -> None:
+    found = two_tones.heard(two_tones.write(tmp_path), two_tones.recipe(tmp_path))
+    own = found.sound[found.begin[3] : found.begin[3] + 400].clone()
+    length = found.length.clone()
+    length[3] = 400
+    short = dataclasses.replace(found, length=length)
+    owner = torch.tensor([3, 4])
+    start = short.begin[owner]
+    looped, whole = short.repeated(start, owner, torch.Generator().manual_seed(1))
+    assert torch.equal(whole, short.samples(start)[1])
+    (turn,) = torch.nonzero(own == looped[0])[0].tolist()
+    assert torch.equal(looped, own.roll(-turn).repeat(3)[:1000])
+
+
 def test_a_set_is_cut_to_its_middle_where_a_recipe_says_so(tmp_path: Path) -> None:
     data = two_tones.write(tmp_path)
     told = two_tones.recipe(tmp_path, data__middle_s={data.name: 1.5})
@@ -123,6 +138,12 @@ def test_labels_become_targets() -> None:
         clips.targets(named("AS"), told)
     with pytest.raises(ConfigurationError, match=r"data\.exclusive = false"):
         clips.targets(named("normal", "murmur"), told)
+    either = Data(whole=("x",), labels=("N", "AS", "MR"), rename={"abnormal": "AS|MR"})
+    assert clips.targets(named("abnormal"), either) == [0, 1, 1]
+    diagnosed = msgspec.structs.replace(either, diagnosed=True)
+    known = msgspec.structs.replace(named("abnormal"), diagnosis="MR")
+    assert clips.targets(known, either) == [0, 1, 1]
+    assert clips.targets(known, diagnosed) == [0, 0, 1]
     concur = Data(whole=("x",), labels=("AS", "MR"), exclusive=False)
     assert clips.targets(named("AS", "MR"), concur) == [1, 1]
     assert clips.targets(named("N"), concur) == [0, 0]

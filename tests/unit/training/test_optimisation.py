@@ -62,6 +62,20 @@ def test_labels_that_concur_are_judged_one_by_one() -> None:
     assert smooth.item() == pytest.approx(math.log(2))
 
 
+def test_of_labels_that_exclude_each_other_it_is_enough_to_say_one_that_may_hold() -> None:
+    told = two_tones.recipe("x", data__labels=("N", "AS", "MR"))  # type: ignore[arg-type]
+    logits = torch.tensor([[1.0, 2.0, 0.0], [1.0, 0.0, 2.0], [0.5, 1.0, -1.0]])
+    either = torch.tensor([[0.0, 1.0, 1.0]])
+    losses = [optimisation.loss(told, row[None], either, smoothing=0.0).item() for row in logits]
+    assert losses[0] == pytest.approx(losses[1])
+    expected = 1 - logits[2].softmax(0)[0].item()
+    assert losses[2] == pytest.approx(-math.log(expected))
+    one = torch.tensor([[0.0, 1.0, 0.0]])
+    ours = optimisation.loss(told, logits[:1], one, smoothing=0.1)
+    usual = torch.nn.functional.cross_entropy(logits[:1], one, label_smoothing=0.1)
+    assert ours.item() == pytest.approx(usual.item())
+
+
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_a_pupil_that_answers_as_its_teachers_has_nothing_to_learn(exclusive: bool) -> None:
     told = two_tones.recipe("x", data__exclusive=exclusive)  # type: ignore[arg-type]

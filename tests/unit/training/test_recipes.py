@@ -154,6 +154,17 @@ def test_both_sets_are_divided_by_the_same_fold() -> None:
     assert not (people[0] | people[1]) & people[2]
 
 
+def test_what_nobody_can_judge_is_trained_on_and_judges_nothing(tmp_path: Path) -> None:
+    two_tones.write(tmp_path)
+    either = {"high": "middle|high"}
+    told = two_tones.recipe(tmp_path, data__labels=("low", "middle", "high"), data__rename=either)
+    found = parts.parts(told, 0)
+    assert {record.label for _, record in found.train} == {"low", "high"}
+    assert {record.label for _, record in found.validation} == {"low"}
+    without = parts.parts(two_tones.recipe(tmp_path, data__without=("high",)), 0)
+    assert {record.label for _, record in (*without.train, *without.validation)} == {"low"}
+
+
 @pytest.mark.usefixtures("real_data")
 def test_a_search_hears_no_test_and_judges_each_subject_once() -> None:
     told = recipe_files.load(recipe_files.find("ours"))

@@ -30,11 +30,12 @@ def clips(who: Sequence[tuple[str, str, int, int]] = _WHO) -> Clips:
             Recording(path=str(k), labels=(str(label),), subject=subject, database=database)
             for k, (database, subject, label, _) in enumerate(who)
         ),
-        sets=("set",) * len(who),
+        sets=tuple(f"set of {database}" for database, *_ in who),
         targets=torch.eye(2)[[label for _, _, label, _ in who]],
         sound=torch.zeros(10),
         begin=torch.zeros(len(who), dtype=torch.int64),
         room=torch.zeros(len(who), dtype=torch.int64),
+        length=torch.ones(len(who), dtype=torch.int64),
         start=torch.zeros(len(owner), dtype=torch.int64),
         owner=torch.from_numpy(owner),
         usable=torch.ones(len(owner), dtype=torch.bool),
@@ -80,6 +81,13 @@ def test_people_weigh_the_same_within_a_label_however_often_recorded() -> None:
     found = shares("groups", lambda k: _WHO[k][1])
     assert found["p1"] == pytest.approx(found["p2"]) == pytest.approx(0.5 / 3)
     assert found["p3"] == pytest.approx(found["p4"]) == pytest.approx(0.5 / 2)
+
+
+def test_data_sets_weigh_the_same_and_within_each_labels_and_people() -> None:
+    found = shares("sets", lambda k: (_WHO[k][0], _WHO[k][2]))
+    assert found == pytest.approx(dict.fromkeys([("a", 0), ("a", 1), ("b", 0), ("b", 1)], 0.25))
+    people = shares("sets", lambda k: _WHO[k][1])
+    assert people["p1"] == pytest.approx(people["p2"]) == pytest.approx(0.125)
 
 
 def test_what_is_drawn_follows_the_chances_and_the_seed() -> None:
