@@ -11,14 +11,14 @@ import msgspec
 from models.errors import ConfigurationError
 
 Level = Literal["log", "db", "db-of-max", "power", "magnitude"]
-Normalisation = Literal["band-mean", "standard", "unit", "none"]
+Normalisation = Literal["band-mean", "band-standard", "standard", "unit", "none"]
 
 
 class _Frames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How sound is cut: frames of `frame_samples` every `hop_samples`.
 
-    `normalisation` is over the whole window: each band's mean removed, zero mean and unit
-    variance, 0 to 1, or none.
+    `normalisation` is over the whole window: each band's mean removed, the same and all divided
+    by their common deviation, zero mean and unit variance, 0 to 1, or none.
     """
 
     sample_rate_hz: int = 2000

@@ -138,6 +138,10 @@ def normalised(picture: Tensor, normalisation: Normalisation) -> Tensor:
     match normalisation:
         case "band-mean":
             return picture - picture.mean(-1, keepdim=True)
+        case "band-standard":
+            centred = picture - picture.mean(-1, keepdim=True)
+            deviation = centred.square().mean((2, 3), keepdim=True).sqrt()
+            return centred / deviation.clamp(min=_LEAST_SPREAD)
         case "standard":
             centred = picture - picture.mean((2, 3), keepdim=True)
             deviation = centred.square().mean((2, 3), keepdim=True).sqrt()

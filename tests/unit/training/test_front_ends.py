@@ -30,7 +30,13 @@ WORK_A = LogMelConfig(
     normalisation="unit",
     centred=True,
 )
-EVERY_NORMALISATION: tuple[Normalisation, ...] = ("band-mean", "standard", "unit", "none")
+EVERY_NORMALISATION: tuple[Normalisation, ...] = (
+    "band-mean",
+    "band-standard",
+    "standard",
+    "unit",
+    "none",
+)
 
 
 def waveform(samples: int = 10_000, batch: int = 2) -> torch.Tensor:
