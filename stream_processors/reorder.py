@@ -130,6 +130,15 @@ class Reorder(Generic[AnyChunk]):
                 return Refusal.CONFLICT
         return None
 
+    def overlap(self, chunk: AnyChunk) -> tuple[int, int]:
+        """The first sample, and the end, of what a chunk in conflict shares with earlier ones."""
+        first, end = chunk.first_sample, chunk.end_sample
+        if first < self.next_sample:
+            return first, self.next_sample
+        others = (waiting.chunk for waiting in self._waiting)
+        other = next(o for o in others if first < o.end_sample and end > o.first_sample)
+        return max(first, other.first_sample), min(end, other.end_sample)
+
     def departure(self, chunk: AnyChunk, *, history: bool) -> Departure | None:
         """Whether a chunk lies so far from all before it that it begins a new order, and why.
 

@@ -105,6 +105,15 @@ def test_a_chunk_that_overlaps_another_in_part_is_a_conflict() -> None:
     assert device.reorder.refusal(arrival(100, 200)) is None
 
 
+@pytest.mark.parametrize(
+    ("first", "shared"), [(50, (50, 100)), (250, (300, 350)), (350, (350, 400))]
+)
+def test_a_conflict_is_over_the_samples_that_came_before(
+    first: int, shared: tuple[int, int]
+) -> None:
+    assert Device().receives(0, 3).reorder.overlap(arrival(first, 100)) == shared
+
+
 def test_a_first_chunk_that_was_overtaken_is_still_the_first() -> None:
     device = Device(first=1).receives(1, 2)
     assert device.delivered == []
