@@ -198,12 +198,11 @@ def load_on(ward: Ward, *, devices: int, seed: int = 1) -> Iterator[Load]:
         running.kill()
 
 
-@contextmanager
-def paused(server: Child) -> Iterator[None]:
+def stand_still(server: Child, for_s: float) -> None:
     """It exists, and does nothing."""
     server.send_signal(signal.SIGSTOP)
     try:
-        yield
+        time.sleep(for_s)
     finally:
         server.send_signal(signal.SIGCONT)
 

@@ -144,7 +144,11 @@ def test_a_time_too_short_for_a_result_is_no_success() -> None:
     assert "no result came within 1 s: allow more --seconds" in _refused("--seconds", "1")
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "end",
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+    ids=lambda number: number.name,
+)
 def test_every_process_is_gone_within_five_seconds_of_a_signal(end: signal.Signals) -> None:
     with _demo("--beds", "3") as demo:
         _wait_for(demo, "ingest.simulator")
