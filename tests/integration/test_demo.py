@@ -100,6 +100,7 @@ def _refused(*arguments: str, **settings: str) -> str:
     return said.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_simulator_that_cannot_say_what_it_sent_certifies_nothing(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     with _demo("--beds", "2", "--seconds", "14", "--json", str(file)) as demo:

@@ -156,6 +156,7 @@ def test_a_killed_database_loses_nothing_and_gets_the_rest(
     assert bench.stored() == 4000
 
 
+@pytest.mark.slow
 def test_a_database_that_stands_still_loses_nothing(bench: Bench, own_database: InfluxDb) -> None:
     windows = bench.windows(2000)
     bench.writer().start()
