@@ -87,7 +87,7 @@ def test_what_a_killed_mosquitto_forgot_the_devices_send_again(
 ) -> None:
     name = f"Mosquitto killed {times}x"
     killed = kills(real_ward, ["Mosquitto"] * times)
-    outcomes.append(survive(real_ward, name, killed, devices=devices, fills_late=True))
+    outcomes.append(survive(real_ward, name, killed, devices=devices))
 
 
 @pytest.mark.parametrize(("devices", "away_s"), [pytest.param(100, 60, marks=LONG)])
