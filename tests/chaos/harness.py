@@ -154,6 +154,7 @@ class Load:
             "devices": devices,
             "device_prefix": self.prefix,
             "seed": seed,
+            "repeat_boots": True,  # the reference records the same once more
             "rates_hz": "2000,4000,2000,8000",
             "chunk_s": "1.0,0.5,1.0",
             "drain_s": _DRAIN_S,
