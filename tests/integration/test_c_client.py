@@ -224,6 +224,17 @@ def test_a_recording_that_is_not_there_is_named(program: Path) -> None:
     assert ended.stderr == "/nowhere/heart.pcm cannot be read: No such file or directory\n"
 
 
+@pytest.mark.parametrize("names", [("ward", "bed 7"), ("a/b", DEVICE), ("ward", 65 * "x")])
+def test_an_id_that_the_bridge_would_refuse_is_refused_at_once(
+    names: tuple[str, str], program: Path
+) -> None:
+    ended = subprocess.run(
+        [program, *names], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"{names[0]}, {names[1]}: group and device id are 1 to 64 ")
+
+
 def test_it_sets_its_clock_by_the_bridge(program: Path, mosquitto: Server) -> None:
     """The bridge's word counts, right or wrong: here it is an hour ahead."""
     hour_us = 3600 * 1_000_000
