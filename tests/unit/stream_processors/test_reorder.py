@@ -187,6 +187,29 @@ def test_the_clock_by_which_devices_are_judged_stands_still_while_nothing_comes(
     assert clock.log_us == max(received_us)
 
 
+def _move(clock: AwakeClock, from_s: int, for_s: int) -> int:
+    """A record a second; returns by how much the clock has moved."""
+    before_us = clock.awake_us
+    for second in range(from_s, from_s + for_s):
+        clock.move_to(second * 1_000_000)
+    return clock.awake_us - before_us
+
+
+def test_time_goes_on_soon_after_a_bridges_clock_was_set_back_by_an_hour() -> None:
+    clock = AwakeClock()
+    _move(clock, 7200, 60)
+    assert _move(clock, 3600, 100) == pytest.approx(100e6, abs=12e6)
+
+
+def test_a_bridge_whose_clock_is_behind_does_not_hurry_time() -> None:
+    clock = AwakeClock()
+    _move(clock, 7200, 1)
+    for second in range(60):
+        _move(clock, 3600 + second, 1)
+        _move(clock, 7201 + second, 1)
+    assert clock.awake_us == 60_000_000
+
+
 def test_flush_delivers_all_that_waits() -> None:
     device = Device().receives(0, 2, 5, 4)
     assert [a.first_sample for a in device.reorder.flush()] == [200, 400, 500]
