@@ -25,8 +25,11 @@ demo: $(RUN_STAMP) ## Watch a simulated ward of 12 beds come alive (ARGS="--beds
 
 setup: $(DEV_STAMP) ## Make .venv with all that demo, tests and benchmarks need
 
-test: lint ## Check style, types and layers, then run every test under a minute
-	$(BIN)/pytest
+# Unit tests share nothing and compute, so two go at once. The others start servers, hold them to
+# times and mostly wait: one after the other, with the machine to themselves.
+test: lint ## Check style, types and layers, then run every test but the slow ones
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile tests/unit
+	$(BIN)/pytest --ignore tests/unit
 
 lint: $(DEV_STAMP) ## Check style, types and layers
 	$(BIN)/ruff check
@@ -38,7 +41,7 @@ format: $(DEV_STAMP) ## Put the code into its standard form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test-slow: $(DEV_STAMP) ## Run the long tests: kills, outages, memory
+test-slow: $(DEV_STAMP) ## Run the slow tests: full size, long outages, the other broker
 	$(BIN)/pytest -m slow
 
 bench: $(DEV_STAMP) ## Measure every figure of the README; JSON goes to bench-results/

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -519,6 +520,10 @@ def doctor(mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnectio
 
 
 def main() -> None:
+    # Not every terminal knows every sign; a question mark is better than no table.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app(prog_name="heartward")
     except UserError as error:

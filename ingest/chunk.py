@@ -36,7 +36,7 @@ MAX_CLOCK_ERROR_S = 1.0  # more, by the bridge's time, and a device sets its clo
 HISTORY_OVERLAP_S = contract.PIPELINE_GRID.window_s + contract.PIPELINE_GRID.preroll_s
 
 # How long what was recorded after a hole waits on its lane for what is missing, and how much of
-# it. After that the hole is a gap.
+# it. After that the hole is a gap, and what fills it is acknowledged only as history.
 LIVE_WAIT_S = 2.0
 LIVE_WAIT_SOUND_S = 5.0
 
@@ -133,6 +133,8 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 class DeviceAck(msgspec.Struct, frozen=True, kw_only=True):
     """The bridge's word: Kafka holds everything before ``stored_to_sample``, without a hole.
+
+    What fills a hole that the live lane has given up counts only once it comes as history.
 
     ``bridge_time_us`` lets a device set its clock.
     """

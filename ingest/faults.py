@@ -153,12 +153,18 @@ class Spells:
 class FaultPlan:
     """Everything that happens to one device, drawn from its own seed.
 
-    Each trouble has a generator of its own, so that more of one does not move the others.
+    Each trouble has a generator of its own, so that more of one does not move the others. Boot
+    ids come from `boots_seed` where it is given.
     """
 
-    def __init__(self, faults: FaultProfile, seed: np.random.SeedSequence) -> None:
+    def __init__(
+        self,
+        faults: FaultProfile,
+        seed: np.random.SeedSequence,
+        boots_seed: np.random.SeedSequence | None = None,
+    ) -> None:
         boots, power, network, electrode, outage, device = map(np.random.default_rng, seed.spawn(6))
-        self._boots = boots
+        self._boots = boots if boots_seed is None else np.random.default_rng(boots_seed)
         self.power_losses = Spells(faults.reboot_every_s, faults.reboot_s, power)
         self.outages = Spells(faults.outage_every_s, faults.outage_s, outage)
         self.electrode_off = Spells(faults.electrode_off_every_s, faults.electrode_off_s, electrode)

@@ -10,7 +10,7 @@ import msgspec
 
 from ingest.chunk import DEVICE_BUFFER_S, AudioChunk, DeviceAck, DeviceTopic, Lane
 from ingest.clocks import ClockEstimator
-from ingest.positions import StoredPosition
+from ingest.positions import LivePatience, StoredPosition
 from stream_processors.records import DeviceStats
 
 # A device that is silent for longer has nothing left to send again.
@@ -54,6 +54,7 @@ class Device:
         self.refused = 0
         self._last: Arrival | None = None
         self._boots: dict[int, StoredPosition] = {}
+        self._patience: dict[int, LivePatience] = {}
         self._boots_to_ack: set[int] = set()
         self._clock = ClockEstimator()
         self._chunks = 0
@@ -62,15 +63,27 @@ class Device:
         self._lost_samples = 0  # of boots that are forgotten
 
     def stored(self, arrival: Arrival) -> bool:
-        """Note that Kafka holds a chunk; False when it held all of its sound before."""
+        """Note that Kafka holds a chunk; False when that is of no use to anybody.
+
+        It is of none when Kafka held all of its sound before, or when it fills a hole that the
+        live lane has given up. The device is then not told that it is stored, and sends the hole
+        as history, with all that the windows beside it are made of.
+        """
         position = self._boots.get(arrival.boot_id)
         if position is None:
             position = self._open_boot(arrival)
-        new = position.add(arrival.first_sample, arrival.end_sample, arrival.kept_from_sample)
+        first, end = arrival.first_sample, arrival.end_sample
+        is_live = arrival.topic.lane is Lane.AUDIO
+        patience = self._patience[arrival.boot_id]
+        if is_live and patience.is_over(first, end, arrival.received_us):
+            position.give_up_before(arrival.kept_from_sample)
+            new = False
+        else:
+            new = position.add(first, end, arrival.kept_from_sample)
         self._chunks += 1
         self._duplicates += not new
         self._boots_to_ack.add(arrival.boot_id)
-        if arrival.topic.lane is Lane.AUDIO:
+        if is_live:
             self._clock.observe(arrival.received_us, arrival.captured_end_us)
         self._last = arrival
         return new
@@ -122,6 +135,8 @@ class Device:
         if len(self._boots) == _BOOTS_KEPT:
             oldest = next(iter(self._boots))
             self._lost_samples += self._boots.pop(oldest).missing_samples
+            del self._patience[oldest]
+        self._patience[arrival.boot_id] = LivePatience(arrival.sample_rate_hz)
         position = self._boots[arrival.boot_id] = StoredPosition(arrival.kept_from_sample)
         return position
 

@@ -153,17 +153,21 @@ class Outbox:
             self._begin_again()
 
     def _mend_hole(self, now_us: int) -> None:
-        """Send again what had time to be acknowledged, unless history is under way already."""
+        """Send again what had time to be acknowledged, unless history is under way already.
+
+        That it went again on the live lane meanwhile is no reason to wait: where the lane had gone
+        on without it, only history is acknowledged.
+        """
         oldest = self._oldest_unacknowledged()
-        if oldest is None or oldest.sent_us is None:
+        if oldest is None or oldest.first_sent_us is None or self.is_sending_history:
             return
-        if self.is_sending_history:
-            return
-        if now_us - max(self._advanced_us, oldest.sent_us) > self._stuck_s * _SECOND_US:
+        since_us = max(self._advanced_us, oldest.first_sent_us, oldest.history_us or 0)
+        if now_us - since_us > self._stuck_s * _SECOND_US:
             self._stuck_s = min(2 * self._stuck_s, LONGEST_WAIT_S)
             last = oldest
             while (chunk := self.buffer.chunk(last.seq + 1)) and (
-                chunk.sent_us is not None and now_us - chunk.sent_us >= HOLE_AFTER_S * _SECOND_US
+                chunk.first_sent_us is not None
+                and now_us - chunk.first_sent_us >= HOLE_AFTER_S * _SECOND_US
             ):
                 last = chunk
             self._send_as_history(oldest.first, last.end)

@@ -1,6 +1,11 @@
 """How far Kafka holds a device's sound without a hole: what the bridge's ``ack`` says."""
 
 from bisect import bisect_left
+from collections import deque
+
+from ingest.chunk import LIVE_WAIT_S, LIVE_WAIT_SOUND_S
+
+_LIVE_WAIT_US = round(LIVE_WAIT_S * 1e6)
 
 # An island is a run of stored samples behind a hole. A device with more of them has lost every
 # other chunk for minutes; the farthest is then forgotten, and the device sends it again.
@@ -45,8 +50,7 @@ class StoredPosition:
         bool
             False when every one of them was known before.
         """
-        if kept_from_sample > self.stored_to:
-            self._give_up_before(kept_from_sample)
+        self.give_up_before(kept_from_sample)
         if end <= self.stored_to:
             return False
         if first > self.stored_to:
@@ -56,7 +60,10 @@ class StoredPosition:
             self._absorb_islands()
         return True
 
-    def _give_up_before(self, kept_from_sample: int) -> None:
+    def give_up_before(self, kept_from_sample: int) -> None:
+        """Settle what the device says that it keeps no longer."""
+        if kept_from_sample <= self.stored_to:
+            return
         lost = kept_from_sample - self.stored_to
         for start, end in zip(self._starts, self._ends, strict=True):
             lost -= max(0, min(end, kept_from_sample) - start)
@@ -88,3 +95,30 @@ class StoredPosition:
         self._ends[left:right] = [end]
         del self._starts[MAX_ISLANDS:], self._ends[MAX_ISLANDS:]
         return True
+
+
+class LivePatience:
+    """Which sound of one boot comes too late for the live lane: it has gone on without it.
+
+    The worker lets what others overtook come up to `LIVE_WAIT_S` after them, and while no more
+    than `LIVE_WAIT_SOUND_S` of later sound waits. This is never more patient than the worker, and
+    knows of each chunk only how far the lane had come when.
+    """
+
+    __slots__ = ("_furthest", "_given_up_to", "_steps", "_waits_samples")
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._waits_samples = round(LIVE_WAIT_SOUND_S * sample_rate_hz)
+        self._furthest = 0
+        self._given_up_to = 0
+        self._steps: deque[tuple[int, int]] = deque()  # (time, furthest beginning of a chunk)
+
+    def is_over(self, first: int, end: int, received_us: int) -> bool:
+        """Whether a chunk is too late; to be asked once for each chunk of the lane."""
+        while self._steps and self._steps[0][0] < received_us - _LIVE_WAIT_US:
+            self._given_up_to = self._steps.popleft()[1]
+        too_late = end <= max(self._given_up_to, self._furthest - self._waits_samples)
+        if first > self._furthest:
+            self._furthest = first
+            self._steps.append((received_us, first))
+        return too_late

@@ -46,7 +46,8 @@ def build(settings: SimulatorSettings, *, start_us: int) -> list[SimulatedDevice
     for index in range(number):
         part = _part(settings, files, index, number)
         plan_seed, noise_seed = np.random.SeedSequence([settings.seed, index]).spawn(2)
-        plan = FaultPlan(faults, plan_seed)
+        boots_seed = None if settings.repeat_boots else np.random.SeedSequence()
+        plan = FaultPlan(faults, plan_seed, boots_seed)
         chunk_us = 1e6 * part.chunk_samples / part.sample_rate_hz
         power_up_us = chunk_us if settings.power_up_s is None else 1e6 * settings.power_up_s
         wearable = Wearable(

@@ -53,7 +53,14 @@ class SimulatorSettings(BaseSettings):
         ("ward",), description="Topic groups, comma between."
     )
     device_prefix: str = Field(PREFIX, description="What device ids begin with.")
-    seed: int = Field(1, ge=0, description="Two runs with one seed record the same, bit for bit.")
+    seed: int = Field(
+        1, ge=0, description="Two runs with one seed record the same sound, bit for bit."
+    )
+    repeat_boots: bool = Field(
+        False,
+        description="Draw the boot ids from the seed, too: what a second run sends is then taken "
+        "for a repetition of the first. Otherwise each run has new ones, as at every power-up.",
+    )
     rates_hz: Annotated[tuple[int, ...], *_InTurn] = Field(
         (2000,), description="Sampling rates, comma between."
     )

@@ -24,12 +24,15 @@ class Step(NamedTuple):
     no_start_after
         None where the chunk came in its place. Otherwise who began to read behind this offset,
         at this chunk or before it, would not know what the chunk repeats or was overtaken by.
+    overlap
+        Of a conflict, the first sample that had come before, and the end of those.
     """
 
     windows: list[Window]
     released: list[Arrival]
     refusal: Refusal | None = None
     no_start_after: int | None = None
+    overlap: tuple[int, int] | None = None
 
 
 class Lane:
@@ -74,7 +77,9 @@ class Lane:
         self._recent.append((now_us, arrival.offset))
         refusal = self._reorder.refusal(arrival)
         if refusal is not None:
-            return Step([], [], refusal, self.settled_offset)
+            in_conflict = refusal is Refusal.CONFLICT
+            overlap = self._reorder.overlap(arrival) if in_conflict else None
+            return Step([], [], refusal, self.settled_offset, overlap)
         overtaken_after = self._reorder.overtaken_after(arrival)
         self._taken_at_us = now_us
         delivered = self._reorder.step(arrival, now_us, after_offset=after_offset)

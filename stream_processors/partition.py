@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from models.errors import BadInputError
 from stream_processors.arrivals import Arrival, LaneKey, LogRecord, read_arrival
+from stream_processors.conflicts import Conflicts
 from stream_processors.lanes import Lane, Step
 from stream_processors.offsets import OffsetGate
 from stream_processors.reorder import AwakeClock, Departure, Refusal
@@ -72,6 +73,9 @@ class Partition:
     ----------
     history
         Whether it is of the lane for what could not be sent in time.
+    objection
+        Why the record that came last is a dead letter though it is a chunk: it contradicts
+        another. Its offset is held until `settle`. None where there is nothing to tell.
     """
 
     def __init__(self, topic: str, number: int, *, history: bool) -> None:
@@ -79,12 +83,14 @@ class Partition:
         self.number = number
         self.history = history
         self.counters = Counters()
+        self.objection: str | None = None
         self._max_gap = HISTORY_MAX_GAP if history else LIVE_MAX_GAP
         self._gate = OffsetGate()
         self._lanes: dict[LaneKey, Lane] = {}
         self._timers: list[tuple[int, LaneKey]] = []
         self._timer_of: dict[LaneKey, int] = {}
         self._clock = AwakeClock()
+        self._conflicts = Conflicts()
 
     @property
     def next_offset(self) -> int:
@@ -105,6 +111,7 @@ class Partition:
         BadInputError
             If the record is no chunk. Its offset is held until `settle`.
         """
+        self.objection = None
         if record.offset < self._gate.next_offset:
             return []
         self._gate.arrive(record.offset)
@@ -134,7 +141,12 @@ class Partition:
             self._gate.forbid_start(after=step.no_start_after, last=arrival.offset)
         if step.refusal is not None:
             self.counters.count(step.refusal)
-            self._gate.release(arrival.offset)
+            if step.overlap is not None:
+                self.objection = self._conflicts.reason(
+                    key, arrival, step.overlap, self._clock.log_us
+                )
+            if self.objection is None:
+                self._gate.release(arrival.offset)
         windows += self._account(step)
         self._set_timer(lane)
         return windows

@@ -84,6 +84,9 @@ class Pipeline:
                 windows += partition.step(record)
             except BadInputError as error:
                 self._bury(partition, record, str(error))
+            else:
+                if partition.objection is not None:
+                    self._bury(partition, record, partition.objection)
         windowed_us = self._now_us()
         jobs = [_Job(partition, window, windowed_us) for window in windows]
         await self._batches.submit(jobs, history=partition.history)

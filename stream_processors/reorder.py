@@ -27,6 +27,10 @@ MAX_JUMP_S = 30
 # A pause of everything is an outage of Kafka or of a bridge and tells nothing of any device. So
 # the time by which devices are judged passes no faster from record to record.
 LONGEST_STEP_US = 2_000_000
+# Two bridges' clocks may differ by the first. A clock that is further behind, and goes on for the
+# second while none is ahead of it, was set back.
+_CLOCKS_DIFFER_US = 60_000_000
+_SET_BACK_AFTER_US = 10_000_000
 _GAPS_REMEMBERED = 16  # only to tell late chunks from duplicates
 
 
@@ -42,13 +46,28 @@ class AwakeClock:
     def __init__(self) -> None:
         self.awake_us = 0
         self.log_us = 0
+        self._behind_since_us: int | None = None
 
     def move_to(self, received_at_us: int) -> None:
         """A record came; records of several bridges may be a little out of order."""
+        if self._was_set_back(received_at_us):
+            self.log_us = received_at_us
         if self.log_us:
             step_us = max(0, received_at_us - self.log_us)
             self.awake_us += min(step_us, LONGEST_STEP_US)
         self.log_us = max(self.log_us, received_at_us)
+
+    def _was_set_back(self, received_at_us: int) -> bool:
+        """Otherwise time would stand still until the clock is again where it was."""
+        if received_at_us >= self.log_us - _CLOCKS_DIFFER_US:
+            self._behind_since_us = None
+            return False
+        since_us = self._behind_since_us
+        if since_us is None or received_at_us < since_us:
+            since_us = received_at_us
+        was_set_back = received_at_us - since_us > _SET_BACK_AFTER_US
+        self._behind_since_us = None if was_set_back else since_us
+        return was_set_back
 
 
 class Chunk(Protocol):
@@ -129,6 +148,15 @@ class Reorder(Generic[AnyChunk]):
             if first < other.end_sample and end > other.first_sample:
                 return Refusal.CONFLICT
         return None
+
+    def overlap(self, chunk: AnyChunk) -> tuple[int, int]:
+        """The first sample, and the end, of what a chunk in conflict shares with earlier ones."""
+        first, end = chunk.first_sample, chunk.end_sample
+        if first < self.next_sample:
+            return first, self.next_sample
+        others = (waiting.chunk for waiting in self._waiting)
+        other = next(o for o in others if first < o.end_sample and end > o.first_sample)
+        return max(first, other.first_sample), min(end, other.end_sample)
 
     def departure(self, chunk: AnyChunk, *, history: bool) -> Departure | None:
         """Whether a chunk lies so far from all before it that it begins a new order, and why.

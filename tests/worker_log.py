@@ -265,11 +265,15 @@ def minutes_ago(minutes: float) -> int:
 
 
 def _step(partition: Partition, record: Record) -> list[Window]:
+    """Step, and settle a record that becomes a dead letter."""
+    windows: list[Window] = []
     try:
-        return partition.step(record)
+        windows = partition.step(record)
     except BadInputError:
         partition.settle(record.offset)
-        return []
+    if partition.objection is not None:
+        partition.settle(record.offset)
+    return windows
 
 
 def _differs(published: WindowResult, expected: WindowResult) -> bool:

@@ -65,6 +65,7 @@ class LineScreen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._told: tuple[str, ...] = ()
+        self._told_where = False
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +79,9 @@ class LineScreen:
         processes: tuple[ProcessPicture, ...],
         heading: Heading,
     ) -> None:
+        if not self._told_where:  # nobody can guess the ports of embedded brokers
+            self._told_where = True
+            self._console.out(heading.footer, highlight=False)
         for notice in heading.notices:
             if notice not in self._told:
                 self._console.out(notice, highlight=False)

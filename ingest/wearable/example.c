@@ -14,6 +14,7 @@
 
 #define BLOCK_MS 100
 #define BLOCK_SAMPLES (HW_SAMPLE_RATE_HZ * BLOCK_MS / 1000)
+#define ID_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
 static hw_client device; /* static: 2.4 MB are too much for a stack */
 static volatile sig_atomic_t asked_to_stop;
@@ -32,6 +33,12 @@ static void log_line(const char *text) {
     fprintf(stderr, "MQTT broker %s:%s: %s\n", environment("HEARTWARD_MQTT_HOST", "127.0.0.1"),
             environment("HEARTWARD_MQTT_PORT", "1883"),
             strncmp(text, "Success", 7) == 0 ? "connected" : text);
+}
+
+/* The bridge refuses all that a device with another id says. */
+static bool is_id(const char *text) {
+    size_t length = strlen(text);
+    return length >= 1 && length <= 64 && strspn(text, ID_CHARACTERS) == length;
 }
 
 static uint32_t draw_boot_id(void) {
@@ -54,6 +61,11 @@ static void wait_until(struct timespec *due, bool paced) {
 int main(int count, char **argument) {
     if (count < 3 || count > 4) {
         fprintf(stderr, "usage: %s GROUP DEVICE_ID [FILE]\n", argument[0]);
+        return 2;
+    }
+    if (!is_id(argument[1]) || !is_id(argument[2])) {
+        fprintf(stderr, "%s, %s: group and device id are 1 to 64 of A-Z a-z 0-9 _ -\n",
+                argument[1], argument[2]);
         return 2;
     }
     FILE *sound = count == 4 ? fopen(argument[3], "rb") : stdin;

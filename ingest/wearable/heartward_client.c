@@ -80,6 +80,7 @@ void hw_add_samples(hw_client *hw, const int16_t *samples, size_t count) {
             int64_t captured_us = hw->start_us + duration_us(position(hw->next_seq));
             captured_us += hw->utc_minus_monotonic_us;
             chunk->captured_at_us = captured_us > 0 ? captured_us : 0; /* no clock yet: 1970 */
+            chunk->sent_at_us = 0;
         }
         chunk->samples[hw->filled++] = samples[i];
         if (hw->filled == HW_CHUNK_SAMPLES) {
@@ -204,7 +205,8 @@ static bool send_chunk(hw_client *hw, const char *lane, uint32_t seq) {
     put_text(&out, "site"), put_text(&out, hw->config.site);
     if (!publish(hw, lane, &out, false))
         return false;
-    chunk->sent_at_us = monotonic_us();
+    if (!chunk->sent_at_us || strcmp(lane, "audio")) /* sent again live, it may come too late */
+        chunk->sent_at_us = monotonic_us();
     return true;
 }
 

@@ -45,7 +45,7 @@ typedef struct {
 
 typedef struct {
     int64_t captured_at_us; /* UTC of the first sample */
-    int64_t sent_at_us;     /* monotonic, on whatever lane */
+    int64_t sent_at_us;     /* monotonic: first live, or last as history; 0: not yet */
     int16_t samples[HW_CHUNK_SAMPLES];
 } hw_chunk;
 

@@ -18,7 +18,6 @@ _COMPLETE_S = 60.0
 # What a worker reads again for one device: a window and its pre-roll, what waited to be put in
 # order, the last commit interval; and joining may take two rebalances.
 _REPEATED_WINDOWS = 12
-_GAPPED_WINDOWS = 3  # per device and disturbance: a window overlaps two others
 
 
 class Disturbance(NamedTuple):
@@ -54,19 +53,16 @@ def survive(
     *,
     devices: int,
     seed: int = 1,
-    fills_late: bool = False,
 ) -> Outcome:
     """Disturb a ward under load, each time until every device is served again.
 
     Fails when a window is lost or not as it should be, or when the database, if there is one,
-    does not hold each window once. Where `fills_late`, what was missing may come after the live
-    lane has given it up: it is stored then, and the windows beside it say that they have a gap.
+    does not hold each window once.
     """
     began_s = time.monotonic()
     with load_on(ward, devices=devices, seed=seed) as load:
         recoveries = [(each.what, _recovered_s(ward, load, each)) for each in disturbances]
-        gapped = devices * _GAPPED_WINDOWS * len(disturbances) if fills_late else 0
-        outcome = _outcome(ward, name, load, disturbances=len(disturbances), gapped=gapped)
+        outcome = _outcome(ward, name, load, disturbances=len(disturbances))
     outcome.seconds = time.monotonic() - began_s
     outcome.recoveries = recoveries
     return outcome
@@ -86,12 +82,11 @@ def _recovered_s(ward: Ward, load: Load, disturbance: Disturbance) -> float:
     raise AssertionError(f"not served again after: {disturbance.what}")
 
 
-def _outcome(ward: Ward, name: str, load: Load, *, disturbances: int, gapped: int) -> Outcome:
+def _outcome(ward: Ward, name: str, load: Load, *, disturbances: int) -> Outcome:
     expected = undisturbed(load.settings, load.end(), ward.models)
     _wait_for(lambda: expected.keys() <= _windows(ward, load))
     verdict = judge(expected, ward.published(load.prefix))
-    assert (verdict.lost, verdict.different) == (0, 0), verdict
-    assert verdict.gapped <= gapped, verdict
+    assert (verdict.lost, verdict.different, verdict.gapped) == (0, 0, 0), verdict
     bound = load.settings.devices * _REPEATED_WINDOWS * disturbances
     assert verdict.duplicates <= bound, verdict
     outcome = Outcome(name=name, devices=load.settings.devices, verdict=verdict)

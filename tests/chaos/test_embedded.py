@@ -1,12 +1,11 @@
 """What the embedded brokers promise too: nothing is lost while they themselves live."""
 
 import random
-import time
 from functools import partial
 
 import pytest
 
-from tests.chaos.harness import Ward, kill_and_restart, paused
+from tests.chaos.harness import Ward, kill_and_restart, stand_still
 from tests.chaos.scenario import Disturbance, Outcome, survive
 
 PAUSE_S = 4
@@ -19,19 +18,15 @@ PAUSE_S = 4
 def test_bridge_and_worker_are_killed_and_both_brokers_stand_still(
     embedded_ward: Ward, outcomes: list[Outcome], devices: int, rounds: int
 ) -> None:
-    def pause_kafka() -> None:
-        with paused(embedded_ward.kafka):
-            time.sleep(PAUSE_S)
-
-    def pause_mqtt() -> None:
-        with paused(embedded_ward.mqtt):
-            time.sleep(PAUSE_S)
-
     each = [
         Disturbance("bridge killed", partial(kill_and_restart, embedded_ward.bridge)),
         Disturbance("worker killed", partial(kill_and_restart, embedded_ward.workers[0])),
-        Disturbance(f"Kafka paused for {PAUSE_S} s", pause_kafka),
-        Disturbance(f"MQTT paused for {PAUSE_S} s", pause_mqtt),
+        Disturbance(
+            f"Kafka paused for {PAUSE_S} s", partial(stand_still, embedded_ward.kafka, PAUSE_S)
+        ),
+        Disturbance(
+            f"MQTT paused for {PAUSE_S} s", partial(stand_still, embedded_ward.mqtt, PAUSE_S)
+        ),
     ]
     order = random.Random(5)  # noqa: S311 (a failure must come again)
     steps = [step for _ in range(rounds) for step in order.sample(each, len(each))]

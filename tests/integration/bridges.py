@@ -9,11 +9,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+import pytest
+
 from ingest.connections import KafkaConnection, load
 from stream_processors.topic_admin import apply_topics
 from tests.processes import Part, addresses
 from tests.servers import ROOT, Server
 from tests.waiting import until
+
+# One broker where `make test` has time for one; the same test on the other is slow.
+ON_MOSQUITTO = pytest.mark.parametrize(
+    "brokers",
+    ["roomy_mosquitto", pytest.param("embedded_mqtt", marks=pytest.mark.slow)],
+    indirect=True,
+)
+ON_EMBEDDED_MQTT = pytest.mark.parametrize(
+    "brokers",
+    ["embedded_mqtt", pytest.param("roomy_mosquitto", marks=pytest.mark.slow)],
+    indirect=True,
+)
 
 
 class Brokers(NamedTuple):

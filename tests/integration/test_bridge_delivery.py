@@ -12,7 +12,7 @@ from ingest.connections import KafkaConnection
 from stream_processors import records
 from stream_processors.topics import AUDIO, AUDIO_HISTORY, DEVICE_STATS, HEARTBEATS, STATUS, Topic
 from tests import kafka_log
-from tests.integration.bridges import Brokers, bridge
+from tests.integration.bridges import ON_MOSQUITTO, Brokers, bridge
 from tests.integration.devices import chunks_in, devices
 from tests.waiting import until
 
@@ -104,6 +104,7 @@ def test_status_and_last_will_pass_through_and_a_late_bridge_hears_them_too(
             )
 
 
+@ON_MOSQUITTO
 def test_heartbeats_and_device_statistics_tell_what_happened(
     brokers: Brokers, tmp_path: Path
 ) -> None:

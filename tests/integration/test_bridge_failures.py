@@ -12,18 +12,28 @@ import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from ingest.chunk import AudioChunk, encode
+from ingest.connections import KafkaConnection, load
 from stream_processors import records
+from stream_processors.topic_admin import apply_topics
 from stream_processors.topics import AUDIO, DEAD_LETTERS, HEARTBEATS
 from tests import kafka_log
 from tests.benchmarks.mqtt_load import chunk_load
-from tests.integration.bridges import Brokers, bridge, shipped_limits, start, with_topics
+from tests.integration.bridges import (
+    ON_EMBEDDED_MQTT,
+    ON_MOSQUITTO,
+    Brokers,
+    bridge,
+    shipped_limits,
+    start,
+    with_topics,
+)
 from tests.integration.devices import Devices, chunks_in, devices
 from tests.servers import ApacheKafka, EmbeddedKafka, Mosquitto, Server
 from tests.waiting import until
 
 
 @contextmanager
-def load(them: Devices, *, every_s: float = 0.02) -> Iterator[None]:
+def loaded(them: Devices, *, every_s: float = 0.02) -> Iterator[None]:
     """Numbered chunks from every device, until the end of the block."""
     ended = threading.Event()
 
@@ -46,11 +56,12 @@ def assert_nothing_lost(brokers: Brokers, them: Devices, *, doubled_at_most: int
     assert (found - Counter(set(found))).total() <= doubled_at_most
 
 
+@ON_MOSQUITTO
 def test_killed_again_and_again_under_load_it_loses_nothing(
     brokers: Brokers, tmp_path: Path
 ) -> None:
     with devices(brokers.mqtt, number=10) as them:
-        with bridge(brokers, tmp_path, groups=them.group, MAX_IN_FLIGHT=100) as part, load(them):
+        with bridge(brokers, tmp_path, groups=them.group, MAX_IN_FLIGHT=100) as part, loaded(them):
             for _ in range(3):
                 time.sleep(1)
                 part.kill()
@@ -67,6 +78,7 @@ def test_killed_again_and_again_under_load_it_loses_nothing(
         assert_nothing_lost(brokers, them, doubled_at_most=4 * 100)
 
 
+@ON_MOSQUITTO
 def test_a_device_of_a_killed_bridge_is_told_the_rest_once_it_sends_the_hole_again(
     brokers: Brokers, tmp_path: Path
 ) -> None:
@@ -91,13 +103,14 @@ def test_a_device_of_a_killed_bridge_is_told_the_rest_once_it_sends_the_hole_aga
         until(them.told_everything_is_stored, "the hole is filled", timeout_s=10)
 
 
+@ON_EMBEDDED_MQTT
 def test_a_paused_kafka_loses_nothing_and_what_is_in_flight_stays_bounded(
     brokers: Brokers, tmp_path: Path
 ) -> None:
     with (
         devices(brokers.mqtt, number=10) as them,
         bridge(brokers, tmp_path, groups=them.group, MAX_IN_FLIGHT=50) as part,
-        load(them),
+        loaded(them),
     ):
         time.sleep(1)
         before_mib = part.rss_mib()
@@ -119,11 +132,12 @@ def test_a_paused_kafka_loses_nothing_and_what_is_in_flight_stays_bounded(
     assert grown_mib < 10
 
 
+@ON_MOSQUITTO
 def test_asked_to_end_it_ends_within_three_seconds_and_its_session_stays(
     brokers: Brokers, tmp_path: Path
 ) -> None:
     with devices(brokers.mqtt, number=5) as them:
-        with bridge(brokers, tmp_path, groups=them.group) as part, load(them):
+        with bridge(brokers, tmp_path, groups=them.group) as part, loaded(them):
             time.sleep(1)
             asked_s = time.monotonic()
             part.send_signal(signal.SIGTERM)
@@ -140,13 +154,14 @@ def test_asked_to_end_it_ends_within_three_seconds_and_its_session_stays(
         assert_nothing_lost(brokers, them, doubled_at_most=0)
 
 
+@ON_EMBEDDED_MQTT
 def test_with_kafka_gone_it_still_ends_within_three_seconds(
     brokers: Brokers, tmp_path: Path
 ) -> None:
     with (
         devices(brokers.mqtt, number=5) as them,
         bridge(brokers, tmp_path, groups=them.group) as part,
-        load(them),
+        loaded(them),
     ):
         brokers.kafka.send_signal(signal.SIGSTOP)
         try:
@@ -159,6 +174,7 @@ def test_with_kafka_gone_it_still_ends_within_three_seconds(
             brokers.kafka.send_signal(signal.SIGCONT)
 
 
+@ON_MOSQUITTO
 def test_two_bridges_divide_the_groups(brokers: Brokers, tmp_path: Path) -> None:
     with (
         devices(brokers.mqtt, number=3) as ours,
@@ -206,12 +222,23 @@ def fragile_mosquitto(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
+def narrow_kafka(apache_kafka: Server) -> Iterator[Server]:
+    """Apache Kafka that takes less than 20 kB at a time."""
+    kafka = load(KafkaConnection, {"servers": apache_kafka.address})
+    apply_topics(kafka, partitions=4)
+    _limit_record_bytes(kafka, 20_000)
+    yield apache_kafka
+    _limit_record_bytes(kafka, None)
+
+
+@pytest.fixture
 def fragile_kafka(tmp_path: Path) -> Iterator[Server]:
     server = ApacheKafka(tmp_path / "kafka").start()
     yield server
     server.stop()
 
 
+@pytest.mark.slow
 def test_it_comes_back_to_a_mosquitto_that_was_killed(
     fragile_mosquitto: Server, embedded_kafka: Server, tmp_path: Path
 ) -> None:
@@ -233,6 +260,7 @@ def test_it_comes_back_to_a_mosquitto_that_was_killed(
         assert part.is_running
 
 
+@pytest.mark.slow
 def test_a_killed_kafka_loses_nothing(
     fragile_mosquitto: Server, fragile_kafka: Server, tmp_path: Path
 ) -> None:
@@ -241,7 +269,7 @@ def test_a_killed_kafka_loses_nothing(
         devices(fragile_mosquitto, number=10) as them,
         bridge(brokers, tmp_path, groups=them.group),
     ):
-        with load(them):
+        with loaded(them):
             time.sleep(2)
             fragile_kafka.kill()
             time.sleep(3)
@@ -299,12 +327,11 @@ def test_a_minute_of_a_hundred_devices_waits_in_mosquittos_queue(
 
 
 def test_a_chunk_too_large_for_kafka_becomes_a_dead_letter_and_its_neighbours_do_not(
-    fragile_mosquitto: Server, fragile_kafka: Server, tmp_path: Path
+    roomy_mosquitto: Server, narrow_kafka: Server, tmp_path: Path
 ) -> None:
-    brokers = with_topics(fragile_mosquitto, fragile_kafka)
-    _limit_record_bytes(brokers, 20_000)
+    brokers = with_topics(roomy_mosquitto, narrow_kafka)
     with (
-        devices(fragile_mosquitto, number=5) as them,
+        devices(roomy_mosquitto, number=5) as them,
         bridge(brokers, tmp_path, groups=them.group),
     ):
         them.send(5)
@@ -323,7 +350,8 @@ def test_a_chunk_too_large_for_kafka_becomes_a_dead_letter_and_its_neighbours_do
         them.send(5)
         until(them.told_everything_is_stored, "all others are acked", timeout_s=30)
 
-        (letter,) = kafka_log.records(brokers.connection, DEAD_LETTERS, records.DeadLetter)
+        found = kafka_log.records(brokers.connection, DEAD_LETTERS, records.DeadLetter)
+        (letter,) = (each for each in found if f"/{them.group}/" in each.topic)
     assert letter.payload == large
     assert "Kafka refused it" in letter.reason
     assert set(them.sent) <= set(chunks_in(brokers.connection, them.ids))
@@ -334,11 +362,12 @@ def _reconnects(brokers: Brokers, instance: str) -> float:
     return max(b.counters["mqtt_reconnects"] for b in beats if b.instance == instance)
 
 
-def _limit_record_bytes(brokers: Brokers, limit: int) -> None:
-    entry = ConfigEntry(
-        "max.message.bytes", str(limit), incremental_operation=AlterConfigOpType.SET
-    )
+def _limit_record_bytes(kafka: KafkaConnection, limit: int | None) -> None:
+    """None goes back to the default."""
+    operation = AlterConfigOpType.DELETE if limit is None else AlterConfigOpType.SET
+    value = None if limit is None else str(limit)
+    entry = ConfigEntry("max.message.bytes", value, incremental_operation=operation)
     resource = ConfigResource(ConfigResource.Type.TOPIC, AUDIO.name, incremental_configs=[entry])
-    admin = AdminClient(brokers.connection.confluent())
+    admin = AdminClient(kafka.confluent())
     for done in admin.incremental_alter_configs([resource]).values():
         done.result(10)

@@ -16,7 +16,7 @@ from ingest.chunk import MAX_PAYLOAD_BYTES
 from stream_processors import records
 from stream_processors.topics import DEAD_LETTERS
 from tests import kafka_log
-from tests.integration.bridges import Brokers, bridge, complaint, with_topics
+from tests.integration.bridges import ON_MOSQUITTO, Brokers, bridge, complaint, with_topics
 from tests.integration.devices import Devices, chunks_in, devices
 from tests.processes import addresses
 from tests.servers import EmbeddedKafka, Mosquitto, Server, missing
@@ -51,6 +51,7 @@ def test_each_bad_message_is_kept_with_its_reason_and_good_ones_pass(
     assert {letter.device_id for letter in letters} == {device, None}
 
 
+@ON_MOSQUITTO
 def test_a_flood_of_fuzzed_payloads_stalls_nothing(brokers: Brokers, tmp_path: Path) -> None:
     random_ = random.Random(1)  # noqa: S311 (a fuzzer must repeat itself)
     with devices(brokers.mqtt, number=2) as them, bridge(brokers, tmp_path, groups=them.group):

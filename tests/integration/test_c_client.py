@@ -24,7 +24,7 @@ from ingest.device_watch import watch
 from models.errors import UserError
 from stream_processors.topics import AUDIO, AUDIO_HISTORY
 from tests import kafka_log
-from tests.integration.bridges import Brokers, bridge, start
+from tests.integration.bridges import ON_EMBEDDED_MQTT, Brokers, bridge, start
 from tests.integration.c_client import (
     DEVICE,
     RATE_HZ,
@@ -116,7 +116,12 @@ def check_through_everything(
     return {finding.rule: finding.verdict for finding in report}
 
 
-@pytest.mark.parametrize("kind", [EmbeddedMqtt, Mosquitto])
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("client"))
+
+
+@pytest.mark.parametrize("kind", [Mosquitto, pytest.param(EmbeddedMqtt, marks=pytest.mark.slow)])
 def test_it_loses_nothing_and_breaks_no_rule_whatever_happens(
     kind: type[Server], tmp_path: Path
 ) -> None:
@@ -131,25 +136,25 @@ def test_it_loses_nothing_and_breaks_no_rule_whatever_happens(
 
 
 @pytest.mark.slow
-def test_sound_older_than_half_a_minute_goes_as_history(tmp_path: Path) -> None:
+def test_sound_older_than_half_a_minute_goes_as_history(program: Path, tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path / "broker")
-    shown = check_through_everything(build(tmp_path), broker, seconds=110, outage_s=40)
+    shown = check_through_everything(program, broker, seconds=110, outage_s=40)
     assert shown["old sound goes as history"] is Verdict.KEPT
 
 
+@ON_EMBEDDED_MQTT
 def test_kafka_holds_every_sample_though_the_bridge_was_killed(
-    brokers: Brokers, tmp_path: Path
+    brokers: Brokers, program: Path, tmp_path: Path
 ) -> None:
-    program = build(tmp_path)
-    sound = recording(25)
+    sound = recording(18)
     group = f"g-{uuid.uuid4().hex[:8]}"
     with (
         bridge(brokers, tmp_path / "bridge", groups=group) as part,
         running(program, sound, brokers.mqtt.port, device_id=group, group=group) as client,
     ):
-        time.sleep(5)
+        time.sleep(3)
         part.kill()
-        time.sleep(12)
+        time.sleep(11)  # the client sends again after 10 s without an ack
         start(part)
         says_all_is_stored(client, timeout_s=30)
     chunks = [
@@ -180,8 +185,7 @@ def guarded_broker(folder: Path, user: str, password: str) -> Mosquitto:
     return Mosquitto(folder / "broker", settings + "allow_anonymous false\nuser root")
 
 
-def test_it_proves_who_it_is_over_tls(tmp_path: Path) -> None:
-    program = build(tmp_path)
+def test_it_proves_who_it_is_over_tls(program: Path, tmp_path: Path) -> None:
     broker = guarded_broker(tmp_path, DEVICE, "correct-horse")
     settings = {
         "HEARTWARD_MQTT_CA_FILE": str(tmp_path / "cert.pem"),
@@ -208,9 +212,9 @@ def test_it_proves_who_it_is_over_tls(tmp_path: Path) -> None:
         broker.stop()
 
 
-def test_a_recording_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_recording_that_is_not_there_is_named(program: Path) -> None:
     ended = subprocess.run(
-        [build(tmp_path), "ward", DEVICE, "/nowhere/heart.pcm"],
+        [program, "ward", DEVICE, "/nowhere/heart.pcm"],
         capture_output=True,
         text=True,
         timeout=30,
@@ -220,10 +224,21 @@ def test_a_recording_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert ended.stderr == "/nowhere/heart.pcm cannot be read: No such file or directory\n"
 
 
-def test_it_sets_its_clock_by_the_bridge(tmp_path: Path, mosquitto: Server) -> None:
+@pytest.mark.parametrize("names", [("ward", "bed 7"), ("a/b", DEVICE), ("ward", 65 * "x")])
+def test_an_id_that_the_bridge_would_refuse_is_refused_at_once(
+    names: tuple[str, str], program: Path
+) -> None:
+    ended = subprocess.run(
+        [program, *names], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"{names[0]}, {names[1]}: group and device id are 1 to 64 ")
+
+
+def test_it_sets_its_clock_by_the_bridge(program: Path, mosquitto: Server) -> None:
     """The bridge's word counts, right or wrong: here it is an hour ahead."""
     hour_us = 3600 * 1_000_000
-    with running(build(tmp_path), recording(30), mosquitto.port):
+    with running(program, recording(30), mosquitto.port):
         captured_us = clock_while_acknowledged(mosquitto.port, ahead_us=hour_us)
     assert abs(captured_us[0] - time.time_ns() // 1000) < 60 * 1_000_000
     assert 0 <= captured_us[-1] - captured_us[0] - hour_us < 10 * 1_000_000

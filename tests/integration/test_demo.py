@@ -100,6 +100,7 @@ def _refused(*arguments: str, **settings: str) -> str:
     return said.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_simulator_that_cannot_say_what_it_sent_certifies_nothing(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     with _demo("--beds", "2", "--seconds", "14", "--json", str(file)) as demo:
@@ -144,7 +145,11 @@ def test_a_time_too_short_for_a_result_is_no_success() -> None:
     assert "no result came within 1 s: allow more --seconds" in _refused("--seconds", "1")
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "end",
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+    ids=lambda number: number.name,
+)
 def test_every_process_is_gone_within_five_seconds_of_a_signal(end: signal.Signals) -> None:
     with _demo("--beds", "3") as demo:
         _wait_for(demo, "ingest.simulator")

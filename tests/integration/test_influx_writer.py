@@ -104,7 +104,9 @@ def own_database(bench: Bench, tmp_path: Path) -> Iterator[InfluxDb]:
     bench.database.stop()
 
 
-@pytest.mark.parametrize("bench", [EmbeddedKafka, ApacheKafka], indirect=True)
+@pytest.mark.parametrize(
+    "bench", [EmbeddedKafka, pytest.param(ApacheKafka, marks=pytest.mark.slow)], indirect=True
+)
 def test_a_replay_overwrites_what_is_there(bench: Bench) -> None:
     bench.publish(bench.windows(1000))
     bench.writer("first").start()
@@ -126,6 +128,7 @@ def test_points_are_found_with_influxql(bench: Bench) -> None:
     assert found[1]["time"] == window_result(bench.device, 1).start_us
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_nothing_out(bench: Bench) -> None:
     bench.publish(bench.windows(4000))
     writer = bench.writer().start()
@@ -137,6 +140,7 @@ def test_a_killed_writer_leaves_nothing_out(bench: Bench) -> None:
     assert bench.stored() == 4000
 
 
+@pytest.mark.slow
 def test_a_killed_database_loses_nothing_and_gets_the_rest(
     bench: Bench, own_database: InfluxDb
 ) -> None:
@@ -152,6 +156,7 @@ def test_a_killed_database_loses_nothing_and_gets_the_rest(
     assert bench.stored() == 4000
 
 
+@pytest.mark.slow
 def test_a_database_that_stands_still_loses_nothing(bench: Bench, own_database: InfluxDb) -> None:
     windows = bench.windows(2000)
     bench.writer().start()
@@ -233,9 +238,9 @@ def test_without_an_address_the_writer_says_so(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("away", [None, "database", "kafka"])
+@pytest.mark.parametrize("away", ["database", "kafka"])
 def test_it_ends_in_three_seconds_whatever_is_away(
-    bench: Bench, own_database: InfluxDb, away: str | None
+    bench: Bench, own_database: InfluxDb, away: str
 ) -> None:
     writer = bench.writer().start()
     bench.publish(bench.windows(10))
@@ -243,7 +248,7 @@ def test_it_ends_in_three_seconds_whatever_is_away(
     if away == "database":
         own_database.send_signal(signal.SIGSTOP)
         bench.publish(bench.windows(20))
-    elif away == "kafka":
+    else:
         bench.kafka_server.send_signal(signal.SIGSTOP)
     time.sleep(2)
     began_s = time.monotonic()

@@ -125,12 +125,12 @@ def test_a_folder_is_sent_once_each_recording_whole_and_the_ward_ends_by_itself(
         np.testing.assert_array_equal(heard(bridge, device, boot), files[device.recordings[0]])
 
 
-@pytest.mark.parametrize("connections", [0, 2])
+@pytest.mark.parametrize("connections", [2, pytest.param(0, marks=pytest.mark.slow)])
 def test_when_the_broker_is_killed_and_forgets_all_the_devices_send_it_again(
     mqtt: Server, simulate: Simulate, connections: int
 ) -> None:
     with ScriptedBridge(mqtt.port) as bridge:
-        ward = simulate(devices=6, connections=connections, duration_s=14, drain_s=20)
+        ward = simulate(devices=6, connections=connections, duration_s=10, drain_s=20)
         until(lambda: bridge.arrived[Lane.AUDIO] > 20, "the ward is on", timeout_s=20)
         mqtt.kill()
         time.sleep(3)
@@ -140,10 +140,11 @@ def test_when_the_broker_is_killed_and_forgets_all_the_devices_send_it_again(
     for device, boot in boots(report):
         sound = heard(bridge, device, boot)
         np.testing.assert_array_equal(sound, recorded(device, len(sound)))
-        assert len(sound) >= 12 * 2000
+        assert len(sound) >= 8 * 2000
         assert boot.acknowledged_to_sample == boot.produced_to_sample == len(sound)
 
 
+@pytest.mark.slow
 def test_a_rough_ward_gets_everything_through_in_the_end(mqtt: Server, simulate: Simulate) -> None:
     faults = "outage_every_s=8,outage_s=4,loss_fraction=0.05,duplicate_fraction=0.1,jitter_s=0.4"
     with ScriptedBridge(mqtt.port) as bridge:

@@ -184,3 +184,17 @@ def test_it_runs_as_an_installed_program() -> None:
         [program, "--version"], capture_output=True, text=True, check=True, timeout=60
     )
     assert asked.stdout.startswith("heartward ")
+
+
+def test_a_terminal_that_does_not_know_every_sign_gets_the_rest(tmp_path: Path) -> None:
+    name = "Töne ✓.flac"
+    (tmp_path / name).write_bytes((PACKAGED / "a0018.flac").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "heartward", "classify", str(tmp_path / name)],
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "Töne ?.flac".encode("latin-1") in done.stdout

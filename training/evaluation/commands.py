@@ -18,7 +18,7 @@ from training.evaluation.collected import Row
 from training.evaluation.comparison import McNemar, PairedTimes, compared, wilcoxon
 from training.evaluation.cost import Cost, measure, times_in_turns
 from training.evaluation.cost_tables import cost_tables
-from training.evaluation.hearing import hear
+from training.evaluation.hearing import hear, require_protocol
 from training.evaluation.markdown_table import count, number, p_text
 from training.evaluation.predictions import Predictions
 from training.evaluation.scored import scored
@@ -124,6 +124,8 @@ def artifact_named(text: str) -> Path:
 def _heard(
     artifact: Path, data: str, protocol: str | None, max_files: int | None
 ) -> list[Predictions]:
+    if protocol is not None and data in catalogue.CATALOGUE:
+        require_protocol(data, protocol)  # before the data are looked for
     predictor = OnnxPredictor(artifact.read_bytes())
     return hear(predictor, catalogue.load(data), protocol, max_files=max_files)
 

@@ -87,17 +87,32 @@ def predicted(
         yield heard(recording, truth, probabilities, usable)
 
 
-def _parts(data: DataSet, protocol: str) -> dict[splits.Part, set[str]]:
-    if protocol == ALL:
-        return {"test": {recording.path for recording in data.recordings}}
-    named = [each for each in splits.PROTOCOLS if each.data_set == data.name and each.shares]
-    names = {each.name: each for each in named}
+def require_protocol(data_set: str, protocol: str) -> None:
+    """Refuse a protocol by which no finished artifact is tested on a data set.
+
+    Raises
+    ------
+    ConfigurationError
+        It names those that are known.
+    """
+    names = [ALL, *_with_parts(data_set)]
     if protocol not in names:
         raise ConfigurationError(
-            f"{protocol} is no protocol by which a finished model can be tested on {data.name}: "
-            f"known are {', '.join([ALL, *names])}; folds are tested while they are trained"
+            f"{protocol} is no protocol by which a finished model can be tested on {data_set}: "
+            f"known are {', '.join(names)}; folds are tested while they are trained"
         )
-    first, *_ = splits.turns(names[protocol])
+
+
+def _with_parts(data_set: str) -> dict[str, splits.Protocol]:
+    named = [each for each in splits.PROTOCOLS if each.data_set == data_set and each.shares]
+    return {each.name: each for each in named}
+
+
+def _parts(data: DataSet, protocol: str) -> dict[splits.Part, set[str]]:
+    require_protocol(data.name, protocol)
+    if protocol == ALL:
+        return {"test": {recording.path for recording in data.recordings}}
+    first, *_ = splits.turns(_with_parts(data.name)[protocol])
     return {"test": set(first.test), "validation": set(first.validation)}
 
 

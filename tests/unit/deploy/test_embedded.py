@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,14 @@ def test_a_port_in_use_ends_the_broker_before_it_begins(broker: str) -> None:
     said = f"port {port} of 127.0.0.1 cannot be used (Address already in use): give another"
     assert ended.stderr.startswith(said)
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_home_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "no-folder"
+    home.touch()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("CALF_TANSU_BIN", raising=False)
+    with pytest.raises(UserError, match="name a folder that can be written in HOME"):
+        embedded.run_kafka(embedded.free_port())

@@ -39,6 +39,11 @@ def arrival(
     return Arrival.of(DeviceTopic(group, device_id, lane), at_us, chunk, 2000)
 
 
+def stored_to(it: Fleet, now_us: int) -> int:
+    ((_, ack),) = it.all_acks(now_us)
+    return ack.stored_to_sample
+
+
 def stats_of(it: Fleet, device_id: str, now_us: int) -> DeviceStats:
     return {stats.device_id: stats for stats in it.due_stats(now_us)}[device_id]
 
@@ -55,6 +60,49 @@ def test_acks_a_device_two_seconds_after_its_chunk_with_what_is_stored_by_then()
     assert (ack.boot_id, ack.stored_to_sample) == (7, 4000)
     assert ack.bridge_time_us == START_US + 2 * SECOND_US
     assert list(it.due_acks(START_US + 60 * SECOND_US)) == []
+
+
+def test_what_fills_a_hole_on_the_live_lane_counts_while_the_lane_waits_for_it() -> None:
+    it = fleet()
+    it.stored(arrival(first=0), START_US)
+    it.stored(arrival(first=4000, at_us=START_US + SECOND_US), START_US + SECOND_US)
+    in_time_us = START_US + 3 * SECOND_US
+
+    assert it.stored(arrival(first=2000, at_us=in_time_us), in_time_us)
+    assert stored_to(it, in_time_us) == 6000
+
+
+def test_what_fills_a_hole_on_the_live_lane_too_late_counts_only_as_history() -> None:
+    it = fleet()
+    it.stored(arrival(first=0), START_US)
+    it.stored(arrival(first=4000), START_US)
+    late_us = START_US + 2 * SECOND_US + 1
+
+    assert not it.stored(arrival(first=2000, at_us=late_us), late_us)
+    assert stored_to(it, late_us) == 2000
+    assert it.stored(arrival(first=2000, at_us=late_us, lane=Lane.HISTORY), late_us)
+    assert stored_to(it, late_us) == 6000
+
+
+def test_an_old_hole_does_not_make_a_new_one_late() -> None:
+    it = fleet()
+    it.stored(arrival(first=0), START_US)
+    it.stored(arrival(first=4000), START_US)
+    later_us = START_US + 20 * SECOND_US
+    it.stored(arrival(first=8000, at_us=later_us), later_us)
+
+    assert it.stored(arrival(first=6000, at_us=later_us), later_us)
+    assert not it.stored(arrival(first=2000, at_us=later_us), later_us)
+
+
+def test_a_hole_is_given_up_at_once_when_much_sound_waits_behind_it() -> None:
+    it = fleet()
+    it.stored(arrival(first=0), START_US)
+    for first in range(4000, 16_000, 2000):
+        it.stored(arrival(first=first), START_US)
+
+    assert not it.stored(arrival(first=2000), START_US)
+    assert stored_to(it, START_US) == 2000
 
 
 def test_a_device_that_was_heard_is_acked_though_a_hole_holds_its_position() -> None:

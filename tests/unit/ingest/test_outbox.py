@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.chunk import DEVICE_BUFFER_S, Lane
 from ingest.outbox import CHUNKS_PER_STEP, Outbox
+from ingest.positions import LivePatience
 from ingest.sound_buffer import Recorded, SoundBuffer
 from models.contract import PIPELINE_GRID
 
@@ -28,14 +29,19 @@ class Sent(NamedTuple):
 
 
 class Bridge:
-    """Knows which chunks arrived, and how far that goes without a hole."""
+    """Knows which chunks arrived in time for their lane, and how far that goes without a hole."""
 
     def __init__(self) -> None:
+        self._patience = LivePatience(RATE_HZ)
         self.stored: dict[Lane, set[int]] = {Lane.AUDIO: set(), Lane.HISTORY: set()}
         self._ends: dict[int, int] = {}
         self._position = 0
 
-    def store(self, message: Sent) -> None:
+    def store(self, message: Sent, now_us: int) -> None:
+        if message.lane is Lane.AUDIO and self._patience.is_over(
+            message.first, message.end, now_us
+        ):
+            return
         self.stored[message.lane].add(message.seq)
         self._ends[message.first] = message.end
         self._position = max(self._position, message.kept_from)
@@ -96,7 +102,7 @@ class Device:
         for _ in range(chunks):
             batch += self.run(1)
             for message in batch:
-                self.bridge.store(message)
+                self.bridge.store(message, self.now_us)
             self.hear(self.bridge.stored_to)
         return batch
 
@@ -177,6 +183,30 @@ def test_a_hole_is_sent_again_as_history_with_a_window_on_both_sides() -> None:
     history = seconds(batch, Lane.HISTORY)
     assert history == list(range(19 - OVERLAP, history[-1] + 1))
     assert 19 + OVERLAP <= history[-1] <= 21 + OVERLAP
+
+
+def test_what_fills_a_hole_too_late_for_its_lane_goes_again_as_history() -> None:
+    device = online()
+    device.run_and_hear(10)
+    device.run(3)  # lost on their way
+    device.run_and_hear(3)
+    device.connect()
+    batch = [sent for _ in range(20) for sent in device.run_and_hear(1)]
+    assert seconds(batch[:6], Lane.AUDIO) == [10, 11, 12, 13, 14, 15]
+    assert set(seconds(batch, Lane.HISTORY)) >= set(range(10 - OVERLAP, 13 + OVERLAP))
+    assert device.buffer.acknowledged_to == device.buffer.recorded_to
+
+
+def test_a_connection_that_breaks_every_few_seconds_mends_its_holes_all_the_same() -> None:
+    device = online()
+    device.run_and_hear(10)
+    device.run(1)  # lost on its way
+    device.run_and_hear(4)
+    for _ in range(6):
+        device.miss(5)
+        device.connect()
+        device.run_and_hear(5)
+    assert device.buffer.acknowledged_to == device.buffer.recorded_to
 
 
 def test_a_hole_behind_a_hole_gets_its_own_window_too() -> None:
@@ -283,7 +313,7 @@ def world(device: Device, plan: Plan, rng: np.random.Generator) -> Iterator[None
             if connection != "offline":
                 for message in device.send():
                     if rng.uniform() >= loss:
-                        device.bridge.store(message)
+                        device.bridge.store(message, device.now_us)
                 if acks == "honest":
                     device.hear(device.bridge.stored_to)
                 elif acks == "nonsense":
@@ -360,14 +390,14 @@ def test_after_any_cut_each_acknowledged_window_is_whole_on_one_lane(
                     if message.lane is Lane.AUDIO and message.seq in lost_live:
                         lost_live.remove(message.seq)
                     else:
-                        device.bridge.store(message)
+                        device.bridge.store(message, device.now_us)
             if n % max(1, int(ack_every_s / chunk_s)) == 0:
                 device.hear(device.bridge.stored_to)
         device.miss(int(offline_s / chunk_s))
         device.connect()
     while device.outbox.is_sending_history:
         for message in device.send():
-            device.bridge.store(message)
+            device.bridge.store(message, device.now_us)
         device.hear(device.bridge.stored_to)
     assert device.buffer.lost == []
     for index in range((device.buffer.acknowledged_to - GRID.window_samples) // GRID.hop_samples):

@@ -36,6 +36,21 @@ def first_sound(device: SimulatedDevice) -> bytes:
                 return decode_chunk(message.payload).samples
 
 
+def boots(devices: list[SimulatedDevice]) -> list[int]:
+    """The boot id of each, once it is on."""
+    for device in devices:
+        first_sound(device)
+    return [boot.boot_id for report in reports(devices) for boot in report.boots]
+
+
+def test_a_run_of_the_same_seed_has_boots_of_its_own_unless_it_shall_repeat_them() -> None:
+    one, other = (ward(devices=3, sound="synthetic", seed=4) for _ in range(2))
+    assert [first_sound(device) for device in one] == [first_sound(device) for device in other]
+    assert not set(boots(one)) & set(boots(other))
+    again = [ward(devices=3, sound="synthetic", seed=4, repeat_boots=True) for _ in range(2)]
+    assert boots(again[0]) == boots(again[1])
+
+
 def test_ids_are_numbered_alike_and_valid() -> None:
     ids = [device.device_id for device in reports(ward(devices=120))]
     assert (ids[0], ids[-1]) == ("wearable-001", "wearable-120")

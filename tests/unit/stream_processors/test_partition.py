@@ -156,6 +156,54 @@ def test_counts_what_it_refuses() -> None:
     assert (counters.chunks, counters.duplicates, counters.late, counters.conflicts) == (7, 1, 1, 1)
 
 
+def test_a_chunk_cut_anew_is_objected_to_with_its_position_and_what_it_overlaps() -> None:
+    reader = partition()
+    read(reader, steady("a", range(3)))
+    assert reader.objection is None
+    read(reader, [sent("a", 2.5, 1.0, received_s=4)])
+
+    assert reader.objection is not None
+    assert "the chunk of samples 5000 to 6999 of boot 7 overlaps others in part" in reader.objection
+    assert "samples 5000 to 5999 were taken or given up before" in reader.objection
+
+
+def test_a_chunk_that_overlaps_one_that_waits_names_what_they_share() -> None:
+    reader = partition()
+    read(reader, [*steady("a", [0, 3]), sent("a", 2.5, 1.0, received_s=4.5)])
+
+    assert reader.objection is not None
+    assert "samples 6000 to 6999 were taken" in reader.objection
+
+
+def test_a_repetition_and_a_late_chunk_are_counted_only() -> None:
+    reader = partition()
+    read(reader, [*steady("a", [0, 1, 3]), sent("a", 1, 1.0, received_s=5)])
+    assert (reader.counters.duplicates, reader.objection) == (1, None)
+    read(reader, [*steady("b", [8]), sent("a", 2, 1.0, received_s=9.5)])
+    assert (reader.counters.late, reader.objection) == (1, None)
+
+
+def test_a_record_that_was_taken_before_brings_no_objection_again() -> None:
+    reader = partition()
+    log = log_of([*steady("a", range(3)), sent("a", 2.5, 1.0, received_s=4)])
+    for record in log:
+        reader.step(record)
+    reader.step(log[-1])
+
+    assert reader.objection is None
+
+
+def test_a_chunk_in_conflict_is_held_until_its_dead_letter_is_stored() -> None:
+    reader = partition()
+    chunks = [*steady("a", range(3)), sent("a", 2.5, 1.0, received_s=3.5)]
+    later = [c._replace(received_s=c.received_s + 1) for c in steady("a", range(3, 40))]
+    read(reader, [*chunks, *later], settle=True)
+
+    assert reader.committable() <= 3
+    reader.settle(3)
+    assert reader.committable() > 30
+
+
 def test_history_speaks_only_of_what_it_has_whole() -> None:
     chunks = steady("a", [*range(10), *range(12, 30)])
     live = read(partition(), chunks)

@@ -129,6 +129,16 @@ def read(partition: Partition, log: Sequence[Record]) -> list[Window]:
     return [window for record in log for window in partition.step(record)]
 
 
+def objections(partition: Partition, log: Sequence[Record]) -> set[int]:
+    """The offsets that become dead letters."""
+    told = set()
+    for record in log:
+        partition.step(record)
+        if partition.objection is not None:
+            told.add(record.offset)
+    return told
+
+
 def undisturbed(log: Sequence[Record], *, history: bool) -> list[Window]:
     return read(Partition("pcg.audio", 0, history=history), log)
 
@@ -151,6 +161,8 @@ def test_a_restart_from_any_commit_gives_exactly_what_was_missing_and_the_same_a
     committed = 0
     for record in log[:crash_at]:
         in_flight += first.step(record)
+        if first.objection is not None:
+            first.settle(record.offset)
         while in_flight and chance.random() < 0.6:
             window = in_flight.pop(chance.randrange(len(in_flight)))
             published.add((identity(window), content(window)))
@@ -164,6 +176,26 @@ def test_a_restart_from_any_commit_gives_exactly_what_was_missing_and_the_same_a
 
     assert set(expected) == published | set(again)
     assert len(set(again)) == len(again)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(log=logs(), history=st.booleans(), crash_share=st.floats(0, 1))
+def test_whoever_reads_on_from_a_commit_leaves_out_no_dead_letter(
+    log: Log, *, history: bool, crash_share: float
+) -> None:
+    expected = objections(Partition("pcg.audio", 0, history=history), log)
+    first = Partition("pcg.audio", 0, history=history)
+    told = set()
+    for record in log[: round(crash_share * len(log))]:
+        for window in first.step(record):
+            first.settle(window.oldest_offset)
+        if first.objection is not None:
+            told.add(record.offset)
+            first.settle(record.offset)
+
+    again = objections(Partition("pcg.audio", 0, history=history), log[first.committable() :])
+
+    assert expected <= told | again
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -105,6 +105,31 @@ async def test_poison_is_dead_lettered_with_the_reason_and_stops_nothing(
     assert harness.pipeline.counters()["refused"] == 1
 
 
+async def test_a_chunk_cut_anew_is_dead_lettered_once_and_stops_nothing(
+    models: RunningModels,
+) -> None:
+    chunks = [sent("bed-1", n, 1.0, received_s=n + 1) for n in range(12)]
+    cut_anew = sent("bed-1", 3.5, 1.0, received_s=4.5)
+    records = log_of([*chunks[:4], cut_anew, cut_anew, *chunks[4:]])
+    async with running(models) as harness:
+        harness.sink.away = True
+        await take(harness, records)
+        await harness.until(lambda: harness.sink.in_flight == 4)
+        assert harness.pipeline.partitions.committable(AUDIO.name, 0) == 0
+
+        harness.sink.away = False
+        await harness.until(lambda: harness.sink.in_flight == 0)
+        assert (harness.pipeline.partitions.committable(AUDIO.name, 0) or 0) > 5
+
+    (letter,) = (decode(DeadLetter, r.value or b"") for r in harness.stored(DEAD_LETTERS.name))
+    assert "the chunk of samples 7000 to 8999 of boot 7 overlaps others in part" in letter.reason
+    assert (letter.device_id, letter.offset) == ("bed-1", 4)
+    assert letter.payload == records[4].value
+    assert len(harness.results()) == 3
+    assert harness.pipeline.counters()["conflicts"] == 2
+    assert harness.pipeline.counters()["dead_letters"] == 1
+
+
 async def test_an_oversize_dead_letter_keeps_what_fits(models: RunningModels) -> None:
     async with running(models) as harness:
         await take(harness, [steady(1)[0]._replace(value=bytes(900_000))])

@@ -105,6 +105,15 @@ def test_a_chunk_that_overlaps_another_in_part_is_a_conflict() -> None:
     assert device.reorder.refusal(arrival(100, 200)) is None
 
 
+@pytest.mark.parametrize(
+    ("first", "shared"), [(50, (50, 100)), (250, (300, 350)), (350, (350, 400))]
+)
+def test_a_conflict_is_over_the_samples_that_came_before(
+    first: int, shared: tuple[int, int]
+) -> None:
+    assert Device().receives(0, 3).reorder.overlap(arrival(first, 100)) == shared
+
+
 def test_a_first_chunk_that_was_overtaken_is_still_the_first() -> None:
     device = Device(first=1).receives(1, 2)
     assert device.delivered == []
@@ -176,6 +185,29 @@ def test_the_clock_by_which_devices_are_judged_stands_still_while_nothing_comes(
         clock.move_to(moment_us)
     assert clock.awake_us == awake_us
     assert clock.log_us == max(received_us)
+
+
+def _move(clock: AwakeClock, from_s: int, for_s: int) -> int:
+    """A record a second; returns by how much the clock has moved."""
+    before_us = clock.awake_us
+    for second in range(from_s, from_s + for_s):
+        clock.move_to(second * 1_000_000)
+    return clock.awake_us - before_us
+
+
+def test_time_goes_on_soon_after_a_bridges_clock_was_set_back_by_an_hour() -> None:
+    clock = AwakeClock()
+    _move(clock, 7200, 60)
+    assert _move(clock, 3600, 100) == pytest.approx(100e6, abs=12e6)
+
+
+def test_a_bridge_whose_clock_is_behind_does_not_hurry_time() -> None:
+    clock = AwakeClock()
+    _move(clock, 7200, 1)
+    for second in range(60):
+        _move(clock, 3600 + second, 1)
+        _move(clock, 7201 + second, 1)
+    assert clock.awake_us == 60_000_000
 
 
 def test_flush_delivers_all_that_waits() -> None:
