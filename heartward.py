@@ -262,12 +262,23 @@ Draws = Annotated[
 @app.command()
 def evaluate(
     what: Annotated[
-        str, typer.Argument(help="An ONNX file, a shipped NAME, or a folder of predictions.")
-    ],
+        str | None,
+        typer.Argument(help="An ONNX file, a shipped NAME, or a folder of predictions."),
+    ] = None,
     *,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that `heartward train` wrote, instead: hear what it held back or, with "
+            "--data, another data set; the predictions go into it."
+        ),
+    ] = None,
     data: Annotated[
-        str, typer.Option(help="Data set, or folder of recordings, to test an artifact on.")
-    ] = "physionet2016",
+        str | None,
+        typer.Option(
+            help="Data set, or folder of recordings, to test on; physionet2016 for an artifact."
+        ),
+    ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -289,12 +300,21 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Measure a model on recordings that it was not trained on; says so where it was."""
+    if (what is None) == (run is None):
+        raise UserError("name what to evaluate: an ONNX file, a model, a folder, or --run FOLDER")
     with _training_extra():
         from training.evaluation.commands import evaluate_and_show
+    if run is not None:
+        if protocol or to or against:
+            raise UserError("--protocol, --to and --against are for artifacts: a run has its own")
+        from training.engine.finished import hear_and_show
 
+        hear_and_show(run, data=data, max_files=max_files, draws=draws, as_json=json)
+        return
+    assert what is not None  # noqa: S101 (one of both is given)
     evaluate_and_show(
         what,
-        data=data,
+        data=data or "physionet2016",
         protocol=protocol,
         to=to,
         against=against,

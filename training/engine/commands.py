@@ -1,5 +1,7 @@
 """``heartward train``: one fold, all folds, or a search."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -10,12 +12,13 @@ from torch import Tensor, nn
 
 from models.errors import ConfigurationError, UserError
 from training.architectures.registry import Classifier
-from training.engine import clips, noise, recipe_files, runs, search
+from training.engine import clips, noise, recipe_files, runs, search, tested
 from training.engine import parts as divided
 from training.engine.clips import Clips
 from training.engine.loop import Heard, Trainer
 from training.engine.parts import Parts
 from training.engine.recipe import Recipe
+from training.evaluation.predictions import Predictions
 
 _OUT = Path("runs")
 
@@ -41,7 +44,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 def run(order: Order) -> None:
     """Train as ordered; what each run gave is said in one line."""
     told = _told(order)
-    device = _device(order.device)
+    device = device_named(order.device)
     torch.set_num_threads(order.threads)
     if order.trials is not None:
         _search(order, told, device)
@@ -74,7 +77,7 @@ def _train(order: Order, told: Recipe, fold: int, device: torch.device, folder: 
     console = Console(stderr=True)
     net, initial = _net(told, order.init)
     if initial is not None:
-        console.print(initial, highlight=False, markup=False)
+        console.print(initial.report, highlight=False, markup=False)
     if order.resume and order.all_folds and folder.exists():
         console.print(f"{folder} is there already", highlight=False, markup=False)
         return
@@ -83,7 +86,7 @@ def _train(order: Order, told: Recipe, fold: int, device: torch.device, folder: 
     begun = (runs.part_of(folder) / runs.RESUME).is_file() or not order.all_folds
     resuming = runs.begin(folder, resume=order.resume and begun)
     console.print(found.title, highlight=False, markup=False)
-    with _progress(console) as progress:
+    with progress_on(console) as progress:
         trainer = _trainer(told, net, found, fold, device, progress)
         if resuming is not None:
             trainer.resume(resuming)
@@ -93,7 +96,17 @@ def _train(order: Order, told: Recipe, fold: int, device: torch.device, folder: 
             raise UserError(
                 f"interrupted after {len(trainer.history)} epochs: go on with --resume"
             ) from None
-    made = runs.finish(folder, trainer, told, found, fold=fold, device=device, initial=initial)
+        made = runs.finish(
+            folder,
+            trainer,
+            told,
+            found,
+            fold=fold,
+            device=device,
+            initial=initial,
+            max_files=order.max_files,
+            test=_test(trainer.net, told, found, device, progress),
+        )
     say = (
         f"{folder}: epoch {made.best + 1} of {made.epochs}, validation per recording: UAR "
         f"{made.validation.uar:.3f}, accuracy {made.validation.accuracy:.3f}, AUC "
@@ -102,12 +115,24 @@ def _train(order: Order, told: Recipe, fold: int, device: torch.device, folder: 
     Console().print(say, highlight=False, markup=False, soft_wrap=True)
 
 
+def _test(
+    net: nn.Module, told: Recipe, found: Parts, device: torch.device, progress: Progress
+) -> Callable[[runs.Run], list[Predictions]]:
+    def heard(run: runs.Run) -> list[Predictions]:
+        total = len(found.test) + len(found.validation)
+        bar = progress.add_task("testing", total=total, said="", visible=bool(found.held))
+        done = partial(progress.advance, bar)
+        return tested.of_protocols(net, told, run, found, device=device, done=done)
+
+    return heard
+
+
 def _search(order: Order, told: Recipe, device: torch.device) -> None:
     folder = order.out or _OUT / told.name / f"search-fold-{order.fold}"
     if folder.exists():
         raise ConfigurationError(f"{folder} exists: name another with --out, or remove it")
     trials = order.trials or 0
-    with _progress(Console(stderr=True)) as progress:
+    with progress_on(Console(stderr=True)) as progress:
         bar = progress.add_task("trials", total=trials, said="")
 
         def judged(changed: Recipe, inner: int) -> float:
@@ -130,7 +155,7 @@ def _search(order: Order, told: Recipe, device: torch.device) -> None:
     )
 
 
-def _net(told: Recipe, init: Path | None) -> tuple[Classifier, str | None]:
+def _net(told: Recipe, init: Path | None) -> tuple[Classifier, runs.Initial | None]:
     torch.manual_seed(told.training.seed)
     net = told.build()
     return net, None if init is None else runs.initialise(net, init)
@@ -187,7 +212,7 @@ def _noise(told: Recipe) -> Tensor | None:
     return noise.load(told.contract) if told.augmentation.recorded_snr_db else None
 
 
-def _device(name: str | None) -> torch.device:
+def device_named(name: str | None) -> torch.device:
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -198,7 +223,7 @@ def _device(name: str | None) -> torch.device:
     return device
 
 
-def _progress(console: Console) -> Progress:
+def progress_on(console: Console) -> Progress:
     said = TextColumn("{task.fields[said]}")
     words = TextColumn("{task.description}")
     return Progress(

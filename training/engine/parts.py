@@ -18,14 +18,34 @@ _OF_WHOLE = "all of it, nothing tested"
 _FEWEST = 2
 
 
+class Held(NamedTuple):
+    """What a protocol holds back in one fold.
+
+    Attributes
+    ----------
+    fold
+        As the protocol calls it, for instance ``3`` or ``training-a``; empty where it has named
+        parts.
+    repeats
+        Whether the protocol's trainings are repetitions of one test, and no folds.
+    """
+
+    data_set: str
+    protocol: str
+    leaks: bool
+    fold: str
+    repeats: bool
+
+
 class Parts(NamedTuple):
-    """Recordings with the data set that each is from; `test` only names what was held back."""
+    """Recordings with the data set that each is from; `held` says by which protocol of each."""
 
     title: str
     leaks: bool
     train: tuple[Owned, ...]
     validation: tuple[Owned, ...]
     test: tuple[Owned, ...]
+    held: tuple[Held, ...] = ()
 
 
 def folds(recipe: Recipe) -> int:
@@ -52,12 +72,14 @@ def parts(recipe: Recipe, fold: int, *, max_files: int | None = None) -> Parts:
         raise ConfigurationError(f"{recipe.name} has folds 0 to {count - 1}, not {fold}")
     found = [_of_protocol(name, fold, recipe.data) for name in recipe.data.protocols]
     found += [_of_whole(name, recipe.data) for name in recipe.data.whole]
+    _require_apart(recipe)
     every = Parts(
         title="; ".join(part.title for part in found),
         leaks=any(part.leaks for part in found),
         train=tuple(owned for part in found for owned in part.train),
         validation=tuple(owned for part in found for owned in part.validation),
         test=tuple(owned for part in found for owned in part.test),
+        held=tuple(held for part in found for held in part.held),
     )
     return every if max_files is None else _fewer(every, max_files, recipe.training.seed)
 
@@ -86,6 +108,18 @@ def for_search(
     )
 
 
+def _require_apart(recipe: Recipe) -> None:
+    """What one protocol tests, another of the same data set would train on."""
+    sets = [_protocol(name).data_set for name in recipe.data.protocols]
+    sets += recipe.data.whole
+    twice = sorted({name for name in sets if sets.count(name) > 1})
+    if twice:
+        raise ConfigurationError(
+            f"{recipe.name} names {', '.join(twice)} twice in data.protocols and data.whole: "
+            "divide each data set in one way"
+        )
+
+
 def _protocol(name: str) -> Protocol:
     try:
         return splits.protocol_named(name)
@@ -97,9 +131,10 @@ def _of_protocol(name: str, fold: int, told: Data) -> Parts:
     protocol = _protocol(name)
     data = load(protocol.data_set)
     turn = splits.turns(protocol)[fold]
+    held = Held(data.name, name, turn.leaks, turn.tested, repeats=bool(protocol.shares))
     if not turn.validation:
         turn = splits.with_validation(turn, data.recordings, share=told.validation_share)
-    return _parts(turn, data)
+    return _parts(turn, data)._replace(held=(held,))
 
 
 def _of_whole(name: str, told: Data) -> Parts:

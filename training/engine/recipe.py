@@ -380,5 +380,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             **self.architecture.options,
         )
 
+    def version(self) -> str:
+        """Eight hex digits that all folds, protocols and seeds of one recipe share."""
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        del fields["training"]["seed"], fields["data"]["protocols"], fields["data"]["whole"]
+        for name in ("about", "search"):
+            del fields[name]
+        return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()[:8]
+
     def sha256(self) -> str:
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()

@@ -8,18 +8,20 @@ resume from. In the end it holds
 - ``history.json``: every epoch;
 - ``curves.png``;
 - ``split.csv``: every recording and its part;
+- a file of predictions of each protocol's test, and one of its validation part;
 - ``run.json``: what it was trained on, by hashes, where and for how long, and how it ended.
 """
 
 import csv
 import hashlib
 import io
+import math
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import torch
@@ -29,12 +31,22 @@ from training import initial_weights, splits
 from training.architectures.registry import Classifier
 from training.datasets import manifest
 from training.engine import curves, noise, recipe_files
+from training.engine import parts as divided
 from training.engine.loop import Epoch, Trainer
 from training.engine.measures import Figures
 from training.engine.parts import Parts
 from training.engine.recipe import Recipe
+from training.evaluation import predictions
+from training.evaluation.predictions import Predictions
 
 CHECKPOINT, RESUME = "checkpoint.pt", "resume.pt"
+
+
+class Initial(NamedTuple):
+    """A file of weights that a training began from, and what was taken of it."""
+
+    file: str
+    report: str
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +56,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     best
         The epoch whose weights were kept, from 0, and what the validation part said of it.
-    initial_weights
-        What became of the file given by ``--init``, as text.
+    max_files
+        None, but for a quick try.
+    init, initial_weights
+        Name of the file given by ``--init``, and what became of it, as text.
     files, split_files, label_tables, manifests
         SHA-256 by name: of the folder's other files, of the committed splits, of the data sets'
         tables of labels, and of the manifests of what shipped models may train on, where the set
@@ -69,6 +83,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     git_commit: str | None
     initial_weights: str | None
+    init: str = ""
+    max_files: int | None = None
     files: dict[str, str] = {}
     split_files: dict[str, str] = {}
     label_tables: dict[str, str] = {}
@@ -96,7 +112,7 @@ def begin(folder: Path, *, resume: bool) -> Path | None:
             return checkpoint
         raise ConfigurationError(f"there is nothing to resume in {part}: run without --resume")
     if part.exists():
-        if not {file.name for file in part.iterdir()} <= _OWN:
+        if not all(_is_own(file.name) for file in part.iterdir()):
             raise ConfigurationError(f"{part} holds files of others: remove it, or choose --out")
         shutil.rmtree(part)
     try:
@@ -114,9 +130,11 @@ def finish(
     *,
     fold: int,
     device: torch.device,
-    initial: str | None,
+    initial: Initial | None,
+    max_files: int | None,
+    test: Callable[[Run], Sequence[Predictions]],
 ) -> Run:
-    """Write all files, then give the folder its name."""
+    """Write all files, then give the folder its name; `test` predicts what was held back."""
     part = part_of(folder)
     weights = {name: value.cpu() for name, value in trainer.net.state_dict().items()}
     text = recipe_files.to_toml(told)
@@ -125,14 +143,69 @@ def finish(
     (part / "history.json").write_bytes(_json(trainer.history))
     title = f"{told.name}: {parts.title}"
     curves.draw(trainer.history, trainer.kept, title, part / "curves.png")
-    (part / "split.csv").write_bytes(_split(parts))
-    run = _run(trainer, told, parts, fold=fold, device=device, initial=initial)
+    (part / _SPLIT).write_bytes(_split(parts))
+    run = _run(trainer, told, parts, fold=fold, device=device)
+    run = msgspec.structs.replace(
+        run,
+        max_files=max_files,
+        init=initial.file if initial else "",
+        initial_weights=initial.report if initial else None,
+    )
+    said = _predictions(test(run), part)
     files = {name: _sha256(part / name) for name in sorted(_OWN - {RESUME, _RUN, *_TEMPORARY})}
-    run = msgspec.structs.replace(run, files=files)
+    run = msgspec.structs.replace(run, files=files | said)
     (part / _RUN).write_bytes(_json(run))
     (part / RESUME).unlink(missing_ok=True)
     part.replace(folder)
     return run
+
+
+def finished(folder: Path) -> Run:
+    """What a whole run says of itself.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no whole run.
+    """
+    path = folder / _RUN
+    try:
+        fields: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        judged = fields.get("validation") or {}  # JSON has no NaN
+        fields["validation"] = {k: math.nan if v is None else v for k, v in judged.items()}
+        return msgspec.convert(fields, Run)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise ModelError(f"{path} is not of a training: {error}") from None
+
+
+def held_back(folder: Path, told: Recipe) -> Parts:
+    """The parts of a finished run, which must be those that its recipe gives today.
+
+    Raises
+    ------
+    ModelError
+        If the committed split or the data set has changed since.
+    """
+    run = finished(folder)
+    found = divided.parts(told, run.fold, max_files=run.max_files)
+    if hashlib.sha256(_split(found)).hexdigest() != _sha256(folder / _SPLIT):
+        raise ModelError(
+            f"{folder / _SPLIT} is not what {told.name} gives today: the split or the data set "
+            "has changed, so nothing is known to be unheard; train again"
+        )
+    return found
+
+
+def add(folder: Path, tests: Sequence[Predictions]) -> tuple[Path, ...]:
+    """Put further predictions, each whole or not at all, into a finished run's folder."""
+    run = finished(folder)
+    said = _predictions(tests, folder)
+    part = folder / f"{_RUN}.part"
+    part.write_bytes(_json(msgspec.structs.replace(run, files=run.files | said)))
+    part.replace(folder / _RUN)
+    return tuple(folder / name for name in said)
 
 
 def load(folder: Path) -> tuple[Classifier, Recipe]:
@@ -161,8 +234,8 @@ def load(folder: Path) -> tuple[Classifier, Recipe]:
     return net.eval(), told
 
 
-def initialise(net: Classifier, file: Path) -> str:
-    """Take published weights, or those of a training of ours, where they fit; returns the report.
+def initialise(net: Classifier, file: Path) -> Initial:
+    """Take published weights, or those of a training of ours, where they fit.
 
     Our own files name their parameters from the front end on, which stays this recipe's.
     """
@@ -170,10 +243,10 @@ def initialise(net: Classifier, file: Path) -> str:
     front = {name: value.clone() for name, value in net.front.state_dict().items()}
     report = str(initial_weights.load(net if own else net.net, file))
     net.front.load_state_dict(front)
-    return report
+    return Initial(file.name, report)
 
 
-_RUN = "run.json"
+_RUN, _SPLIT = "run.json", "split.csv"
 _TEMPORARY = {"resume.part"}
 _OWN = {
     CHECKPOINT,
@@ -182,9 +255,24 @@ _OWN = {
     "recipe.toml",
     "history.json",
     "curves.png",
-    "split.csv",
+    _SPLIT,
     *_TEMPORARY,
 }
+
+
+def _is_own(name: str) -> bool:
+    unfinished = str(Path(predictions.SUFFIX).with_suffix(".part"))
+    return name in _OWN or name.endswith((predictions.SUFFIX, unfinished))
+
+
+def _predictions(tests: Sequence[Predictions], folder: Path) -> dict[str, str]:
+    """Hashes of what is written, by name."""
+    said = {}
+    for each in tests:
+        name = predictions.file_name(each.run)
+        predictions.write(each, folder / name)
+        said[name] = _sha256(folder / name)
+    return said
 
 
 def _run(
@@ -194,7 +282,6 @@ def _run(
     *,
     fold: int,
     device: torch.device,
-    initial: str | None,
 ) -> Run:
     sets = {data.name: data for data, _ in (*parts.train, *parts.validation)}
     heard = {*sets, *([noise.NAME] if told.augmentation.recorded_snr_db else [])}
@@ -220,7 +307,7 @@ def _run(
         torch=str(torch.__version__),
         python=platform.python_version(),
         git_commit=_git_commit(),
-        initial_weights=initial,
+        initial_weights=None,
         split_files={name: splits.sha256(name) for name in told.data.protocols},
         label_tables={name: data.manifest_sha256() for name, data in sets.items()},
         manifests={name: manifest.sha256(name) for name in manifest.names() if name in heard},

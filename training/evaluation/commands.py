@@ -69,12 +69,15 @@ def evaluate_and_show(
         for each in own[0]:
             written.append(to / predictions.file_name(each.run))
             predictions.write(each, written[-1])
-    if as_json:
-        print(msgspec.json.encode(answer).decode())  # noqa: T201 (for a pipe)
-    else:
-        _show(answer)
-    for file in written:
-        Console(stderr=as_json).print(f"wrote {file}", highlight=False, soft_wrap=True)
+    _say_answer(answer, written, as_json=as_json)
+
+
+def show_predictions(
+    groups: Sequence[list[Predictions]], written: Sequence[Path], *, draws: int, as_json: bool
+) -> None:
+    """Print the figures of what was predicted just now, and where it was written."""
+    answer = Answer(evaluations=tuple(evaluate(each, draws=draws) for each in groups))
+    _say_answer(answer, written, as_json=as_json)
 
 
 def write_report(folder: Path, to: Path | None, *, draws: int) -> None:
@@ -159,6 +162,15 @@ def _write(groups: Sequence[list[Predictions]], answer: Answer, to: Path) -> lis
     if answer.cost is not None:
         written.append(collected.write_cost(answer.cost, to))
     return written
+
+
+def _say_answer(answer: Answer, written: Sequence[Path], *, as_json: bool) -> None:
+    if as_json:
+        print(msgspec.json.encode(answer).decode())  # noqa: T201 (for a pipe)
+    else:
+        _show(answer)
+    for file in written:
+        Console(stderr=as_json).print(f"wrote {file}", highlight=False, soft_wrap=True)
 
 
 def _show(answer: Answer) -> None:

@@ -24,13 +24,18 @@ _SEEDS = (1, 2, 3, 4, 5)
 
 
 class Fold(msgspec.Struct, frozen=True, kw_only=True):
-    """One training and one test of a protocol; paths, in the order of the split's file."""
+    """One training and one test of a protocol; paths, in the order of the split's file.
+
+    `tested` is the fold or database that is held back, as the file calls it; empty where the
+    protocol has named parts.
+    """
 
     title: str
     leaks: bool
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
+    tested: str = ""
 
 
 class Protocol(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +116,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
             train=tuple(path for path, part in parts.items() if part != tested),
             validation=(),
             test=tuple(path for path, part in parts.items() if part == tested),
+            tested=tested,
         )
 
 
