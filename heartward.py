@@ -328,9 +328,13 @@ def evaluate(
 
 @app.command()
 def report(
-    results: Annotated[Path, typer.Argument(help="Folder of what was trained and evaluated.")],
+    results: Annotated[
+        Path, typer.Argument(help="Folder of what was trained and evaluated.")
+    ] = Path("runs"),
+    *,
     to: Annotated[
-        Path | None, typer.Option(help="Folder for comparison.md; else the results' own.")
+        Path | None,
+        typer.Option("--out", "--to", help="Folder for comparison.md; else the results' own."),
     ] = None,
     draws: Draws = 1000,
 ) -> None:

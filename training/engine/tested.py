@@ -91,7 +91,10 @@ def of_data_set(
     chosen = [(data, known[k * len(known) // most]) for k in range(most)]
     held = Held(data.name, ALL, leaks=False, fold="", repeats=True)
     rows = tuple(_heard(net, told, chosen, device, done))
-    return Predictions(run=_run(told, trained, held, "test"), recordings=rows)
+    run = _run(told, trained, held, "test")
+    if max_files is not None:
+        run = msgspec.structs.replace(run, max_files=max_files)
+    return Predictions(run=run, recordings=rows)
 
 
 def known_in(data: DataSet, told: Recipe) -> list[Recording]:
@@ -158,5 +161,6 @@ def _run(told: Recipe, trained: runs.Run, held: Held, part: Part) -> Run:
         epochs=trained.epochs,
         training_s=trained.training_s,
         parameters=trained.parameters,
+        max_files=trained.max_files,
         note="" if middle_s is None else f"the middle {middle_s:g} s of each recording",
     )

@@ -125,7 +125,8 @@ def title_of(run: Run) -> str:
         said = known[run.protocol].title
         return said if known[run.protocol].leaks or not run.leaks else f"{said} ({LEAK})"
     if run.protocol == ALL:
-        said = f"{run.data_set}, all of it"
+        words = "" if len(run.labels) == 2 else f" that is {', '.join(run.labels)}"
+        said = f"{run.data_set}, all of it{words}"
         return f"{said} ({LEAK})" if run.leaks else f"{said}, nothing of it trained on"
     return f"{run.data_set}, {run.protocol}" + (f" ({LEAK})" if run.leaks else "")
 

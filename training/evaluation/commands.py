@@ -13,7 +13,7 @@ from models.errors import ConfigurationError, UserError
 from models.predictor import OnnxPredictor
 from models.registry import ARTIFACTS, Registry, read_manifest
 from training.datasets import catalogue
-from training.evaluation import collected, markdown, predictions
+from training.evaluation import collected, markdown, predictions, shipped, targets, trainings
 from training.evaluation.collected import Row
 from training.evaluation.comparison import McNemar, PairedTimes, compared, wilcoxon
 from training.evaluation.cost import Cost, measure, times_in_turns
@@ -86,18 +86,22 @@ def write_report(folder: Path, to: Path | None, *, draws: int) -> None:
         raise UserError(f"{folder} is no folder: name the one that holds the results")
     reasons = collected.reasons_in(folder)
     costs = collected.costs(folder)
+    trained = trainings.find(folder)
     collected.grouped(folder)  # says what is wrong before hours of counting
     console = Console(stderr=True)
     found = collected.rows(folder, draws=draws)
     rows: list[Row] = list(track(found, "counting", console=console, transient=True))
     place = to or folder
     place.mkdir(parents=True, exist_ok=True)
+    missing = collected.missing(rows, reasons)
     parts = [
         markdown.introduction(),
+        targets.section(rows, shipped.lines(rows, costs, len(missing))),
         *markdown.sections(rows, place),
         markdown.side_by_side(rows),
+        trainings.section(trained, place),
         cost_tables(costs, rows),
-        markdown.gaps(collected.missing(rows, reasons)),
+        markdown.gaps(missing),
         markdown.works(),
     ]
     page = place / _PAGE

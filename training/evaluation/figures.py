@@ -145,7 +145,8 @@ def roc(found: Evaluation, tested: Scored) -> Figure:
     axes.set_xlim(-0.01, 1)
     axes.set_ylim(0, 1.01)
     axes.set_aspect("equal")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    if axes.get_legend_handles_labels()[0]:  # none where a label is missing from a small test
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
     axes.grid(alpha=0.25, linewidth=0.6)
     return figure
 

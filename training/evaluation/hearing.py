@@ -55,6 +55,7 @@ def hear(
         labels=contract.labels,
         exclusive=contract.exclusive,
         trained_on=tuple(contract.training_data.split(", ")),
+        max_files=max_files,
     )
     found = []
     for part, paths in parts.items():

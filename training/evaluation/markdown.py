@@ -144,6 +144,8 @@ def _trained(row: Row) -> str:
     times_s = [each.run.training_s for each in row.tests if each.run.training_s is not None]
     if times_s:
         said.append(f"{sum(times_s) / len(times_s) / 60:.1f} min a training")
+    if any(each.run.max_files is not None for each in row.tests):
+        said.append("a quick try on few recordings")
     if run.trained_on not in ((), (run.data_set,)):
         said.append(f"trained on {' and '.join(run.trained_on)}")
     return f" ({', '.join(said)})" if said else ""

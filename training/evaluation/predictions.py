@@ -53,6 +53,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         For the reader; empty where unknown.
     parameters
         Learnt numbers, without the front end's constants.
+    max_files
+        None, but for a quick try on so many recordings.
     """
 
     data_set: str
@@ -74,6 +76,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     training_s: float | None = None
     parameters: int | None = None
     note: str = ""
+    max_files: int | None = None
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -165,6 +168,18 @@ def read(path: Path) -> Predictions:
             run=msgspec.json.decode(first, type=Run),
             recordings=tuple(msgspec.json.decode(line, type=Heard) for line in rest),
         )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(f"predictions {path} cannot be read: {reason}") from None
+    except (EOFError, ValueError, zlib.error) as error:
+        raise ConfigurationError(f"{path} holds no predictions: {error}") from None
+
+
+def head(path: Path) -> Run:
+    """Which test a file is of, without reading its recordings; raises as `read` does."""
+    try:
+        with gzip.open(path) as file:
+            return msgspec.json.decode(file.readline(), type=Run)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigurationError(f"predictions {path} cannot be read: {reason}") from None

@@ -178,6 +178,7 @@ def test_a_quick_try_is_no_part_of_a_row() -> None:
     commands.run(Order(recipe="tones.toml", epochs=1, max_files=4, device="cpu", out=Path("try")))
     (test,) = [own for (_, part), own in found_in(Path("try")).items() if part == "test"]
     assert test.run.version.endswith("-of-4-files")
+    assert test.run.max_files == 4
     assert len(test.recordings) == 2
     again = finished.hear(Path("try"), None, device=_CPU)
     assert [each for each in again if each.run.part == "test"] == [test]
