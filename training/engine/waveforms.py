@@ -235,7 +235,7 @@ def _evenly(waveform: Tensor, draw: torch.Generator, ends: tuple[float, ...]) ->
     return low + (high - low) * _share(waveform, draw)
 
 
-def _logarithmically(waveform: Tensor, draw: torch.Generator, ends: tuple[float, float]) -> Tensor:
+def _logarithmically(waveform: Tensor, draw: torch.Generator, ends: tuple[float, ...]) -> Tensor:
     low, high = ends
     drawn: Tensor = low * (high / low) ** _share(waveform, draw)
     return drawn
