@@ -250,7 +250,7 @@ def _show(compared: Comparison) -> None:
     heads, rows = card.forms_rows(compared)
     shown = Table(box=None, header_style="underline", padding=(0, 1, 0, 0))
     for head in heads:
-        shown.add_column(head)
+        shown.add_column(head, no_wrap=head == heads[0])
     for row in rows:
         shown.add_row(*(cell.replace("**", "") for cell in row))
     Console().print(shown)

@@ -39,7 +39,7 @@ def of(
     for folder in dict.fromkeys(folders):
         for key, own in collected.grouped(folder).items():
             groups.setdefault(key, []).extend(own)
-    strange = {own[0].run.labels for own in groups.values()} - {labels}
+    strange = {each.run.labels for own in groups.values() for each in own} - {labels}
     if strange:
         raise ConfigurationError(
             f"the predictions are of {', '.join(strange.pop())}, and the model knows "
