@@ -438,6 +438,113 @@ def train(
     )
 
 
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder, as heartward train wrote.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder to write NAME-VERSION.onnx and .ort into.")],
+    name: Annotated[str | None, typer.Option(help="By default the recipe's.")] = None,
+    version: Annotated[str, typer.Option(help="Three numbers.")] = "0.0.0",
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Write NAME-VERSION-int8 with 8-bit weights, too.")
+    ] = False,
+    bare: Annotated[
+        bool,
+        typer.Option(
+            "--bare",
+            help="Read no recordings: without temperature, figures and reference distributions.",
+        ),
+    ] = False,
+    draws: Draws = 1000,
+) -> None:
+    """Write a trained net as self-describing ONNX: waveform in, probabilities out.
+
+    The file is held against PyTorch before it is written. Its temperature is fitted on the run's
+    validation part, its figures are from the run's saved predictions. To choose among 8-bit forms
+    and to list the artifact with a card, use heartward ship.
+    """
+    with _training_extra():
+        from training.shipping.commands import export_run
+
+    export_run(run, out, name=name, version=version, bare=bare, int8=int8, draws=draws)
+
+
+@app.command()
+def ship(
+    final: Annotated[
+        list[Path],
+        typer.Option(
+            help="Run whose weights ship; given repeatedly, the mean of several nets of one "
+            "recipe.",
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="The artifact's, such as screen or valve.")],
+    version: Annotated[str, typer.Option(help="Three numbers, such as 1.0.0.")],
+    *,
+    protocol_runs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Runs of the same recipe that held recordings back, or a folder of them; may be "
+            "given repeatedly. They give figures, temperature and the gate; without any, the "
+            "final run's own held-back part does.",
+        ),
+    ] = None,
+    figures: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Further folders of predictions for the card's figures alone, such as other "
+            "protocols or data sets; may be given repeatedly."
+        ),
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="By default what the labels are known for, else the name.")
+    ] = None,
+    intended_use: Annotated[
+        str | None, typer.Option(help="Sentence for file and card; by default the task's.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder of artifacts; by default those that ship.")
+    ] = None,
+    default: Annotated[
+        bool, typer.Option(help="Whether it runs where nobody chose; its task's last then not.")
+    ] = True,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Write over this version, if it is listed.")
+    ] = False,
+    draws: Draws = 1000,
+) -> None:
+    """Turn trained runs into a registered artifact: measured, quantised, with its card.
+
+    Fits the temperature, exports, compares floating point with the 8-bit forms (size, speed, and
+    what each loses on recordings that were held back), and writes the best by that rule with its
+    mobile file, card and line in manifest.json. For example, after the protocol's folds and a last
+    training on everything:
+
+    heartward ship --final runs/ours-screen/fold-0-seed-1 --protocol-runs runs/ours --name screen
+    --version 1.0.0
+    """
+    from models.registry import ARTIFACTS
+
+    with _training_extra():
+        from training.shipping.commands import Order, ship
+
+    ship(
+        Order(
+            final=tuple(final),
+            protocol_runs=tuple(protocol_runs or ()),
+            figures=tuple(figures or ()),
+            name=name,
+            version=version,
+            task=task,
+            intended_use=intended_use,
+            to=to or ARTIFACTS,
+            default=default,
+            replace=replace,
+            draws=draws,
+        )
+    )
+
+
 @devices.command("check", cls=reading())
 @connected(MqttConnection)
 def devices_check(

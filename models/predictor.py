@@ -85,6 +85,11 @@ class OnnxPredictor:
         }
         tensors = (*self._session.get_inputs(), *self._session.get_outputs())
         found = {tensor.name: tensor.shape[-1] for tensor in tensors}
+        if found.keys() != promised.keys():
+            raise ModelError(
+                f"model {self.contract.name} takes and gives {', '.join(found)}, and not "
+                f"{INPUT} and {OUTPUT}: export it with these names"
+            )
         if found != promised:
             raise ModelError(
                 f"model {self.contract.name} has tensors {found}, its contract says {promised}"

@@ -18,7 +18,18 @@ MANIFEST = "manifest.json"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One artifact; `default` ones run where nobody chose otherwise."""
+    """One artifact.
+
+    Attributes
+    ----------
+    labels
+        In the order of its answers, as whoever listed it read them; not compared where empty.
+    mobile, mobile_sha256
+        The same graph in the runtime's own format, for phones and gateways; empty where there is
+        none.
+    default
+        Whether it runs where nobody chose otherwise.
+    """
 
     name: str
     version: str
@@ -26,6 +37,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     file: str
     sha256: str
     card: str
+    labels: tuple[str, ...] = ()
+    mobile: str = ""
+    mobile_sha256: str = ""
     default: bool = False
 
 
@@ -56,7 +70,9 @@ class Registry:
             If one is missing or altered.
         """
         for entry in self.entries:
-            self._artifact(entry)
+            self._checked(entry.file, entry.sha256)
+            if entry.mobile:
+                self._checked(entry.mobile, entry.mobile_sha256)
 
     def load(self, name: str, version: str) -> OnnxPredictor:
         """Load one artifact after checking its hash.
@@ -102,15 +118,15 @@ class Registry:
             self._loaded[entry] = self._load(entry)
         return self._loaded[entry]
 
-    def _artifact(self, entry: Entry) -> bytes:
-        path = self._folder / entry.file
+    def _checked(self, file: str, sha256: str) -> bytes:
+        path = self._folder / file
         try:
             artifact = path.read_bytes()
         except OSError as error:
             raise ModelError(
                 f"model file {path} cannot be read ({error.strerror}): install Heartward again"
             ) from None
-        if hashlib.sha256(artifact).hexdigest() != entry.sha256:
+        if hashlib.sha256(artifact).hexdigest() != sha256:
             raise ModelError(
                 f"model file {path} does not match its checksum in {MANIFEST}: "
                 "it was altered or cut short, install it again"
@@ -121,13 +137,19 @@ class Registry:
         # ONNX Runtime takes long to load, and who only checks needs none of it.
         from models.predictor import OnnxPredictor  # noqa: PLC0415
 
-        predictor = OnnxPredictor(self._artifact(entry))
+        predictor = OnnxPredictor(self._checked(entry.file, entry.sha256))
         contract = predictor.contract
         found = (contract.name, contract.version, contract.task)
         if found != (entry.name, entry.version, entry.task):
             raise ModelError(
                 f"model file {self._folder / entry.file} calls itself {' '.join(found)}, "
                 f"{MANIFEST} calls it {entry.name} {entry.version} {entry.task}"
+            )
+        if entry.labels and entry.labels != contract.labels:
+            raise ModelError(
+                f"model file {self._folder / entry.file} answers in the order "
+                f"{', '.join(contract.labels)}, {MANIFEST} says {', '.join(entry.labels)}: "
+                "one of them is of another version, install both again"
             )
         return predictor
 

@@ -1,57 +1,105 @@
-"""From a trained net to a self-describing ONNX file.
+"""From trained nets to one self-describing ONNX file: waveform in, probabilities out."""
 
-    python -m training.export .cache/screen.pt .cache/screen.onnx
-
-The file has no figures yet: `training.report` measures it and writes them in.
-"""
-
-import subprocess
+import copy
 import warnings
-from pathlib import Path
-from typing import Annotated
+from collections import deque
+from collections.abc import Collection, Sequence
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import onnx
 import torch
-import typer
 from torch import Tensor, nn
 
-from models.contract import (
-    PIPELINE_FILTER,
-    PIPELINE_GRID,
-    Distribution,
-    Metric,
-    ModelContract,
-)
+from models.contract import Distribution, Metric, ModelContract
+from models.dsp import scale
+from models.errors import ModelError
 from models.predictor import INPUT, OUTPUT, Predictor
-from training import splits
-from training.datasets import physionet2016
-from training.evaluate import abnormal_score
 from training.onnx_translations import TRANSLATIONS
-from training.train import LABELS, SCALING, load
-from training.windows import WindowSet
 
 OPSET = 18
-NAME, VERSION = "screen", "0.1.0"
+FRONT = "front/"  # begins the name of every node that computes before the first learnt number
+
+_BATCH = 32
+_PROBES = 2
+_FOLDING_ERROR = 1e-3  # of the logits' own size: what float32 loses in a deep net
 
 
-class _Probabilities(nn.Module):
-    """What the artifact answers: softmax where labels exclude each other, else a sigmoid each."""
+class Answers(nn.Module):
+    """What the artifact answers: softmax where labels exclude each other, else a sigmoid each.
 
-    def __init__(self, net: nn.Module, *, exclusive: bool) -> None:
+    Of several nets it is the mean of their probabilities; their front ends are one, computed once.
+    """
+
+    def __init__(self, nets: Sequence[nn.Module], *, exclusive: bool) -> None:
         super().__init__()
-        self._net = net
+        self.nets = nn.ModuleList(nets)
         self._exclusive = exclusive
 
     def forward(self, waveform: Tensor) -> Tensor:
-        logits: Tensor = self._net(waveform)
+        each = [self._of(logits) for logits in self._logits(waveform)]
+        return each[0] if len(each) == 1 else torch.stack(each).mean(0)
+
+    def _logits(self, waveform: Tensor) -> list[Tensor]:
+        first, *others = self.nets
+        if not others:
+            return [first(waveform)]
+        picture = first.get_submodule("front")(waveform)
+        return [net.get_submodule("net")(picture) for net in self.nets]
+
+    def _of(self, logits: Tensor) -> Tensor:
         return logits.softmax(-1) if self._exclusive else logits.sigmoid()
 
 
-def export(net: nn.Module, contract: ModelContract) -> bytes:
-    """Export for any batch size, with the contract inside."""
-    module = _Probabilities(net, exclusive=contract.exclusive).eval()
+def answering(
+    nets: Sequence[nn.Module], contract: ModelContract, *, temperature: float = 1.0
+) -> Answers:
+    """The nets as they will answer, each at the given temperature.
+
+    Raises
+    ------
+    ModelError
+        If a net has no last layer that the temperature can be folded into.
+    """
+    cooled = [
+        tempered(net, temperature, labels=len(contract.labels), samples=contract.window_samples)
+        for net in nets
+    ]
+    made = Answers(cooled, exclusive=contract.exclusive)
+    return made.eval()
+
+
+def tempered(net: nn.Module, temperature: float, *, labels: int, samples: int) -> nn.Module:
+    """A copy whose last layer divides the logits by `temperature`, so that it costs nothing."""
+    made = copy.deepcopy(net).eval()
+    if temperature == 1.0:
+        return made
+    last = _last_layer(made, labels)
+    if last is not None:
+        with torch.no_grad():
+            last.weight.div_(temperature)
+            if last.bias is not None:
+                last.bias.div_(temperature)
+        if _is_divided(net, made, temperature, samples):
+            return made
+    raise ModelError(f"{type(net).__name__} has no last layer to fold a temperature into")
+
+
+def export(
+    nets: nn.Module | Sequence[nn.Module], contract: ModelContract, *, temperature: float = 1.0
+) -> bytes:
+    """Export for any batch size, with the contract inside.
+
+    Parameters
+    ----------
+    nets
+        One, or several of one recipe whose probabilities are averaged.
+    temperature
+        Divides the logits; folded into each net's last layer.
+    """
+    several = [nets] if isinstance(nets, nn.Module) else list(nets)
+    module = answering(several, contract, temperature=temperature)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of torch's own internals
         program = torch.onnx.export(
@@ -66,7 +114,10 @@ def export(net: nn.Module, contract: ModelContract) -> bytes:
             verbose=False,
         )
     assert program is not None  # noqa: S101 (None only where a file was asked for)
-    return with_contract(program.model_proto.SerializeToString(), contract)
+    model = program.model_proto
+    learnt = {name for name, value in module.named_parameters() if value.requires_grad}
+    _name_nodes(model, _learnt(model, module.state_dict().keys() - learnt))
+    return with_contract(model.SerializeToString(), contract)
 
 
 def with_contract(artifact: bytes, contract: ModelContract) -> bytes:
@@ -75,41 +126,30 @@ def with_contract(artifact: bytes, contract: ModelContract) -> bytes:
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
-    del model.metadata_props[:]
+    del model.metadata_props[:], model.graph.value_info[:]
     onnx.helper.set_model_props(model, contract.to_metadata())
     onnx.checker.check_model(model)
     serialised: bytes = model.SerializeToString(deterministic=True)
     return serialised
 
 
-def screen_contract(git_commit: str) -> ModelContract:
-    """What the screening net promises, before it is measured."""
-    data = physionet2016.load()
-    return ModelContract(
-        name=NAME,
-        version=VERSION,
-        task="screen",
-        labels=LABELS,
-        exclusive=True,
-        sample_rate_hz=PIPELINE_GRID.sample_rate_hz,
-        window_s=PIPELINE_GRID.window_s,
-        hop_s=PIPELINE_GRID.hop_s,
-        filter=PIPELINE_FILTER,
-        scaling=SCALING,
-        opset=OPSET,
-        training_data=data.name,
-        training_data_sha256=data.manifest_sha256(),
-        split=splits.path_of(data.name).name,
-        split_sha256=splits.sha256(data.name),
-        git_commit=git_commit,
-        metrics={},
-        reference={},
-        intended_use=(
-            "Research and evaluation: flags windows of heart sound that may be abnormal. "
-            "Not a medical device."
-        ),
-        licence="Apache-2.0; trained on data under ODC-By 1.0",
-    )
+def largest_difference(
+    answers: Answers, predictor: Predictor, windows: npt.NDArray[np.float32]
+) -> float:
+    """How far PyTorch and the exported file differ at most, in probability.
+
+    Parameters
+    ----------
+    windows
+        Shape (n, window), float32, filtered and not scaled.
+    """
+    found = 0.0
+    with torch.no_grad():
+        for k in range(0, len(windows), _BATCH):
+            batch = windows[k : k + _BATCH]
+            ours = answers(torch.from_numpy(scale(batch, predictor.contract.scaling))).numpy()
+            found = max(found, float(np.abs(ours - predictor.predict(batch)).max()))
+    return found
 
 
 def measured_contract(
@@ -118,41 +158,51 @@ def measured_contract(
     return msgspec.structs.replace(contract, metrics=metrics, reference=reference)
 
 
-def reference(predictor: Predictor, windows: WindowSet) -> dict[str, Distribution]:
-    """What the model sees and says on the validation part; later drift is judged against it."""
-    every = np.arange(len(windows))
-    level_db = [
-        10 * np.log10(np.mean(np.square(windows.samples(every[k : k + 1]))) + 1e-12) for k in every
+def _last_layer(net: nn.Module, labels: int) -> nn.Linear | nn.Conv2d | None:
+    layers = [
+        layer
+        for layer in net.modules()
+        if (isinstance(layer, nn.Linear) and layer.out_features == labels)
+        or (isinstance(layer, nn.Conv2d) and layer.out_channels == labels)
     ]
+    found = layers[-1] if layers else None
+    return found if isinstance(found, nn.Linear | nn.Conv2d) else None
+
+
+@torch.no_grad()
+def _is_divided(net: nn.Module, made: nn.Module, temperature: float, samples: int) -> bool:
+    sound = torch.randn(_PROBES, samples, generator=torch.Generator().manual_seed(0))
+    wanted = net.eval()(sound) / temperature
+    off = (made(sound) - wanted).abs().max()
+    return bool(off <= _FOLDING_ERROR * wanted.abs().max().clamp(min=_FOLDING_ERROR))
+
+
+def _learnt(model: onnx.ModelProto, fixed: Collection[str]) -> set[str]:
+    """The weights: every table of numbers that is none of the `fixed` ones, whatever its name.
+
+    The exporter joins and turns the weights of recurrent nets, and then names them itself.
+    """
     return {
-        "abnormal_probability": _deciles(abnormal_score(predictor, windows)),
-        "band_level_db": _deciles(np.array(level_db)),
-        "quality_score": _deciles(np.array([quality.score for quality in windows.quality])),
+        tensor.name
+        for tensor in model.graph.initializer
+        if tensor.data_type == onnx.TensorProto.FLOAT
+        if len(tensor.dims) > 1 and tensor.name not in fixed
     }
 
 
-def git_commit() -> str:
-    answer = subprocess.run(
-        ["git", "rev-parse", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return answer.stdout.strip()
-
-
-def _deciles(values: np.typing.NDArray[np.floating]) -> Distribution:
-    return Distribution(deciles=tuple(np.percentile(values, range(0, 101, 10)).round(4).tolist()))
-
-
-def main(
-    checkpoint: Annotated[Path, typer.Argument(help="What `training.train` wrote.")],
-    artifact: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
-) -> None:
-    """Export a trained net."""
-    artifact.write_bytes(export(load(checkpoint), screen_contract(git_commit())))
-
-
-if __name__ == "__main__":
-    typer.run(main)
+def _name_nodes(model: onnx.ModelProto, learnt: Collection[str]) -> None:
+    """Number the nodes, and mark those of the front end: no learnt number has gone into them."""
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    reached = set(learnt)
+    waiting = deque(learnt)
+    while waiting:
+        for node in readers.get(waiting.popleft(), ()):
+            fresh = [name for name in node.output if name not in reached]
+            reached.update(fresh)
+            waiting.extend(fresh)
+    for number, node in enumerate(model.graph.node):
+        place = "" if reached & set(node.output) else FRONT
+        node.name = f"{place}{node.op_type}_{number}"

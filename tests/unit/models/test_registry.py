@@ -104,6 +104,59 @@ def test_a_model_that_calls_itself_otherwise_is_refused(
     assert "calls itself" in refusal(Registry(folder_of(tmp_path, entry, model=model)))
 
 
+def test_a_model_that_answers_in_another_order_than_listed_is_refused(tmp_path: Path) -> None:
+    model = artifact(msgspec.structs.replace(CONTRACT, labels=("abnormal", "normal")))
+    entry = msgspec.structs.replace(
+        ENTRY, sha256=sha256(model).hexdigest(), labels=("normal", "abnormal")
+    )
+    registry = Registry(folder_of(tmp_path, entry, model=model))
+    assert "answers in the order abnormal, normal, manifest.json says normal, abnormal" in refusal(
+        registry
+    )
+
+
+def test_a_model_cut_short_is_refused(tmp_path: Path) -> None:
+    registry = Registry(folder_of(tmp_path, ENTRY, model=MODEL[: len(MODEL) // 2]))
+    assert "altered or cut short" in refusal(registry)
+
+
+def test_a_model_cut_short_before_it_was_listed_is_refused(tmp_path: Path) -> None:
+    cut = MODEL[: len(MODEL) // 2]
+    entry = msgspec.structs.replace(ENTRY, sha256=sha256(cut).hexdigest())
+    assert "not readable ONNX" in refusal(Registry(folder_of(tmp_path, entry, model=cut)))
+
+
+def test_a_model_with_another_input_is_refused(tmp_path: Path) -> None:
+    model = MODEL.replace(b"waveform", b"waveFORM")
+    entry = msgspec.structs.replace(ENTRY, sha256=sha256(model).hexdigest())
+    said = refusal(Registry(folder_of(tmp_path, entry, model=model)))
+    assert "takes and gives waveFORM, probabilities, and not waveform and probabilities" in said
+
+
+def test_a_model_of_another_rate_is_refused_for_the_pipeline(tmp_path: Path) -> None:
+    model = artifact(msgspec.structs.replace(CONTRACT, sample_rate_hz=1000))
+    entry = msgspec.structs.replace(ENTRY, sha256=sha256(model).hexdigest())
+    registry = Registry(folder_of(tmp_path, entry, model=model))
+    contract = registry.load("tiny", "1.0.0").contract
+    with pytest.raises(
+        ModelError, match=r"5 s every 2\.5 s at 1000 Hz .* the pipeline gives"
+    ) as no:
+        contract.require_fit(PIPELINE_GRID, PIPELINE_FILTER)
+    assert "\n" not in str(no.value)
+
+
+def test_an_altered_mobile_file_is_refused(tmp_path: Path) -> None:
+    entry = msgspec.structs.replace(
+        ENTRY, mobile="tiny.ort", mobile_sha256=sha256(b"mobile").hexdigest()
+    )
+    folder = folder_of(tmp_path, entry)
+    (folder / "tiny.ort").write_bytes(b"mobile")
+    Registry(folder).check()
+    (folder / "tiny.ort").write_bytes(b"Mobile")
+    with pytest.raises(ModelError, match=r"tiny\.ort does not match its checksum"):
+        Registry(folder).check()
+
+
 def test_a_missing_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"manifest\.json cannot be read"):
         Registry(tmp_path)
@@ -124,6 +177,7 @@ def test_every_shipped_model_loads_fits_the_pipeline_and_has_its_card() -> None:
         model.contract.require_fit(PIPELINE_GRID, PIPELINE_FILTER)
         assert model.contract.metrics
         assert model.contract.reference
+        assert entry.labels == model.contract.labels
         assert entry.version in (ARTIFACTS / entry.card).read_text()
 
 

@@ -23,12 +23,17 @@ _NEED = {
         "test_loop.py",
         "test_optimisation.py",
         "test_published_names.py",
+        "test_quantize.py",
         "test_recipes.py",
         "test_samplers.py",
         "test_train.py",
         "test_train_command.py",
         "evaluation/test_literature.py",
         "evaluation/test_operations_of_nets.py",
+        "shipping/test_commands.py",
+        "shipping/test_forms.py",
+        "shipping/test_mobile.py",
+        "shipping/test_temperature.py",
     ],
     "matplotlib": [
         "test_loop.py",
@@ -36,8 +41,9 @@ _NEED = {
         "test_train_command.py",
         "evaluation/test_commands.py",
         "evaluation/test_figures.py",
+        "shipping/test_commands.py",
     ],
-    "optuna": ["test_train_command.py"],
+    "optuna": ["shipping/test_commands.py", "test_train_command.py"],
     "pywt": [
         "test_augmentation.py",
         "test_cleaning.py",
@@ -46,6 +52,9 @@ _NEED = {
         "test_optimisation.py",
         "test_samplers.py",
         "test_train_command.py",
+        "shipping/test_commands.py",
+        "shipping/test_forms.py",
+        "shipping/test_temperature.py",
     ],
 }
 _MISSING = [name for name in _NEED if find_spec(name) is None]

@@ -1,0 +1,1 @@
+"""From trained runs to an artifact that ships: measured, described and listed."""
