@@ -128,7 +128,7 @@ class ModelContract(msgspec.Struct, frozen=True, kw_only=True):
     split, split_sha256
         File that says which recording was trained on, and its hash.
     metrics
-        Measured on recordings never trained on; names as `training.evaluate` prints them.
+        Measured on recordings never trained on; names as `heartward evaluate` prints them.
     reference
         Distributions on the validation set, by quantity.
 

@@ -51,12 +51,8 @@ def with_noise(waveform: Tensor, draw: torch.Generator, *, snr_db: tuple[float, 
     return noisy
 
 
-def turned(waveform: Tensor, draw: torch.Generator) -> Tensor:
-    """Begin each window at another moment, its end wrapped around, in either polarity."""
-    return flipped(shifted(waveform, draw), draw)
-
-
 def shifted(waveform: Tensor, draw: torch.Generator) -> Tensor:
+    """Begin each window at another moment, its end wrapped around."""
     batch, samples = waveform.shape
     shift = torch.randint(samples, (batch, 1), generator=draw, device=waveform.device)
     places = torch.arange(samples, device=waveform.device)
@@ -64,5 +60,6 @@ def shifted(waveform: Tensor, draw: torch.Generator) -> Tensor:
 
 
 def flipped(waveform: Tensor, draw: torch.Generator) -> Tensor:
+    """Either polarity."""
     sign = torch.randint(2, (len(waveform), 1), generator=draw, device=waveform.device)
     return (1 - 2 * sign) * waveform

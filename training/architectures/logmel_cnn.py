@@ -1,23 +1,8 @@
-"""A small CNN of dense convolutions on a log-mel picture that it computes itself.
-
-Each band's mean over the window is subtracted. That takes the sensor's own spectrum away, which
-is what a net otherwise learns first: it names the database, and the database names the label.
-"""
+"""A small CNN of dense convolutions, as the first model that shipped was."""
 
 import itertools
-from dataclasses import dataclass, field
 
 from torch import Tensor, nn
-
-from training.front_end_config import LogMelConfig
-from training.front_ends import LogMel
-
-
-@dataclass(frozen=True)
-class CnnConfig:
-    logmel: LogMelConfig = field(default_factory=LogMelConfig)
-    channels: tuple[int, ...] = (16, 32, 32, 48)
-    dropout: float = 0.2
 
 
 class StridedCnn(nn.Module):
@@ -39,17 +24,6 @@ class StridedCnn(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         logits: Tensor = self.head(self.body(picture).mean((2, 3)))
         return logits
-
-
-class LogMelCnn(StridedCnn):
-    """The same from the waveform."""
-
-    def __init__(self, labels: int, config: CnnConfig) -> None:
-        super().__init__(labels, maps=config.channels, dropout=config.dropout)
-        self.front = LogMel(config.logmel)
-
-    def forward(self, waveform: Tensor) -> Tensor:
-        return super().forward(self.front(waveform))
 
 
 def _stage(narrow: int, wide: int) -> nn.Sequential:

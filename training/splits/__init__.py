@@ -5,7 +5,7 @@
 writes them again, byte for byte the same.
 """
 
-from training.splits.files import FOLDER, path_of, read, sha256, turns
+from training.splits.files import FOLDER, path_of, read_table, sha256, turns
 from training.splits.held_out import SEED, SHARES, split
 from training.splits.parts import Part
 from training.splits.protocols import (
@@ -28,7 +28,7 @@ __all__ = [
     "Protocol",
     "path_of",
     "protocol_named",
-    "read",
+    "read_table",
     "sha256",
     "split",
     "turns",

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from training.splits.parts import Part, part_named
 from training.splits.protocols import PROTOCOLS, Fold, Protocol, Table
 
 FOLDER = Path(__file__).parents[1] / "split_files"
@@ -26,11 +25,6 @@ class Listed(msgspec.Struct, frozen=True):
 def path_of(name: str) -> Path:
     """A protocol's file; a data set's held-out part bears the data set's own name."""
     return FOLDER / f"{name}.csv"
-
-
-def read(data_set: str) -> dict[str, Part]:
-    """The part of each recording in the data set's held-out split."""
-    return {path: part_named(part) for path, (part, *_) in read_table(data_set).items()}
 
 
 def read_table(name: str) -> Table:

@@ -6,7 +6,6 @@ import soundfile
 
 from models.errors import ConfigurationError
 from training.datasets import circor2022, physionet2016
-from training.windows import cut
 
 PHYSIONET = """\
 path,label,subject,signal_quality,database,diagnosis,sample_rate_hz,duration_s
@@ -65,13 +64,3 @@ def test_a_folder_without_the_data_is_refused_with_what_to_do(
     monkeypatch.setenv("HEARTWARD_DATA", str(tmp_path))
     with pytest.raises(ConfigurationError, match="name the folder of the data sets"):
         physionet2016.load()
-
-
-@pytest.mark.usefixtures("data")
-def test_windows_never_span_two_recordings() -> None:
-    found = cut(physionet2016.load(), physionet2016.load().recordings)
-    assert found.recording.tolist() == [0, 0, 0, 1]
-    assert found.first_block.tolist() == [0, 1, 2, 4]
-    assert len(found.blocks) == 6
-    assert found.labels(("normal", "abnormal")).tolist() == [1, 1, 1, 0]
-    assert found.samples(np.array([0, 3])).shape == (2, 10_000)
