@@ -227,24 +227,28 @@ def classify(
     files: Annotated[
         list[Path],
         # One that cannot be read is told apart from those that can, in its own line.
-        typer.Argument(help="Recordings: WAV, FLAC or OGG, mono.", readable=False),
+        typer.Argument(help="Recordings, or folders: WAV, FLAC, OGG, MP3.", readable=False),
     ],
     model: Annotated[
         list[str] | None,
-        typer.Option(help="NAME or NAME-VERSION to run, instead of the defaults; may be repeated."),
+        typer.Option(help="NAME or NAME-VERSION to run, instead of all; may be repeated."),
     ] = None,
     models_dir: Annotated[
         Path | None, typer.Option(help="Folder of other models than those that ship.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Every window, one line a file.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write a picture of each file into this folder.")
+    ] = None,
 ) -> None:
     """Classify recordings as the ward's stream would; runs models of any window, too."""
     from deploy.classifying import classify_files
     from models.registry import Registry
 
     registry = Registry(models_dir) if models_dir else Registry()
-    models = [registry.named(name) for name in model] if model else registry.defaults()
-    raise typer.Exit(classify_files(files, models, as_json=json))
+    names = dict.fromkeys(model or ())
+    models = [registry.named(name) for name in names] if names else registry.installed()
+    raise typer.Exit(classify_files(files, list(dict.fromkeys(models)), as_json=json, plot=plot))
 
 
 @contextmanager

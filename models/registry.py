@@ -79,6 +79,22 @@ class Registry:
             raise ModelError(f"no model in {self._folder / MANIFEST} is marked as default")
         return chosen
 
+    def installed(self) -> tuple[OnnxPredictor, ...]:
+        """One model of each name: what runs by default, or where none does all its versions.
+
+        So a candidate beside the version in service is heard only where somebody names it.
+
+        Raises
+        ------
+        ModelError
+            If there is none, and as `load`.
+        """
+        in_service = {entry.name for entry in self.entries if entry.default}
+        chosen = [each for each in self.entries if each.default or each.name not in in_service]
+        if not chosen:
+            raise ModelError(f"there is no model in {self._folder / MANIFEST}")
+        return tuple(self._once(entry) for entry in chosen)
+
     def named(self, text: str) -> OnnxPredictor:
         """Load ``NAME-VERSION``, or ``NAME`` of which there is one version.
 

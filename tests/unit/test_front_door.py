@@ -165,7 +165,7 @@ def test_a_model_of_another_window_runs_on_files(
     given = ["--models-dir", str(tmp_path), *([] if default else ["--model", "short"])]
     recording = str(PACKAGED / "e00152.flac")  # of 11.7 s
     assert _call(monkeypatch, "classify", *given, "--json", recording) == 0
-    windows = msgspec.json.decode(capsys.readouterr().out)["windows"]
+    windows = msgspec.json.decode(capsys.readouterr().out)["models"]["short"]["windows"]
     assert [window["start_s"] for window in windows] == [float(k) for k in range(10)]
 
 
