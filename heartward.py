@@ -418,6 +418,65 @@ def train(
     )
 
 
+@app.command()
+def retrain(
+    labels: Annotated[
+        Path, typer.Argument(help="Folder of clips and labels.csv, as the console exports it.")
+    ],
+    *,
+    to: Annotated[
+        Path, typer.Option(help="Folder of candidates; it remembers which labels are known.")
+    ] = Path("retrained"),
+    recipe: Annotated[
+        str, typer.Option(help="A recipe that ships, or a TOML file.")
+    ] = "ours-screen",
+    model: Annotated[
+        str | None,
+        typer.Option(help="NAME or NAME-VERSION in service; else the one with these labels."),
+    ] = None,
+    models_dir: Annotated[
+        Path | None, typer.Option(help="Folder of other models than those that ship.")
+    ] = None,
+    min_new_labels: Annotated[
+        int, typer.Option(min=1, help="With fewer than so many new ones nothing is done.")
+    ] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
+    max_files: Annotated[
+        int | None, typer.Option(min=2, help="Of each part no more recordings: for a quick try.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of the CPU.")] = 1,
+    draws: Draws = 1000,
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Train a candidate with clinicians' labels and compare it with the model in service.
+
+    It is put in service by nobody but you. Exits with 0 when a candidate was written, with 3 when
+    too few labels are new, with 4 when another retraining is at work in the same folder.
+    """
+    with _training_extra():
+        from training.retraining.commands import Order, main_status
+
+    order = Order(
+        export=labels,
+        to=to,
+        recipe=recipe,
+        model=model,
+        models_dir=models_dir,
+        min_new_labels=min_new_labels,
+        epochs=epochs,
+        max_files=max_files,
+        seed=seed,
+        device=device,
+        threads=threads,
+        draws=draws,
+    )
+    raise typer.Exit(main_status(order, as_json=json))
+
+
 @devices.command("check", cls=reading())
 @connected(MqttConnection)
 def devices_check(

@@ -34,6 +34,7 @@ _COMMANDS = [
     ["data", "describe"],
     ["data", "download"],
     ["train"],
+    ["retrain"],
 ]
 
 
@@ -92,6 +93,7 @@ def test_it_says_its_version(
         (["evaluate", "nowhere.onnx"], "nowhere.onnx is neither a file nor a folder"),
         (["evaluate", "none"], "model none is not in "),
         (["evaluate", "screen", "--protocol", "yaseen2018"], "known are all, physionet2016,"),
+        (["retrain", "/nowhere"], "/nowhere has no labels.csv"),
         (["report", "/nowhere"], "/nowhere is no folder"),
         (["data", "describe", "nowhere"], "nowhere is neither a folder nor one of physionet2016,"),
         (["data", "describe", "bmdhs"], "try heartward data download bmdhs"),
