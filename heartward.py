@@ -35,6 +35,8 @@ app.add_typer(topics, name="topics")
 app.add_typer(devices, name="devices")
 data = typer.Typer(no_args_is_help=True, help="Data sets: which there are, what is in them.")
 app.add_typer(data, name="data")
+models = typer.Typer(no_args_is_help=True, help="Models: which there are, which the ward runs.")
+app.add_typer(models, name="models")
 
 
 def _show_version(asked: bool) -> None:
@@ -475,6 +477,79 @@ def retrain(
         draws=draws,
     )
     raise typer.Exit(main_status(order, as_json=json))
+
+
+@app.command(cls=reading())
+@connected(KafkaConnection)
+def shadow(
+    kafka: KafkaConnection,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Recordings, or folders, to hear; else the ward's results are read."),
+    ] = None,
+    *,
+    candidate: Annotated[
+        str | None, typer.Option(help="Of files: NAME-VERSION, or its folder.")
+    ] = None,
+    in_service: Annotated[
+        str | None, typer.Option(help="Of files: NAME-VERSION; else the candidate's NAME.")
+    ] = None,
+    models_dir: Annotated[
+        Path | None, typer.Option(help="Folder of other models than those that ship.")
+    ] = None,
+    hours: Annotated[
+        float, typer.Option(min=0.01, help="Of the ward's results, the last so many.")
+    ] = 24.0,
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Hold a candidate against the model in service: where they differ, and what has drifted."""
+    from deploy.shadowing import show_files, show_results, two_models
+    from models.registry import Registry
+
+    registry = Registry(models_dir) if models_dir else Registry()
+    if not files:
+        show_results(kafka, registry, hours=hours, as_json=json)
+        return
+    both = two_models(registry, in_service, candidate)
+    raise typer.Exit(show_files(files, *both, as_json=json))
+
+
+@models.command("list")
+def models_list(
+    models_dir: Annotated[
+        Path | None, typer.Option(help="Folder of other models than those that ship.")
+    ] = None,
+) -> None:
+    """Show the models that are installed, and which run where nobody chose otherwise."""
+    from deploy.tables import show_table
+    from models.registry import Registry
+
+    registry = Registry(models_dir) if models_dir else Registry()
+    rows = [
+        (f"{it.name}-{it.version}", it.task, "runs by default" if it.default else "")
+        for it in registry.entries
+    ]
+    show_table(("Model", "Task", ""), rows)
+
+
+@models.command("choose", cls=reading())
+@connected(KafkaConnection)
+def models_choose(
+    kafka: KafkaConnection,
+    model: Annotated[str, typer.Argument(help="NAME or NAME-VERSION.")],
+    role: Annotated[
+        str, typer.Option(help="active: it runs for its task; shadow: beside; off: none runs.")
+    ],
+    models_dir: Annotated[
+        Path | None, typer.Option(help="The workers' folder of models, if it is another.")
+    ] = None,
+) -> None:
+    """Tell the ward's workers which model to run; they follow without a restart."""
+    from deploy.model_choice import choose, role_named
+    from models.registry import Registry
+
+    registry = Registry(models_dir) if models_dir else Registry()
+    typer.echo(choose(registry.named(model), role_named(role), kafka))
 
 
 @devices.command("check", cls=reading())

@@ -61,6 +61,8 @@ class Registry:
     def load(self, name: str, version: str) -> OnnxPredictor:
         """Load one artifact after checking its hash.
 
+        One that was installed since is found too; what runs by default stays as it was.
+
         Raises
         ------
         ModelError
@@ -69,6 +71,8 @@ class Registry:
         for entry in self.entries:
             if (entry.name, entry.version) == (name, version):
                 return self._once(entry)
+        if self._has_news():
+            return self.load(name, version)
         known = ", ".join(f"{entry.name} {entry.version}" for entry in self.entries) or "none"
         raise ModelError(f"model {name} {version} is not in {self._folder}: known are {known}")
 
@@ -112,6 +116,16 @@ class Registry:
         raise ModelError(
             f"model {text} is not in {self._folder}: known are {', '.join(full_names) or 'none'}"
         )
+
+    def _has_news(self) -> bool:
+        known = {(entry.name, entry.version) for entry in self.entries}
+        news = tuple(
+            msgspec.structs.replace(entry, default=False)
+            for entry in read_manifest(self._folder).models
+            if (entry.name, entry.version) not in known
+        )
+        self.entries += news
+        return bool(news)
 
     def _once(self, entry: Entry) -> OnnxPredictor:
         if entry not in self._loaded:

@@ -35,6 +35,9 @@ _COMMANDS = [
     ["data", "download"],
     ["train"],
     ["retrain"],
+    ["shadow"],
+    ["models", "list"],
+    ["models", "choose"],
 ]
 
 
@@ -94,6 +97,8 @@ def test_it_says_its_version(
         (["evaluate", "none"], "model none is not in "),
         (["evaluate", "screen", "--protocol", "yaseen2018"], "known are all, physionet2016,"),
         (["retrain", "/nowhere"], "/nowhere has no labels.csv"),
+        (["shadow", "heart.wav"], "--candidate names the model"),
+        (["models", "choose", "screen", "--role", "on"], "--role 'on' is not one of active"),
         (["report", "/nowhere"], "/nowhere is no folder"),
         (["data", "describe", "nowhere"], "nowhere is neither a folder nor one of physionet2016,"),
         (["data", "describe", "bmdhs"], "try heartward data download bmdhs"),

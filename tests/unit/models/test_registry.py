@@ -71,6 +71,21 @@ def test_installed_are_the_defaults_and_names_without_one_but_no_candidates(
     assert found == ["tiny 1.0.0", "alone 1.0.0"]
 
 
+def test_a_model_that_is_installed_later_is_found_and_the_defaults_stay(tmp_path: Path) -> None:
+    registry = Registry(folder_of(tmp_path, ENTRY))
+    contract = msgspec.structs.replace(CONTRACT, version="2.0.0")
+    model = artifact(contract)
+    (tmp_path / "second.onnx").write_bytes(model)
+    second = msgspec.structs.replace(
+        ENTRY, version="2.0.0", file="second.onnx", sha256=sha256(model).hexdigest()
+    )
+    folder_of(tmp_path, msgspec.structs.replace(ENTRY, default=False), second)
+    with pytest.raises(ModelError, match=r"known are tiny 1\.0\.0, tiny 2\.0\.0"):
+        registry.load("tiny", "3.0.0")
+    assert registry.load("tiny", "2.0.0").contract == contract
+    assert [model.contract.version for model in registry.defaults()] == ["1.0.0"]
+
+
 def test_an_empty_folder_of_models_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no model in"):
         Registry(folder_of(tmp_path)).installed()
