@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import msgspec
 
 from models.contract import Metric
-from models.errors import ConfigurationError
 from models.predictor import Predictor
 from training.datasets.recordings import DataSet
 from training.evaluation.comparison import McNemar, compared
 from training.evaluation.hearing import ALL, hear
 from training.evaluation.predictions import Predictions
 from training.evaluation.summary import evaluate
+from training.evaluation.truths import truth_of
 
 SHOWN = ("uar", "auc", "accuracy", "sensitivity", "specificity")
 
@@ -49,12 +49,10 @@ def compare(
     """
     found = []
     for data, protocol in sets:
-        try:
-            theirs, ours = (
-                _test(model, data, protocol, max_files) for model in (in_service, candidate)
-            )
-        except ConfigurationError:
+        both = (in_service, candidate)
+        if not all(_has_words_for(model, data) for model in both):
             continue
+        theirs, ours = (_test(model, data, protocol, max_files) for model in both)
         # The candidate was trained by these protocols, whatever one hash in a contract can say.
         ours = msgspec.structs.replace(ours, run=msgspec.structs.replace(ours.run, leaks=False))
         before, after = evaluate([theirs], draws=draws), evaluate([ours], draws=draws)
@@ -87,6 +85,10 @@ def table(found: Sequence[Comparison]) -> list[str]:
                 f"| {_said(each.in_service, name)} | {_said(each.candidate, name)} | {p_value} |"
             )
     return lines
+
+
+def _has_words_for(model: Predictor, data: DataSet) -> bool:
+    return any(truth_of(each, model.contract.labels) for each in data.recordings)
 
 
 def _test(predictor: Predictor, data: DataSet, protocol: str, max_files: int | None) -> Predictions:
