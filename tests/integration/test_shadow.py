@@ -26,7 +26,9 @@ from tests.unit.models import tiny
 from tests.waiting import until
 
 
-@pytest.fixture(params=[EmbeddedKafka, ApacheKafka], scope="module")
+@pytest.fixture(
+    params=[EmbeddedKafka, pytest.param(ApacheKafka, marks=pytest.mark.slow)], scope="module"
+)
 def kafka(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[KafkaConnection]:
