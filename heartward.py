@@ -35,6 +35,8 @@ app.add_typer(topics, name="topics")
 app.add_typer(devices, name="devices")
 data = typer.Typer(no_args_is_help=True, help="Data sets: which there are, what is in them.")
 app.add_typer(data, name="data")
+models = typer.Typer(no_args_is_help=True, help="Models: which there are, which the ward runs.")
+app.add_typer(models, name="models")
 
 
 def _show_version(asked: bool) -> None:
@@ -227,24 +229,28 @@ def classify(
     files: Annotated[
         list[Path],
         # One that cannot be read is told apart from those that can, in its own line.
-        typer.Argument(help="Recordings: WAV, FLAC or OGG, mono.", readable=False),
+        typer.Argument(help="Recordings, or folders: WAV, FLAC, OGG, MP3.", readable=False),
     ],
     model: Annotated[
         list[str] | None,
-        typer.Option(help="NAME or NAME-VERSION to run, instead of the defaults; may be repeated."),
+        typer.Option(help="NAME or NAME-VERSION to run, instead of all; may be repeated."),
     ] = None,
     models_dir: Annotated[
         Path | None, typer.Option(help="Folder of other models than those that ship.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Every window, one line a file.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write a picture of each file into this folder.")
+    ] = None,
 ) -> None:
     """Classify recordings as the ward's stream would; runs models of any window, too."""
     from deploy.classifying import classify_files
     from models.registry import Registry
 
     registry = Registry(models_dir) if models_dir else Registry()
-    models = [registry.named(name) for name in model] if model else registry.defaults()
-    raise typer.Exit(classify_files(files, models, as_json=json))
+    names = dict.fromkeys(model or ())
+    models = [registry.named(name) for name in names] if names else registry.installed()
+    raise typer.Exit(classify_files(files, list(dict.fromkeys(models)), as_json=json, plot=plot))
 
 
 @contextmanager
@@ -543,6 +549,138 @@ def ship(
             draws=draws,
         )
     )
+
+
+@app.command()
+def retrain(
+    labels: Annotated[
+        Path, typer.Argument(help="Folder of clips and labels.csv, as the console exports it.")
+    ],
+    *,
+    to: Annotated[
+        Path, typer.Option(help="Folder of candidates; it remembers which labels are known.")
+    ] = Path("retrained"),
+    recipe: Annotated[
+        str, typer.Option(help="A recipe that ships, or a TOML file.")
+    ] = "ours-screen",
+    model: Annotated[
+        str | None,
+        typer.Option(help="NAME or NAME-VERSION in service; else the one with these labels."),
+    ] = None,
+    models_dir: Annotated[
+        Path | None, typer.Option(help="Folder of other models than those that ship.")
+    ] = None,
+    min_new_labels: Annotated[
+        int, typer.Option(min=1, help="With fewer than so many new ones nothing is done.")
+    ] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
+    max_files: Annotated[
+        int | None, typer.Option(min=2, help="Of each part no more recordings: for a quick try.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of the CPU.")] = 1,
+    draws: Draws = 1000,
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Train a candidate with clinicians' labels and compare it with the model in service.
+
+    It is put in service by nobody but you. Exits with 0 when a candidate was written, with 3 when
+    too few labels are new, with 4 when another retraining is at work in the same folder.
+    """
+    with _training_extra():
+        from training.retraining.commands import Order, main_status
+
+    order = Order(
+        export=labels,
+        to=to,
+        recipe=recipe,
+        model=model,
+        models_dir=models_dir,
+        min_new_labels=min_new_labels,
+        epochs=epochs,
+        max_files=max_files,
+        seed=seed,
+        device=device,
+        threads=threads,
+        draws=draws,
+    )
+    raise typer.Exit(main_status(order, as_json=json))
+
+
+@app.command(cls=reading())
+@connected(KafkaConnection)
+def shadow(
+    kafka: KafkaConnection,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Recordings, or folders, to hear; else the ward's results are read."),
+    ] = None,
+    *,
+    candidate: Annotated[
+        str | None, typer.Option(help="Of files: NAME-VERSION, or its folder.")
+    ] = None,
+    in_service: Annotated[
+        str | None, typer.Option(help="Of files: NAME-VERSION; else the candidate's NAME.")
+    ] = None,
+    models_dir: Annotated[
+        Path | None, typer.Option(help="Folder of other models than those that ship.")
+    ] = None,
+    hours: Annotated[
+        float, typer.Option(min=0.01, help="Of the ward's results, the last so many.")
+    ] = 24.0,
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Hold a candidate against the model in service: where they differ, and what has drifted."""
+    from deploy.shadowing import show_files, show_results, two_models
+    from models.registry import Registry
+
+    registry = Registry(models_dir) if models_dir else Registry()
+    if not files:
+        show_results(kafka, registry, hours=hours, as_json=json)
+        return
+    both = two_models(registry, in_service, candidate)
+    raise typer.Exit(show_files(files, *both, as_json=json))
+
+
+@models.command("list")
+def models_list(
+    models_dir: Annotated[
+        Path | None, typer.Option(help="Folder of other models than those that ship.")
+    ] = None,
+) -> None:
+    """Show the models that are installed, and which run where nobody chose otherwise."""
+    from deploy.tables import show_table
+    from models.registry import Registry
+
+    registry = Registry(models_dir) if models_dir else Registry()
+    rows = [
+        (f"{it.name}-{it.version}", it.task, "runs by default" if it.default else "")
+        for it in registry.entries
+    ]
+    show_table(("Model", "Task", ""), rows)
+
+
+@models.command("choose", cls=reading())
+@connected(KafkaConnection)
+def models_choose(
+    kafka: KafkaConnection,
+    model: Annotated[str, typer.Argument(help="NAME or NAME-VERSION.")],
+    role: Annotated[
+        str, typer.Option(help="active: it runs for its task; shadow: beside; off: none runs.")
+    ],
+    models_dir: Annotated[
+        Path | None, typer.Option(help="The workers' folder of models, if it is another.")
+    ] = None,
+) -> None:
+    """Tell the ward's workers which model to run; they follow without a restart."""
+    from deploy.model_choice import choose, role_named
+    from models.registry import Registry
+
+    registry = Registry(models_dir) if models_dir else Registry()
+    typer.echo(choose(registry.named(model), role_named(role), kafka))
 
 
 @devices.command("check", cls=reading())

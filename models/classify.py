@@ -4,22 +4,24 @@ Unlike the pipeline it runs models of any contract, each on its own grid.
 """
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
-from models.contract import SAMPLE_RATES_HZ, ModelContract
+from models.contract import PIPELINE_GRID, ModelContract
 from models.dsp import Floats
-from models.errors import UserError
 from models.predictor import Predictor
 from models.quality import Assessment
 from models.recording import Pace, Recording
+from models.recording_quality import RecordingQuality, of_recording
+from models.sound_file import read_sound
 
 _BATCH = 32  # windows that go through a model together; more only take more memory
+_PIPELINE = Pace(PIPELINE_GRID.window_s, PIPELINE_GRID.hop_s)
 
 
 class Opinion(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,23 +55,23 @@ class WindowFindings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordingResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One file; `windows` come grid after grid, each in the order of time."""
+    """One file; `windows` come grid after grid, each in the order of time.
+
+    `quality` is judged on the pipeline's grid, whatever the models'. `inference_ms` is the time
+    from the samples to this.
+    """
 
     path: str
     sample_rate_hz: int
     duration_s: float
+    inference_ms: float
+    quality: RecordingQuality
     summary: tuple[Summary, ...]
     windows: tuple[WindowFindings, ...]
 
 
 def classify_file(path: Path, models: Sequence[Predictor]) -> RecordingResult:
-    """Classify a WAV, FLAC or OGG file.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read, is not mono, or has a sample rate that the wire does not know.
-    """
+    """Classify a sound file; raises `UserError` as `models.sound_file.read_sound`."""
     samples, sample_rate_hz = read_sound(path)
     name = os.fsencode(path).decode(errors="replace")
     return classify(samples, sample_rate_hz, models, name=name)
@@ -83,16 +85,21 @@ def classify(
     name: str,
 ) -> RecordingResult:
     """Classify a whole recording, shape (n,), int16, mono, at a rate of the wire."""
+    began_s = time.perf_counter()
     recording = Recording(samples, sample_rate_hz)
     paces = dict.fromkeys(Pace.of(model.contract) for model in models)
     parts = [
         _at_pace(recording, pace, [m for m in models if Pace.of(m.contract) == pace])
         for pace in paces
     ]
+    starts_s = [float(start_s) for start_s in recording.starts_s(_PIPELINE)]
+    quality = of_recording(recording.qualities(_PIPELINE), starts_s)
     return RecordingResult(
         path=name,
         sample_rate_hz=sample_rate_hz,
         duration_s=len(samples) / sample_rate_hz,
+        inference_ms=(time.perf_counter() - began_s) * 1e3,
+        quality=quality,
         summary=tuple(summary for summaries, _ in parts for summary in summaries),
         windows=tuple(window for _, windows in parts for window in windows),
     )
@@ -141,49 +148,6 @@ def overall(
     """
     chosen = usable if usable.any() else np.ones_like(usable)
     return np.asarray(probabilities[chosen].mean(axis=0, dtype=np.float64))
-
-
-def read_sound(path: Path) -> tuple[npt.NDArray[np.int16], int]:
-    """Samples as a wearable would send them, shape (n,), int16, and their rate in Hz.
-
-    Raises
-    ------
-    UserError
-        As `classify_file`.
-    """
-    try:
-        with path.open("rb") as file:
-            _require(bool(file.read(1)), path, "is empty")
-        with soundfile.SoundFile(os.fsencode(path)) as sound:  # its name may be no text
-            _require(sound.channels == 1, path, f"has {sound.channels} channels, give it one")
-            _require(
-                sound.samplerate in SAMPLE_RATES_HZ,
-                path,
-                f"has {sound.samplerate} samples a second, resample it to one of {SAMPLE_RATES_HZ}",
-            )
-            _require(sound.frames > 0, path, "holds no sound")
-            if sound.subtype not in ("FLOAT", "DOUBLE", "VORBIS", "OPUS"):
-                return sound.read(dtype="int16"), sound.samplerate
-            return _as_int16(sound.read(dtype="float32"), path), sound.samplerate
-    except soundfile.LibsndfileError as error:
-        raise UserError(
-            f"{path} cannot be read as WAV, FLAC or OGG: {error.error_string}"
-        ) from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder: name the recordings in it") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _as_int16(sound: npt.NDArray[np.float32], path: Path) -> npt.NDArray[np.int16]:
-    _require(bool(np.isfinite(sound).all()), path, "holds samples that are not numbers")
-    steps = np.clip(np.rint(sound * 2.0**15), -(2**15), 2**15 - 1)
-    return np.asarray(steps, dtype=np.int16)
-
-
-def _require(fine: bool, path: Path, otherwise: str) -> None:
-    if not fine:
-        raise UserError(f"{path} {otherwise}")
 
 
 def _in_batches(model: Predictor, recording: Recording) -> Floats:

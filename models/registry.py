@@ -77,6 +77,8 @@ class Registry:
     def load(self, name: str, version: str) -> OnnxPredictor:
         """Load one artifact after checking its hash.
 
+        One that was installed since is found too; what runs by default stays as it was.
+
         Raises
         ------
         ModelError
@@ -85,6 +87,8 @@ class Registry:
         for entry in self.entries:
             if (entry.name, entry.version) == (name, version):
                 return self._once(entry)
+        if self._has_news():
+            return self.load(name, version)
         known = ", ".join(f"{entry.name} {entry.version}" for entry in self.entries) or "none"
         raise ModelError(f"model {name} {version} is not in {self._folder}: known are {known}")
 
@@ -94,6 +98,22 @@ class Registry:
         if not chosen:
             raise ModelError(f"no model in {self._folder / MANIFEST} is marked as default")
         return chosen
+
+    def installed(self) -> tuple[OnnxPredictor, ...]:
+        """One model of each name: what runs by default, or where none does all its versions.
+
+        So a candidate beside the version in service is heard only where somebody names it.
+
+        Raises
+        ------
+        ModelError
+            If there is none, and as `load`.
+        """
+        in_service = {entry.name for entry in self.entries if entry.default}
+        chosen = [each for each in self.entries if each.default or each.name not in in_service]
+        if not chosen:
+            raise ModelError(f"there is no model in {self._folder / MANIFEST}")
+        return tuple(self._once(entry) for entry in chosen)
 
     def named(self, text: str) -> OnnxPredictor:
         """Load ``NAME-VERSION``, or ``NAME`` of which there is one version.
@@ -112,6 +132,16 @@ class Registry:
         raise ModelError(
             f"model {text} is not in {self._folder}: known are {', '.join(full_names) or 'none'}"
         )
+
+    def _has_news(self) -> bool:
+        known = {(entry.name, entry.version) for entry in self.entries}
+        news = tuple(
+            msgspec.structs.replace(entry, default=False)
+            for entry in read_manifest(self._folder).models
+            if (entry.name, entry.version) not in known
+        )
+        self.entries += news
+        return bool(news)
 
     def _once(self, entry: Entry) -> OnnxPredictor:
         if entry not in self._loaded:

@@ -35,7 +35,7 @@ class Assignment(Record, frozen=True, kw_only=True):
 
 
 class ModelChoice(Record, frozen=True, kw_only=True):
-    """Which version of a task's model runs, and in what role; key `task`."""
+    """Which version of a task's model runs, and in what role; key `task`, or ``task/shadow``."""
 
     task: str
     model: str

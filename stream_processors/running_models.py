@@ -26,11 +26,16 @@ class RunningModel(NamedTuple):
         return f"{contract.name} {contract.version}" + (" in shadow" if self.shadow else "")
 
 
-class RunningModels:
-    """One latest choice a task, as its compacted topic keeps them.
+def key_of(choice: ModelChoice) -> str:
+    """Its key on the topic: a task has one choice of what runs, and one of what is tried beside."""
+    return f"{choice.task}/shadow" if choice.role == "shadow" else choice.task
 
-    ``active`` runs the chosen model instead of the task's default, ``shadow`` beside it, ``off``
-    runs none.
+
+class RunningModels:
+    """The latest choice of each key, as its compacted topic keeps them.
+
+    ``active`` runs the chosen model instead of the task's default, ``shadow`` beside what runs,
+    ``off`` runs none of the task.
 
     Attributes
     ----------
@@ -52,27 +57,28 @@ class RunningModels:
     def __str__(self) -> str:
         return ", ".join(str(model) for model in self.current) or "no models"
 
-    def step(self, task: str, choice: ModelChoice | None) -> None:
-        """Follow a choice, None takes it back.
+    def step(self, key: str, choice: ModelChoice | None) -> None:
+        """Follow a choice by its key on the topic (`key_of`), None takes it back.
 
         Raises
         ------
         ModelError
             If a model cannot be loaded or does not fit; then all stays as it was.
         """
-        choices = {name: kept for name, kept in self._choices.items() if name != task}
+        choices = {name: kept for name, kept in self._choices.items() if name != key}
         if choice is not None:
-            choices[task] = choice
+            choices[key] = choice
         self.current = self._running(choices)
         self._choices = choices
         running = {id(model.predictor) for model in self.current}
         self._loaded = {name: p for name, p in self._loaded.items() if id(p) in running}
 
     def _running(self, choices: Mapping[str, ModelChoice]) -> tuple[RunningModel, ...]:
+        decided = {choice.task for choice in choices.values() if choice.role != "shadow"}
         active = [
             self._load(entry.name, entry.version)
             for entry in self._models.entries
-            if entry.default and (entry.task not in choices or choices[entry.task].role == "shadow")
+            if entry.default and entry.task not in decided
         ]
         chosen = [
             RunningModel(self._load(choice.model, choice.version), choice.role == "shadow")

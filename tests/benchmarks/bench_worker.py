@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.sounds import PACKAGED, recordings
-from models.classify import read_sound
 from models.contract import PIPELINE_GRID
 from models.registry import Registry
+from models.sound_file import read_sound
 from stream_processors.assignments import AssignmentHistory
 from stream_processors.inference import finish, judge
 from stream_processors.partition import Partition

@@ -15,9 +15,10 @@ from scipy import signal
 
 from ingest.chunk import MAX_SAMPLES_BYTES
 from ingest.sounds import PACKAGED, recordings
-from models.classify import classify, read_sound
+from models.classify import classify
 from models.dsp import windows_of
 from models.registry import Registry
+from models.sound_file import read_sound
 from stream_processors.inference import finish, judge
 from stream_processors.partition import Partition
 from stream_processors.running_models import RunningModels

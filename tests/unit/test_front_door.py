@@ -34,6 +34,10 @@ _COMMANDS = [
     ["data", "describe"],
     ["data", "download"],
     ["train"],
+    ["retrain"],
+    ["shadow"],
+    ["models", "list"],
+    ["models", "choose"],
 ]
 
 
@@ -92,6 +96,9 @@ def test_it_says_its_version(
         (["evaluate", "nowhere.onnx"], "nowhere.onnx is neither a file nor a folder"),
         (["evaluate", "none"], "model none is not in "),
         (["evaluate", "screen", "--protocol", "yaseen2018"], "known are all, physionet2016,"),
+        (["retrain", "/nowhere"], "/nowhere has no labels.csv"),
+        (["shadow", "heart.wav"], "--candidate names the model"),
+        (["models", "choose", "screen", "--role", "on"], "--role 'on' is not one of active"),
         (["report", "/nowhere"], "/nowhere is no folder"),
         (["data", "describe", "nowhere"], "nowhere is neither a folder nor one of physionet2016,"),
         (["data", "describe", "bmdhs"], "try heartward data download bmdhs"),
@@ -165,7 +172,7 @@ def test_a_model_of_another_window_runs_on_files(
     given = ["--models-dir", str(tmp_path), *([] if default else ["--model", "short"])]
     recording = str(PACKAGED / "e00152.flac")  # of 11.7 s
     assert _call(monkeypatch, "classify", *given, "--json", recording) == 0
-    windows = msgspec.json.decode(capsys.readouterr().out)["windows"]
+    windows = msgspec.json.decode(capsys.readouterr().out)["models"]["short"]["windows"]
     assert [window["start_s"] for window in windows] == [float(k) for k in range(10)]
 
 

@@ -10,6 +10,7 @@ from training.datasets import (
     bmdhs,
     circor2022,
     circor2022_full,
+    clinicians,
     folder,
     pascal2011,
     physionet2016,
@@ -65,9 +66,11 @@ CATALOGUE: dict[str, Entry] = {
 
 
 def load(name: str) -> DataSet:
-    """A data set by its name, or a person's own folder of recordings by its path."""
+    """A data set by its name, or a folder of one's own recordings or clinicians' labels."""
     if name in CATALOGUE:
         return CATALOGUE[name].load()
+    if clinicians.is_export(Path(name)):
+        return clinicians.load(Path(name))
     if Path(name).is_dir():
         return folder.load(Path(name))
     raise _unknown(name)

@@ -52,6 +52,45 @@ def test_only_default_models_run_unasked(tmp_path: Path) -> None:
     assert len(Registry(folder_of(tmp_path, ENTRY, other)).defaults()) == 1
 
 
+def test_installed_are_the_defaults_and_names_without_one_but_no_candidates(
+    tmp_path: Path,
+) -> None:
+    candidate = msgspec.structs.replace(ENTRY, version="2.0.0", default=False)
+    contract = msgspec.structs.replace(CONTRACT, name="alone")
+    alone = artifact(contract)
+    (tmp_path / "alone.onnx").write_bytes(alone)
+    unasked = msgspec.structs.replace(
+        candidate,
+        name="alone",
+        version="1.0.0",
+        file="alone.onnx",
+        sha256=sha256(alone).hexdigest(),
+    )
+    registry = Registry(folder_of(tmp_path, ENTRY, candidate, unasked))
+    found = [f"{m.contract.name} {m.contract.version}" for m in registry.installed()]
+    assert found == ["tiny 1.0.0", "alone 1.0.0"]
+
+
+def test_a_model_that_is_installed_later_is_found_and_the_defaults_stay(tmp_path: Path) -> None:
+    registry = Registry(folder_of(tmp_path, ENTRY))
+    contract = msgspec.structs.replace(CONTRACT, version="2.0.0")
+    model = artifact(contract)
+    (tmp_path / "second.onnx").write_bytes(model)
+    second = msgspec.structs.replace(
+        ENTRY, version="2.0.0", file="second.onnx", sha256=sha256(model).hexdigest()
+    )
+    folder_of(tmp_path, msgspec.structs.replace(ENTRY, default=False), second)
+    with pytest.raises(ModelError, match=r"known are tiny 1\.0\.0, tiny 2\.0\.0"):
+        registry.load("tiny", "3.0.0")
+    assert registry.load("tiny", "2.0.0").contract == contract
+    assert [model.contract.version for model in registry.defaults()] == ["1.0.0"]
+
+
+def test_an_empty_folder_of_models_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no model in"):
+        Registry(folder_of(tmp_path)).installed()
+
+
 def test_no_default_model_is_an_error(tmp_path: Path) -> None:
     entry = msgspec.structs.replace(ENTRY, default=False)
     with pytest.raises(ModelError, match=r"no model in .* is marked as default"):

@@ -99,6 +99,14 @@ def test_a_shadow_runs_beside_the_default_and_is_marked(models: RunningModels) -
     assert str(models) == "screen 1.0, valve 1.0, screen 2.0 in shadow"
 
 
+def test_a_shadow_runs_beside_a_model_that_was_chosen(models: RunningModels) -> None:
+    models.step("screen", choice("active", "2.0"))
+    models.step("screen/shadow", choice("shadow", "1.0"))
+    assert str(models) == "valve 1.0, screen 2.0, screen 1.0 in shadow"
+    models.step("screen/shadow", None)
+    assert str(models) == "valve 1.0, screen 2.0"
+
+
 def test_off_runs_no_model_of_the_task(models: RunningModels) -> None:
     models.step("screen", choice("off"))
     assert str(models) == "valve 1.0"

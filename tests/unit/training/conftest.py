@@ -28,6 +28,7 @@ _NEED = {
         "test_samplers.py",
         "test_train.py",
         "test_train_command.py",
+        "retraining/test_retrain.py",
         "evaluation/test_literature.py",
         "evaluation/test_operations_of_nets.py",
         "shipping/test_commands.py",
