@@ -61,7 +61,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes
     ----------
     trained_on
-        No more and no fewer data sets.
+        No fewer data sets, and no more but where others may help; then they are named.
+    others_too
+        Whether other sets may help. What is tested by `all` was never trained on.
     same_net_as
         Another target, whose net is asked for.
     from_scratch
@@ -75,6 +77,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     data_set: str
     protocol: str
     trained_on: tuple[str, ...]
+    others_too: bool = False
     figures: tuple[Figure, ...]
     literature: str = "not reported"
     most_parameters: int | None = None
@@ -95,12 +98,16 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         )
         return (
             (run.data_set, run.protocol) == (self.data_set, self.protocol)
-            and set(run.trained_on or (run.data_set,)) == set(self.trained_on)
+            and self._fits(set(run.trained_on or (run.data_set,)))
             and all(figure.metric in row.found.metrics for figure in self.figures)
             and few
             and not (self.from_scratch and run.init)
             and all(each.run.max_files is None for each in row.tests)
         )
+
+    def _fits(self, trained_on: set[str]) -> bool:
+        wanted = set(self.trained_on)
+        return wanted <= trained_on if self.others_too else wanted == trained_on
 
 
 class Answer(NamedTuple):
@@ -196,7 +203,7 @@ def _line(target: Target, figure: Figure, found: Mapping[str, Answer]) -> Cells:
         return (*said, NOT_RUN, wanted, NOT_RUN, DASH)
     metric = answer.value(figure)
     measured = f"{number(metric.value)} [{number(metric.low)}, {number(metric.high)}]"
-    return (*said, measured, wanted, _reached(answer, metric.value, bar), _by(answer))
+    return (*said, measured, wanted, _reached(answer, metric.value, bar), _by(target, answer))
 
 
 def _wanted(target: Target, figure: Figure, bar: float | None) -> str:
@@ -218,10 +225,12 @@ def _reached(answer: Answer, value: float, bar: float | None) -> str:
     return f"{said}, on {given} of {wanted} trainings" if given < wanted else said
 
 
-def _by(answer: Answer) -> str:
+def _by(target: Target, answer: Answer) -> str:
     row = answer.row
     chosen = f", the best of {answer.among}" if answer.among > 1 else ""
-    return f"{row.name} ({count(row.run.parameters)} parameters{chosen})"
+    more = sorted(set(row.run.trained_on) - set(target.trained_on))
+    others = f", trained on {' and '.join(more)} too" if more else ""
+    return f"{row.name} ({count(row.run.parameters)} parameters{chosen}{others})"
 
 
 def _parts(target: Target, answer: Answer | None) -> list[Cells]:
@@ -237,6 +246,6 @@ def _parts(target: Target, answer: Answer | None) -> list[Cells]:
         names = (f"recall of {label}, by group" for label in found.labels)
         parts |= dict(zip(names, recalls, strict=True))
     return [
-        (target.title, name, DASH, DASH, number(value), DASH, DASH, _by(answer))
+        (target.title, name, DASH, DASH, number(value), DASH, DASH, _by(target, answer))
         for name, value in parts.items()
     ]

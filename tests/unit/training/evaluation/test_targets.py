@@ -111,6 +111,14 @@ def test_what_else_was_trained_on_tells_targets_apart() -> None:
     assert column(of("kept", [other, there, alone]), "measured")[0] == "not run"
 
 
+def test_where_others_may_help_they_are_named() -> None:
+    given = dict.fromkeys(("auc_MVP_against_N", "auc_AS_against_N", "auc_MR_against_N"), 0.8)
+    more = row(given, protocol=ALL, trained_on=("yaseen2018", "circor2022"))
+    assert all("trained on circor2022 too" in line[-1] for line in of("valve-abroad", [more]))
+    without = row(given, protocol=ALL, trained_on=("circor2022",))
+    assert all(line[-1] == "-" for line in of("valve-abroad", [without]))
+
+
 def test_another_data_set_is_answered_by_nets_that_were_trained_on_one_alone() -> None:
     abroad: dict[str, Any] = {"data_set": "circor2022", "protocol": ALL, "model": "abroad"}
     alone = row({"auc": 0.81}, trained_on=("physionet2016",), **abroad)
