@@ -10,7 +10,7 @@ its squares span more than 8 bits can hold.
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as in models.predictor
@@ -29,6 +29,7 @@ CALIBRATION_WINDOWS = 512
 _BATCH = 32
 _STEPS = 127  # S8, symmetric
 _WEIGHED = {"Conv": 1, "Gemm": 1, "MatMul": 1, "RNN": 2, "LSTM": 2, "GRU": 2}
+_REARRANGES = {"Slice", "Concat", "Unsqueeze"}
 _LEAST_NUMBERS = 64  # fewer weigh less than what says how to read them
 # Also what lies between the products: each change between 8 bits and floats costs more than it.
 _STATIC = (
@@ -116,15 +117,27 @@ class _Calibration(quantization.CalibrationDataReader):  # type: ignore[misc] # 
 def _tables(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     """The net's weights, and the axes that are summed over: all numbers of one output share."""
     shapes = {each.name: tuple(each.dims) for each in model.graph.initializer}
+    makers = {name: node for node in model.graph.node for name in node.output}
     found: dict[str, tuple[int, ...]] = {}
     for node in model.graph.node:
         if node.name.startswith(FRONT) or node.op_type not in _WEIGHED:
             continue
-        for name in node.input[1 : 1 + _WEIGHED[node.op_type]]:
+        given = node.input[1 : 1 + _WEIGHED[node.op_type]]
+        for name in (origin for each in given for origin in _origins(each, makers)):
             shape = shapes.get(name, ())
             if len(shape) > 1 and math.prod(shape) >= _LEAST_NUMBERS:
                 found[name] = _summed(node, len(shape))
     return found
+
+
+def _origins(name: str, makers: Mapping[str, onnx.NodeProto]) -> Iterator[str]:
+    """The tables that a weight is put together from: ONNX has a GRU's gates in another order."""
+    maker = makers.get(name)
+    if maker is None:
+        yield name
+    elif maker.op_type in _REARRANGES:
+        for part in maker.input if maker.op_type == "Concat" else maker.input[:1]:
+            yield from _origins(part, makers)
 
 
 def _summed(node: onnx.NodeProto, axes: int) -> tuple[int, ...]:

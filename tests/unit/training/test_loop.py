@@ -294,4 +294,4 @@ def test_a_runs_own_weights_begin_another_but_not_its_front_end(tmp_path: Path) 
     report = runs.initialise(other, tmp_path / "checkpoint.pt")
     assert same(other.net, net.net)
     assert all(torch.equal(value, front[name]) for name, value in other.front.state_dict().items())
-    assert "parameters taken" in report
+    assert "parameters taken" in report.report

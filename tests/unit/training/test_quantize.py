@@ -88,6 +88,6 @@ def test_each_output_of_a_recurrent_net_has_its_own_scale() -> None:
         for each in onnx.load_from_string(int8).graph.initializer
         if each.name.endswith("_scale")
     }
-    assert (1, 192, 1) in scales.values()  # three gates of 64 units
+    assert (192, 1) in scales.values()  # three gates of 64 units
     floating = OnnxPredictor(artifact).predict(windows(8))
     assert np.abs(OnnxPredictor(int8).predict(windows(8)) - floating).max() < 0.05
