@@ -152,8 +152,18 @@ class DeviceStats(Record, frozen=True, kw_only=True):
     clock_drift_ppm: float | None = None
 
 
+AlarmKind = Literal["physiological", "technical"]
+Priority = Literal["high", "medium", "low"]
+
+
 class AlarmEvent(Record, frozen=True, kw_only=True):
-    """One transition of one alarm episode; the log of them is append-only."""
+    """One transition of one alarm episode; the log of them is append-only.
+
+    `event_id` is a hash of episode and transition number: a repetition has the same one and the
+    same bytes. `transition` names what happened, `rings` says that sound begins with it.
+    `due_us` is the time for which a timer was set, `until_us` the visible end of a pause, a shelf
+    or a standby. `late` events tell of the past and never ring.
+    """
 
     event_id: str
     episode_id: str
@@ -161,8 +171,8 @@ class AlarmEvent(Record, frozen=True, kw_only=True):
     device_id: str
     assignment_id: str | None
     condition: str
-    kind: Literal["physiological", "technical"]
-    priority: Literal["high", "medium", "low"]
+    kind: AlarmKind
+    priority: Priority
     state_from: str
     state_to: str
     at_us: int
@@ -172,10 +182,24 @@ class AlarmEvent(Record, frozen=True, kw_only=True):
     late: bool = False
     audio: AudioReference | None = None
     strip: Strip | None = None
+    transition: str = ""
+    rings: bool = False
+    escalation: int = 0
+    value: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    until_us: int | None = None
+    patient_id: str | None = None
+    ward: str | None = None
+    bed: str | None = None
 
 
 class AlarmAction(Record, frozen=True, kw_only=True):
-    """What a person asks of an alarm or a device; written by the console alone."""
+    """What a person asks of an alarm or a device; written by the console alone.
+
+    The key is the device's id. With `episode_id` it means that alarm, without it all of the
+    device. `until_us` is the end that the person chose, within the limits.
+    """
 
     action_id: str
     action: Literal["acknowledge", "pause_audio", "resume", "shelve", "standby"]
@@ -217,6 +241,61 @@ class DeadLetter(Record, frozen=True, kw_only=True):
     payload: bytes
 
 
+class AlarmCount(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last windows said of one condition, oldest first: + for it, - against it, =."""
+
+    said: str
+    at_us: int
+
+
+class AlarmEpisode(msgspec.Struct, frozen=True, kw_only=True):
+    """An alarm that is not over; the last event of it in few words, and its timers."""
+
+    episode_id: str
+    condition: str
+    kind: AlarmKind
+    priority: Priority
+    state: Literal["pending", "active", "latched", "acknowledged", "shelved"]
+    transition_no: int
+    began_us: int
+    cause: str
+    value: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    rang: bool = False
+    escalation: int = 0
+    remind_us: int | None = None
+    escalate_us: int | None = None
+    until_us: int | None = None
+
+
+class AlarmState(Record, frozen=True, kw_only=True):
+    """All that the alarm worker knows of one device; key `device_id`, topic compacted.
+
+    `owner_us` is when the worker that wrote it took the partition over, `clock_us` the latest
+    time that it has been told. `boots` are (boot_id, last window_index), the present boot last.
+    `outbox` are events that may not be on their topic yet.
+    """
+
+    device_id: str
+    owner_us: int = 0
+    clock_us: int = 0
+    assignment_id: str | None = None
+    patient_id: str | None = None
+    ward: str | None = None
+    bed: str | None = None
+    assigned_us: int = 0
+    boots: tuple[tuple[int, int], ...] = ()
+    heard_us: int = 0
+    late_us: int = 0
+    contact: bool | None = None
+    counts: dict[str, AlarmCount] = {}
+    episodes: tuple[AlarmEpisode, ...] = ()
+    shelves: dict[str, int] = {}
+    actions: tuple[str, ...] = ()
+    outbox: tuple[AlarmEvent, ...] = ()
+
+
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 _encoder = msgspec.msgpack.Encoder()
@@ -229,6 +308,7 @@ _decoders: dict[type[Record], msgspec.msgpack.Decoder[Any]] = {
         DeviceStats,
         AlarmEvent,
         AlarmAction,
+        AlarmState,
         Heartbeat,
         DeadLetter,
     )

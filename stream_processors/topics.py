@@ -32,6 +32,7 @@ MODELS = Topic("pcg.models", partitions=1, compacted=True)
 RESULTS = Topic("pcg.results", retention_ms=7 * _DAY_MS)
 ALARMS = Topic("pcg.alarms", retention_ms=30 * _DAY_MS)
 ALARM_ACTIONS = Topic("pcg.alarm-actions", retention_ms=30 * _DAY_MS)
+ALARM_STATE = Topic("pcg.alarm-state", compacted=True)
 HEARTBEATS = Topic("pcg.heartbeats", partitions=1, retention_ms=_HOUR_MS)
 DEAD_LETTERS = Topic("pcg.dead-letters", partitions=1, retention_ms=14 * _DAY_MS)
 
@@ -45,6 +46,7 @@ ALL = (
     RESULTS,
     ALARMS,
     ALARM_ACTIONS,
+    ALARM_STATE,
     HEARTBEATS,
     DEAD_LETTERS,
 )

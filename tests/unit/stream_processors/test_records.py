@@ -57,7 +57,13 @@ def test_joined_topics_have_equal_partition_counts() -> None:
 def test_topic_names_are_unique_and_state_topics_are_compacted() -> None:
     assert len({topic.name for topic in topics.ALL}) == len(topics.ALL)
     compacted = {topic.name for topic in topics.ALL if topic.compacted}
-    assert compacted == {"pcg.status", "pcg.device-stats", "pcg.assignments", "pcg.models"}
+    assert compacted == {
+        "pcg.status",
+        "pcg.device-stats",
+        "pcg.assignments",
+        "pcg.models",
+        "pcg.alarm-state",
+    }
 
 
 def test_each_stage_is_the_time_since_the_one_before() -> None:
