@@ -15,7 +15,7 @@ NO_PYTHON := Heartward needs Python 3.11 or newer with its venv module (Debian: 
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench chaos test-slow constraints
+.PHONY: help setup demo test lint format bench chaos histories test-slow constraints
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ bench: $(DEV_STAMP) ## Measure every figure of the README; JSON goes to bench-re
 
 chaos: $(DEV_STAMP) ## Kill and pause every part under load; JSON goes to bench-results/
 	$(BIN)/pytest -m "slow or not slow" -s tests/chaos
+
+histories: $(DEV_STAMP) ## Check the alarms over 10,000 random histories with deaths in between
+	$(BIN)/pytest -m slow tests/unit/stream_processors/alarms
 
 constraints: ## Pin the newest versions that fit pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)-pins

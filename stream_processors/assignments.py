@@ -13,6 +13,10 @@ class AssignmentHistory:
     def __len__(self) -> int:
         return len(self._device_of)
 
+    def device_ids(self) -> tuple[str, ...]:
+        """All devices of which an assignment is known, past ones included."""
+        return tuple(self._by_device)
+
     def step(self, assignment_id: str, assignment: Assignment | None) -> None:
         """Learn the latest version of an assignment; None takes it back."""
         device_id = self._device_of.pop(assignment_id, None)

@@ -273,8 +273,10 @@ class AlarmState(Record, frozen=True, kw_only=True):
     """All that the alarm worker knows of one device; key `device_id`, topic compacted.
 
     `owner_us` is when the worker that wrote it took the partition over, `clock_us` the latest
-    time that it has been told. `boots` are (boot_id, last window_index), the present boot last.
-    `outbox` are events that may not be on their topic yet.
+    time that it has been told. `boots` are (boot_id, last window_index), the present boot last;
+    `counted_us` is when the last window that counted was received, `begun` the number of alarms
+    so far. From `watched_us` on the device must be heard. `outbox` are events that may not be on
+    their topic yet.
     """
 
     device_id: str
@@ -284,8 +286,10 @@ class AlarmState(Record, frozen=True, kw_only=True):
     patient_id: str | None = None
     ward: str | None = None
     bed: str | None = None
-    assigned_us: int = 0
+    watched_us: int = 0
+    begun: int = 0
     boots: tuple[tuple[int, int], ...] = ()
+    counted_us: int = 0
     heard_us: int = 0
     late_us: int = 0
     contact: bool | None = None

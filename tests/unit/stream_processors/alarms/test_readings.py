@@ -1,0 +1,60 @@
+"""What a window says is a function of the window and the limits; quality's words are known."""
+
+import msgspec
+import numpy as np
+
+from models.quality import assess, measure
+from stream_processors.alarms.limits import BUILT_IN, Limits, with_profile
+from stream_processors.alarms.readings import of_result
+from stream_processors.records import WindowResult
+from tests.unit.stream_processors.alarms.bedside import window
+
+
+def said(
+    given: WindowResult, limits: Limits = BUILT_IN, *, contact: bool | None = True
+) -> dict[str, bool | None]:
+    readings = of_result(given, limits, contact=contact)
+    return {reading.condition: reading.holds for reading in readings}
+
+
+def test_silence_as_quality_words_it_is_a_lost_heart_where_there_is_contact() -> None:
+    silence = measure(np.zeros(5000, np.int16), np.zeros(5000, np.float32))
+    faint = np.random.default_rng(1).normal(0, 1e-4, 5000)
+    hardly = measure((faint * 2**15).astype(np.int16), faint.astype(np.float32))
+    for block in (silence, hardly):
+        assessment = assess([block, block], 0.0)
+        given = window(0, at_s=5, verdict=assessment.verdict, reasons=assessment.reasons)
+        assert said(given)["heart_lost"] is True, assessment.reasons
+        assert "heart_lost" not in said(given, contact=False)
+
+
+def test_a_gap_is_no_lost_heart() -> None:
+    silence = measure(np.zeros(5000, np.int16), np.zeros(5000, np.float32))
+    assessment = assess([silence, silence], 0.5)
+    given = window(0, at_s=5, verdict=assessment.verdict, reasons=assessment.reasons)
+    gapped = msgspec.structs.replace(given, gap_fraction=0.5)
+    assert "heart_lost" not in said(gapped)
+
+
+def test_every_label_but_the_healthy_ones_is_a_condition_of_its_own() -> None:
+    valve = {"AS": 0.9, "MR": 0.03, "N": 0.07}
+    found = said(window(0, at_s=5, model="valve", probabilities=valve))
+    assert found["finding/valve/AS"] is True
+    assert found["finding/valve/MR"] is False
+    assert "finding/valve/N" not in found
+
+
+def test_the_limit_itself_is_beyond_it_for_a_finding_and_not_for_a_rate() -> None:
+    given = window(0, at_s=5, abnormal=0.5, bpm=120)
+    assert said(given)["finding/screen/abnormal"] is True
+    assert said(given)["tachycardia"] is None
+
+
+def test_probabilities_that_are_none_say_nothing() -> None:
+    given = window(0, at_s=5, abnormal=float("nan"))
+    assert "finding/screen/abnormal" not in said(given)
+
+
+def test_a_rate_without_confidence_says_nothing() -> None:
+    limits = with_profile(BUILT_IN, {"rate_confidence": 0.95}, where="x")
+    assert "tachycardia" not in said(window(0, at_s=5, bpm=180), limits)
