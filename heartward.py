@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.alarm_commands import alarms
 from deploy.flags import connected
 from deploy.settings_help import reading
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
@@ -37,6 +38,7 @@ data = typer.Typer(no_args_is_help=True, help="Data sets: which there are, what 
 app.add_typer(data, name="data")
 models = typer.Typer(no_args_is_help=True, help="Models: which there are, which the ward runs.")
 app.add_typer(models, name="models")
+app.add_typer(alarms, name="alarms")
 
 
 def _show_version(asked: bool) -> None:

@@ -5,7 +5,8 @@ of every topic that a group reads all from its commit is kept, of compacted topi
 record of each key, and nothing else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from math import exp, inf
 from typing import NamedTuple
 
@@ -75,15 +76,19 @@ class Carried(NamedTuple):
         )
 
 
-def take_along(kafka: KafkaConnection, readers: Mapping[str, str]) -> list[Carried]:
-    """Read what the next broker must hold; `readers` names the group that reads a topic."""
+def take_along(kafka: KafkaConnection, readers: Mapping[str, Sequence[str]]) -> list[Carried]:
+    """Read what the next broker must hold.
+
+    `readers` names the groups that read a topic: what one of them has not finished with is kept.
+    Of a topic that nobody reads to its end, but that is named, all is.
+    """
     carried: list[Carried] = []
     for topic in ALL:
         if topic.compacted:
-            latest = {message.key(): message for message in _read(kafka, topic.name, group=None)}
+            latest = {message.key(): message for message in _read(kafka, topic.name)}
             carried += map(Carried.of, latest.values())
         elif topic.name in readers:
-            carried += map(Carried.of, _read(kafka, topic.name, group=readers[topic.name]))
+            carried += map(Carried.of, _read(kafka, topic.name, groups=readers[topic.name]))
     return carried
 
 
@@ -104,22 +109,15 @@ def put_down(carried: list[Carried], kafka: KafkaConnection) -> None:
         raise UserError(f"the embedded Kafka did not take {unsent} records: look at its log")
 
 
-def _read(kafka: KafkaConnection, topic: str, *, group: str | None) -> Iterator[Message]:
-    """All of a topic's records, or those that a group has not finished with."""
-    consumer = Consumer(
-        kafka.confluent()
-        | ENDS_ARE_TOLD
-        | {
-            "group.id": group or "heartward-carry",
-            "enable.auto.commit": False,
-            "fetch.wait.max.ms": 50,
-        }
-    )
+def _read(kafka: KafkaConnection, topic: str, *, groups: Sequence[str] = ()) -> Iterator[Message]:
+    """All of a topic's records, or those that one of the groups has not finished with."""
+    consumer = _consumer(kafka, "heartward-carry")
     try:
         partitions = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions
         starts = [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions]
-        if group is not None:
-            starts = [_from_commit(at) for at in consumer.committed(starts, timeout=_TIMEOUT_S)]
+        if groups:
+            commits = _commits(kafka, starts, groups)
+            starts = [_earliest(of_one) for of_one in zip(*commits, strict=True)]
         yield from read_to_end(consumer, starts, patience_s=_TIMEOUT_S)
     except KafkaException as error:
         why = error.args[0].str()
@@ -128,6 +126,22 @@ def _read(kafka: KafkaConnection, topic: str, *, group: str | None) -> Iterator[
         consumer.close()
 
 
-def _from_commit(at: TopicPartition) -> TopicPartition:
-    start = at.offset if at.offset >= 0 else OFFSET_BEGINNING
-    return TopicPartition(at.topic, at.partition, start)
+def _consumer(kafka: KafkaConnection, group: str) -> Consumer:
+    settings = {"group.id": group, "enable.auto.commit": False, "fetch.wait.max.ms": 50}
+    return Consumer(kafka.confluent() | ENDS_ARE_TOLD | settings)
+
+
+def _commits(
+    kafka: KafkaConnection, partitions: Sequence[TopicPartition], groups: Sequence[str]
+) -> Iterator[list[TopicPartition]]:
+    """How far each group has finished with each partition."""
+    for group in groups:
+        with closing(_consumer(kafka, group)) as consumer:
+            yield consumer.committed(list(partitions), timeout=_TIMEOUT_S)
+
+
+def _earliest(commits: Sequence[TopicPartition]) -> TopicPartition:
+    """From where on somebody still needs a partition; nobody may have begun with it."""
+    offsets = [at.offset for at in commits]
+    start = min(offsets) if min(offsets) >= 0 else OFFSET_BEGINNING
+    return TopicPartition(commits[0].topic, commits[0].partition, start)

@@ -14,7 +14,7 @@ from deploy.supervisor import TERMINATE_S, Part
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
 from ingest.simulated_names import PREFIX, device_id
 from models.errors import UserError
-from stream_processors.topics import AUDIO, AUDIO_HISTORY, RESULTS
+from stream_processors.topics import ALARM_ACTIONS, ALARMS, AUDIO, AUDIO_HISTORY, RESULTS
 
 # A second thread of BLAS or OpenMP makes these small matrices slower, many times over.
 ONE_THREAD = dict.fromkeys(
@@ -22,17 +22,21 @@ ONE_THREAD = dict.fromkeys(
 )
 # The groups that read on an embedded Kafka to the end and commit what they have done with.
 _AUDIO_GROUP, _INFLUX_GROUP = "heartward-audio", "heartward-influx"
+_ALARMS_GROUP = "heartward-alarms"
 _ON_EMBEDDED_KAFKA = {
     "HEARTWARD_WORKER_GROUP": _AUDIO_GROUP,
     "HEARTWARD_INFLUX_GROUP": _INFLUX_GROUP,
+    "HEARTWARD_ALARMS_GROUP": _ALARMS_GROUP,
     # It looks through all that it holds whenever it is asked.
     "HEARTWARD_WORKER_FETCH_EVERY_S": "0.1",
+    "HEARTWARD_ALARMS_FETCH_EVERY_S": "0.25",
 }
 _MOST_CONNECTIONS = 200
 _SIMULATOR_SETTLES_S = 10.0
 # Devices of a gentle ward set their clocks by the bridge, so that the first delay says something.
 _CLOCKS_THAT_ARE_SET = "clock_offset_s=0.02"
 MQTT, KAFKA, BRIDGE, SIMULATOR, INFLUX = "mqtt", "kafka", "bridge", "simulator", "influx"
+ALARM_WORKER = "alarms"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,10 +156,16 @@ def parts(plan: Plan, addresses: Addresses, hooks: Hooks) -> list[Part]:
     return [*_brokers(plan, addresses, hooks), *_pipeline(plan, addresses, hooks)]
 
 
-def readers(plan: Plan) -> dict[str, str]:
-    """Which group reads a topic of the embedded Kafka to its end."""
-    audio = {topic.name: _AUDIO_GROUP for topic in (AUDIO, AUDIO_HISTORY)}
-    return audio | ({RESULTS.name: _INFLUX_GROUP} if plan.influx.url else {})
+def readers(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Which groups read a topic of the embedded Kafka to its end; a log without any is kept."""
+    writers = (_INFLUX_GROUP,) if plan.influx.url else ()
+    return {
+        AUDIO.name: (_AUDIO_GROUP,),
+        AUDIO_HISTORY.name: (_AUDIO_GROUP,),
+        RESULTS.name: (_ALARMS_GROUP, *writers),
+        ALARM_ACTIONS.name: (_ALARMS_GROUP,),
+        ALARMS.name: (),
+    }
 
 
 def _brokers(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
@@ -194,6 +204,7 @@ def _pipeline(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
     yield reporting(BRIDGE, "ingest.bridge", after=mqtt + kafka)
     for number in range(1, plan.workers + 1):
         yield reporting(f"worker-{number}", "stream_processors.app")
+    yield reporting(ALARM_WORKER, "stream_processors.alarm_app")
     if plan.influx.url:
         yield reporting(INFLUX, "stream_processors.influx")
     if plan.simulation is not None:

@@ -5,18 +5,22 @@ models every worker reads whole, to the end before its first chunk.
 """
 
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 
 import faust
 from confluent_kafka import Message
 from mode import CrashingSupervisor
 
 from models.errors import ModelError, RecordError
+from stream_processors.arrivals import LogRecord
 from stream_processors.assignments import AssignmentHistory
 from stream_processors.compacted import Follow
 from stream_processors.pipeline import Pipeline
 from stream_processors.records import Assignment, ModelChoice, decode
 from stream_processors.running_models import RunningModels
 from stream_processors.topics import ASSIGNMENTS, AUDIO, AUDIO_HISTORY, MODELS, Topic
+
+Take = Callable[[str, int, int, Sequence[LogRecord]], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +41,23 @@ def declare(app: faust.App, pipeline: Pipeline) -> None:
             await pipeline.take(at.topic, at.partition, at.generation_id, fetch.value)
 
 
-def followers(assignments: AssignmentHistory, models: RunningModels) -> dict[str, Follow]:
-    """What follows the topics that every worker reads whole."""
+def declare_alarms(app: faust.App, topics: Sequence[Topic], take: Take) -> None:
+    """Declare one agent a topic that the alarms read."""
+    for topic in topics:
+
+        @app.agent(
+            _fetches_of(app, topic),
+            name=f"alarms-{topic.name}",
+            supervisor_strategy=CrashingSupervisor,
+        )
+        async def to_alarms(fetches: faust.StreamT) -> None:
+            async for fetch in fetches.events():
+                at = fetch.message
+                await take(at.topic, at.partition, at.generation_id, fetch.value)
+
+
+def follow_assignments(assignments: AssignmentHistory) -> Follow:
+    """What learns every assignment."""
 
     def follow_assignment(message: Message) -> None:
         try:
@@ -49,6 +68,12 @@ def followers(assignments: AssignmentHistory, models: RunningModels) -> dict[str
         else:
             assignments.step(_key(message), assignment)
 
+    return follow_assignment
+
+
+def followers(assignments: AssignmentHistory, models: RunningModels) -> dict[str, Follow]:
+    """What follows the topics that every audio worker reads whole."""
+
     def follow_model(message: Message) -> None:
         try:
             value = message.value()
@@ -58,7 +83,7 @@ def followers(assignments: AssignmentHistory, models: RunningModels) -> dict[str
         else:
             _log.info("models: %s", models)
 
-    return {ASSIGNMENTS.name: follow_assignment, MODELS.name: follow_model}
+    return {ASSIGNMENTS.name: follow_assignments(assignments), MODELS.name: follow_model}
 
 
 def _fetches_of(app: faust.App, topic: Topic) -> faust.TopicT:

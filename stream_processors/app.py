@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable
+from typing import Literal, Protocol
 
 from ingest.connections import KafkaConnection, load
 from ingest.kafka_sink import ConfluentSink, KafkaSink, keep_polling
@@ -72,19 +73,28 @@ def new_app(settings: WorkerSettings, kafka: KafkaConnection, pipeline: Pipeline
     return app
 
 
+class Stages(Protocol):
+    """What a worker runs beside its app."""
+
+    async def run(self) -> None: ...
+    def counters(self) -> dict[str, float]: ...
+
+
 class Worker:
     """The parts of one worker, held together until somebody stops it or one of them fails."""
 
     def __init__(
         self,
-        settings: WorkerSettings,
+        name: str,
         *,
         app: FetchApp,
-        pipeline: Pipeline,
+        pipeline: Stages,
         tables: CompactedTopics,
         sink: KafkaSink,
+        kind: Literal["audio", "alarms"] = "audio",
     ) -> None:
-        self._name = settings.name
+        self._name = name
+        self._kind: Literal["audio", "alarms"] = kind
         self._app = app
         self._pipeline = pipeline
         self._tables = tables
@@ -133,8 +143,8 @@ class Worker:
         now_us = _wall_clock_us()
         lag = self._app.lag()
         beat = Heartbeat(
-            process="worker",
-            kind="audio",
+            process="worker" if self._kind == "audio" else self._kind,
+            kind=self._kind,
             instance=self._name,
             pid=os.getpid(),
             at_us=now_us,
@@ -203,8 +213,8 @@ async def _serve(
     models, assignments = joined
     pipeline = Pipeline(settings, sink=sink, models=models, assignments=assignments)
     app = new_app(settings, kafka, pipeline)
-    worker = Worker(settings, app=app, pipeline=pipeline, tables=tables, sink=sink)
-    await worker.serve(until=_signal())
+    worker = Worker(settings.name, app=app, pipeline=pipeline, tables=tables, sink=sink)
+    await worker.serve(until=asked_to_end())
 
 
 def _end_by_force_if_needed(*, status: int) -> None:
@@ -217,7 +227,7 @@ def _end_by_force_if_needed(*, status: int) -> None:
     force.start()
 
 
-async def _signal() -> None:
+async def asked_to_end() -> None:
     """Return when the process is asked to end."""
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

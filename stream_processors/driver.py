@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import aiokafka
 import faust
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from faust.app.base import BootStrategy
 from faust.exceptions import ConsumerNotStarted
@@ -44,6 +45,8 @@ class Reading:
         Names the offset of a partition that has not been taken yet, if it knows any.
     revoked
         Called before partitions are given back.
+    together
+        Whether one worker gets the same partition of every topic, for topics that are joined.
     """
 
     kafka: KafkaConnection
@@ -53,6 +56,7 @@ class Reading:
     committable: Callable[[str, int], int | None]
     next_offset: Callable[[str, int], int | None]
     revoked: Callable[[], None]
+    together: bool = False
 
 
 class FetchConsumer(driver.Consumer):
@@ -181,11 +185,12 @@ class _FetchThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: "FetchTransport") -> aiokafka.AIOKafkaConsumer:
         reading = transport.reading
         session_timeout_ms = round(reading.session_timeout_s * 1000)
+        assignor = RangePartitionAssignor if reading.together else RoundRobinPartitionAssignor
         return _PacedConsumer(
             **reading.kafka.python_clients(),
             client_id=reading.client_id,
             group_id=self.app.conf.id,
-            partition_assignment_strategy=[RoundRobinPartitionAssignor],
+            partition_assignment_strategy=[assignor],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=_MAX_PARTITION_FETCH_BYTES,

@@ -8,6 +8,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, Message, Top
 from ingest.connections import KafkaConnection
 from models.errors import RecordError
 from stream_processors.records import (
+    AlarmEvent,
     DeadLetter,
     DeviceStats,
     Heartbeat,
@@ -15,7 +16,7 @@ from stream_processors.records import (
     WindowResult,
     decode,
 )
-from stream_processors.topics import DEAD_LETTERS, DEVICE_STATS, HEARTBEATS, RESULTS
+from stream_processors.topics import ALARMS, DEAD_LETTERS, DEVICE_STATS, HEARTBEATS, RESULTS
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ _KINDS: dict[str, type[Record]] = {
     HEARTBEATS.name: Heartbeat,
     DEVICE_STATS.name: DeviceStats,
     DEAD_LETTERS.name: DeadLetter,
+    ALARMS.name: AlarmEvent,
 }
 _MAX_BATCH = 2000
 _METADATA_TIMEOUT_S = 5.0

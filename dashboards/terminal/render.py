@@ -15,7 +15,7 @@ from dashboards.terminal.ward_view import (
     WardPicture,
     waiting_for,
 )
-from stream_processors.records import STAGES
+from stream_processors.records import STAGES, AlarmEvent
 
 _STAGE_NAMES = dict(
     zip(
@@ -26,6 +26,13 @@ _STAGE_NAMES = dict(
 )
 _CLOCKS = "device clocks off by"
 _OTHER_LINES = 6  # title, heads of the bed table, blank, flow, heads of the machinery, footer
+
+
+_PRIORITIES = {
+    "high": ("***", "bold white on red"),
+    "medium": ("**", "bold yellow"),
+    "low": ("*", "cyan"),
+}
 
 
 class Heading(NamedTuple):
@@ -99,7 +106,7 @@ def _bed_table(beds: tuple[BedPicture, ...]) -> Table:
     table.add_column("Bed", no_wrap=True, min_width=3)
     table.add_column("Device", no_wrap=True, overflow="ellipsis", max_width=16)
     table.add_column("Finding", no_wrap=True, min_width=17)
-    table.add_column("Signal", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("Alarm or signal", no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column("Last", justify="right", no_wrap=True, min_width=4)
     table.add_column("Gaps", justify="right", no_wrap=True, min_width=5)
     for bed in beds:
@@ -107,7 +114,7 @@ def _bed_table(beds: tuple[BedPicture, ...]) -> Table:
             Text(bed.bed),
             Text(bed.device_id),
             _finding(bed),
-            _signal(bed),
+            _alarm(bed.alarm) if bed.alarm is not None else _signal(bed),
             "-" if bed.age_s is None else f"{bed.age_s:.0f} s",
             "-" if bed.age_s is None else f"{bed.gap_fraction:.1%}",
         )
@@ -120,6 +127,14 @@ def _finding(bed: BedPicture) -> Text:
         return Text(f"{look.symbol} {look.words}", style=look.style)
     named = f"{look.symbol} {bed.finding.label}"
     return Text(f"{named:<11} {bed.finding.probability:>5.0%}", style=look.style)
+
+
+def _alarm(alarm: AlarmEvent) -> Text:
+    """Stars say the priority where there is no colour; an answered alarm is dim."""
+    stars, style = _PRIORITIES[alarm.priority]
+    answered = alarm.state_to in ("acknowledged", "shelved")
+    state = "" if alarm.state_to == "active" else f" ({alarm.state_to})"
+    return Text(f"{stars} {alarm.cause}{state}", style="dim" if answered else style)
 
 
 def _signal(bed: BedPicture) -> Text:

@@ -12,7 +12,9 @@ from typing import NamedTuple
 from dashboards.terminal.clocks import Clocks
 from dashboards.terminal.latency import Latencies, Percentiles, percentiles_of
 from dashboards.terminal.ledger import WindowLedger
+from dashboards.terminal.open_alarms import OpenAlarms
 from stream_processors.records import (
+    AlarmEvent,
     Assignment,
     DeadLetter,
     DeviceStats,
@@ -50,6 +52,7 @@ class BedPicture(NamedTuple):
     quality: Quality | None
     age_s: float | None
     gap_fraction: float
+    alarm: AlarmEvent | None = None
 
 
 class ProcessPicture(NamedTuple):
@@ -108,6 +111,7 @@ class WardView:
         self._bed_of: dict[str, str] = {}
         self._latencies = Latencies(LATENCY_SPAN_S)
         self._clocks = Clocks()
+        self._alarms = OpenAlarms()
         self._windows = _Rate()
         self._chunks = _Rate()
         self._chunks_of: dict[tuple[str, int], float] = {}
@@ -136,6 +140,8 @@ class WardView:
                 self._clocks.take(record)
             case DeadLetter():
                 self.dead_letter(record)
+            case AlarmEvent():
+                self._alarms.take(record)
             case _:
                 pass
 
@@ -195,6 +201,7 @@ class WardView:
             quality=None if latest is None else latest.quality,
             age_s=age_s,
             gap_fraction=sum(device.gaps) / len(device.gaps) if device.gaps else 0.0,
+            alarm=self._alarms.worst(device_id),
         )
 
 

@@ -75,9 +75,8 @@ class Desk:
         assignment = self._assignments.at(device_id, at_us)
         limits, refusal = self._profiles.of(assignment)
         done = step(device.state, given, Moment(at_us, wall_us, assignment, limits, refusal))
-        if done.state is not device.state:
-            device.state = done.state
-            device.is_changed = True
+        device.is_changed |= not _same_but_clock(device.state, done.state)
+        device.state = done.state
         if done.events:
             device.outbox.update((event.event_id, event) for event in done.events)
             device.is_urgent = True
@@ -132,6 +131,11 @@ def latest(states: Iterable[AlarmState]) -> dict[str, AlarmState]:
         if other is None or state.owner_us >= other.owner_us:
             kept[state.device_id] = state
     return kept
+
+
+def _same_but_clock(one: AlarmState, other: AlarmState) -> bool:
+    """Whether only time has passed; that need not be saved."""
+    return one is other or msgspec.structs.replace(one, clock_us=other.clock_us) == other
 
 
 def _is_idle(state: AlarmState, now_us: int) -> bool:

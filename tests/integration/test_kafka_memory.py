@@ -60,7 +60,7 @@ def test_the_new_broker_holds_what_was_not_done_with_and_the_latest_of_each_key(
         before = _read(kafka, AUDIO.name)
         done = {partition: 3 for partition, _ in before}
         _commit(kafka, done)
-        carried = take_along(kafka, {AUDIO.name: _GROUP})
+        carried = take_along(kafka, {AUDIO.name: (_GROUP,)})
         broker.kill()
         broker.start()
         apply_topics(kafka)
@@ -87,7 +87,23 @@ def test_a_group_that_never_committed_gets_everything(broker: EmbeddedKafka) -> 
     try:
         apply_topics(kafka)
         _fill(kafka)
-        carried = take_along(kafka, {RESULTS.name: "nobody"})
+        carried = take_along(kafka, {RESULTS.name: ("nobody",)})
     finally:
         broker.kill()
     assert sum(record.topic == RESULTS.name for record in carried) == _RECORDS
+
+
+def test_what_one_of_two_groups_has_not_finished_with_is_kept(broker: EmbeddedKafka) -> None:
+    kafka = load(KafkaConnection, {"servers": broker.address})
+    broker.start()
+    try:
+        apply_topics(kafka)
+        _fill(kafka)
+        before = _read(kafka, AUDIO.name)
+        _commit(kafka, {partition: 3 for partition, _ in before})
+        carried = take_along(kafka, {AUDIO.name: (_GROUP, "behind")})
+        all_of_it = take_along(kafka, {AUDIO.name: ()})
+    finally:
+        broker.kill()
+    for records in (carried, all_of_it):
+        assert sum(record.topic == AUDIO.name for record in records) == len(before)

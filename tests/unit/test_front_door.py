@@ -38,6 +38,11 @@ _COMMANDS = [
     ["shadow"],
     ["models", "list"],
     ["models", "choose"],
+    ["alarms", "run"],
+    ["alarms", "report"],
+    ["alarms", "replay"],
+    ["alarms", "record"],
+    ["alarms", "limits"],
 ]
 
 

@@ -28,7 +28,7 @@ def _plan(**given: Any) -> Plan:
 
 def test_the_demonstration_needs_nothing_from_outside() -> None:
     ward = _parts(_plan(simulation=Simulation(beds=12, faults="none")))
-    assert list(ward) == ["mqtt", "kafka", "bridge", "worker-1", "simulator"]
+    assert list(ward) == ["mqtt", "kafka", "bridge", "worker-1", "alarms", "simulator"]
     assert ward["bridge"].after == ("mqtt", "kafka")
     assert ward["simulator"].after == ("bridge",)
 
@@ -36,7 +36,7 @@ def test_the_demonstration_needs_nothing_from_outside() -> None:
 def test_what_knows_an_embedded_kafka_falls_with_it_and_the_wearables_do_not() -> None:
     ward = _parts(_plan(workers=2, simulation=Simulation(beds=1, faults="none")))
     falling = {name for name, part in ward.items() if "kafka" in part.falls_with}
-    assert falling == {"bridge", "worker-1", "worker-2"}
+    assert falling == {"bridge", "worker-1", "worker-2", "alarms"}
 
 
 def test_given_brokers_are_not_started_again() -> None:
@@ -46,7 +46,7 @@ def test_given_brokers_are_not_started_again() -> None:
     )
     kafka = load(KafkaConnection, {"servers": "a:1,b:2"})
     ward = _parts(_plan(mqtt=mqtt, kafka=kafka))
-    assert list(ward) == ["bridge", "worker-1"]
+    assert list(ward) == ["bridge", "worker-1", "alarms"]
     environment = ward["bridge"].environment or {}
     assert environment["HEARTWARD_MQTT_HOST"] == "broker"
     assert environment["HEARTWARD_MQTT_PASSWORD"] == "p"  # noqa: S105
@@ -69,13 +69,18 @@ def test_the_writer_runs_where_a_database_is_given() -> None:
     assert "influx" in _parts(Plan(influx=influx))
 
 
-def test_results_are_kept_for_a_writer_only_where_one_runs() -> None:
+def test_results_are_kept_for_everybody_who_reads_them() -> None:
     writing = Plan(influx=load(InfluxConnection, {"url": "http://db:8086"}))
-    assert set(readers(_plan())) == {"pcg.audio", "pcg.audio-history"}
-    assert set(readers(writing)) == {"pcg.audio", "pcg.audio-history", "pcg.results"}
     environment = _parts(writing)["influx"].environment or {}
-    assert environment["HEARTWARD_INFLUX_GROUP"] == readers(writing)["pcg.results"]
-    assert environment["HEARTWARD_WORKER_GROUP"] == readers(writing)["pcg.audio"]
+    writer, alarms = environment["HEARTWARD_INFLUX_GROUP"], environment["HEARTWARD_ALARMS_GROUP"]
+    assert readers(_plan())["pcg.results"] == (alarms,)
+    assert set(readers(writing)["pcg.results"]) == {alarms, writer}
+    assert readers(writing)["pcg.alarm-actions"] == (alarms,)
+    assert readers(writing)["pcg.audio"] == (environment["HEARTWARD_WORKER_GROUP"],)
+
+
+def test_the_log_of_alarms_is_kept_whole() -> None:
+    assert readers(_plan())["pcg.alarms"] == ()
 
 
 def test_a_port_in_use_is_named_with_what_to_do() -> None:

@@ -1,0 +1,156 @@
+"""The alarm worker: results, actions and heartbeats in, alarms out; one of a group or alone.
+
+python -m stream_processors.alarm_app
+
+It is a process and a consumer group of its own: what happens to sound or database never keeps
+an alarm waiting. In its Faust app the same partition of every topic comes to one worker.
+"""
+
+import asyncio
+import logging
+import sys
+
+from confluent_kafka import Message
+
+from ingest.connections import KafkaConnection, load
+from ingest.kafka_sink import ConfluentSink, KafkaSink
+from models import logs
+from models.errors import RecordError, UserError
+from stream_processors.agents import declare_alarms, follow_assignments
+from stream_processors.alarm_inputs import TOPICS
+from stream_processors.alarm_pipeline import AlarmPipeline
+from stream_processors.alarm_settings import AlarmSettings
+from stream_processors.alarm_states import AlarmStates
+from stream_processors.alarms.profiles import load_profiles
+from stream_processors.app import Worker, asked_to_end
+from stream_processors.assignments import AssignmentHistory
+from stream_processors.compacted import CompactedTopics, Follow
+from stream_processors.driver import FetchApp, Reading
+from stream_processors.records import Heartbeat, decode
+from stream_processors.topic_admin import describe
+from stream_processors.topics import (
+    ALARM_STATE,
+    ALARMS,
+    ASSIGNMENTS,
+    DEAD_LETTERS,
+    HEARTBEATS,
+    RESULTS,
+)
+
+_WRITTEN = (ALARMS, ALARM_STATE, ASSIGNMENTS, HEARTBEATS, DEAD_LETTERS)
+_FLUSH_S = 0.5
+_FETCHES_BUFFERED = 8
+
+_log = logging.getLogger(__name__)
+
+
+def new_app(settings: AlarmSettings, kafka: KafkaConnection, pipeline: AlarmPipeline) -> FetchApp:
+    """A Faust app whose agents feed the alarms."""
+    app = FetchApp(
+        settings.group,
+        reading=Reading(
+            kafka=kafka,
+            client_id=settings.name,
+            session_timeout_s=settings.session_timeout_s,
+            fetch_every_s=settings.fetch_every_s,
+            committable=pipeline.committable,
+            next_offset=pipeline.next_offset,
+            revoked=pipeline.drop,
+            together=True,
+        ),
+        broker=[f"kafka://{server}" for server in kafka.servers.split(",")],
+        broker_commit_interval=settings.commit_every_s,
+        stream_buffer_maxsize=_FETCHES_BUFFERED,
+        stream_wait_empty=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+    )
+    declare_alarms(app, TOPICS, pipeline.take)
+    return app
+
+
+def run(settings: AlarmSettings, kafka: KafkaConnection) -> None:
+    """Be an alarm worker until SIGTERM or SIGINT, from the main thread.
+
+    Raises
+    ------
+    UserError
+        In one line, when at the start Kafka cannot be used, topics are missing, or the wards'
+        limits are nonsense.
+    """
+    logs.configure(f"alarms/{settings.name}")
+    for chatty in ("aiokafka", "faust", "mode", "stream_processors.driver"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    profiles = load_profiles(settings.limits)
+    sink = ConfluentSink(kafka, client_id=settings.name)
+    sink.require([topic.name for topic in (*TOPICS, *_WRITTEN)])
+    assignments = AssignmentHistory()
+    pipeline = AlarmPipeline(
+        settings,
+        sink=sink,
+        load=AlarmStates(kafka).load,
+        profiles=profiles,
+        assignments=assignments,
+        partitions=describe(kafka)[RESULTS.name],
+    )
+    follow = {
+        ASSIGNMENTS.name: follow_assignments(assignments),
+        HEARTBEATS.name: _follow_heartbeats(pipeline),
+    }
+    try:
+        with CompactedTopics(kafka, follow) as tables:
+            tables.read_to_end()
+            _log.info(
+                "alarm worker %s of group %s reads from %s: %d assignments",
+                settings.name,
+                settings.group,
+                kafka.address,
+                len(assignments),
+            )
+            asyncio.run(_serve(settings, kafka, sink, tables, pipeline))
+    finally:
+        sink.flush(_FLUSH_S)
+        sink.close()
+
+
+async def _serve(
+    settings: AlarmSettings,
+    kafka: KafkaConnection,
+    sink: KafkaSink,
+    tables: CompactedTopics,
+    pipeline: AlarmPipeline,
+) -> None:
+    app = new_app(settings, kafka, pipeline)
+    pipeline.lag = app.lag
+    pipeline.generation = lambda: int(app.consumer_generation_id)
+    worker = Worker(
+        settings.name, app=app, pipeline=pipeline, tables=tables, sink=sink, kind="alarms"
+    )
+    await worker.serve(until=asked_to_end())
+
+
+def _follow_heartbeats(pipeline: AlarmPipeline) -> Follow:
+    def follow(message: Message) -> None:
+        try:
+            beat = decode(Heartbeat, message.value() or b"")
+        except RecordError as error:
+            _log.warning("%s at offset %d: %s", HEARTBEATS.name, message.offset(), error)
+        else:
+            pipeline.beats.append((beat, message.timestamp()[1] * 1000))
+
+    return follow
+
+
+def main() -> int:
+    """Run with settings from the environment."""
+    try:
+        run(load(AlarmSettings), load(KafkaConnection))
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

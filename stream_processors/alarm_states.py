@@ -1,0 +1,73 @@
+"""Alarm states from their compacted topic, one partition at a time."""
+
+import logging
+from contextlib import closing
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from kafka.partitioner.default import murmur2
+
+from ingest.connections import KafkaConnection
+from models.errors import RecordError, RetryableError
+from stream_processors.alarms.desk import latest
+from stream_processors.log_ends import ENDS_ARE_TOLD, read_to_end
+from stream_processors.records import AlarmState, decode
+from stream_processors.topics import ALARM_STATE
+
+_PATIENCE_S = 20.0
+
+_log = logging.getLogger(__name__)
+
+
+def partition_of(device_id: str, partitions: int) -> int:
+    """Where Kafka's own clients put a device, by murmur2."""
+    place: int = (murmur2(device_id.encode()) & 0x7FFFFFFF) % partitions
+    return place
+
+
+class AlarmStates:
+    """Reads what the workers before have saved; joins no group and commits nothing."""
+
+    def __init__(self, kafka: KafkaConnection) -> None:
+        self._settings = (
+            kafka.confluent()
+            | ENDS_ARE_TOLD
+            | {
+                "group.id": "heartward-alarm-states",  # the library wants a name
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 50,
+            }
+        )
+
+    def load(self, partition: int) -> list[AlarmState]:
+        """The last state of each device of a partition.
+
+        Raises
+        ------
+        RetryableError
+            When Kafka does not give all of it.
+        """
+        states: dict[str, AlarmState | None] = {}
+        with closing(Consumer(self._settings, logger=_log)) as consumer:
+            start = TopicPartition(ALARM_STATE.name, partition, OFFSET_BEGINNING)
+            try:
+                for message in read_to_end(consumer, [start], patience_s=_PATIENCE_S):
+                    device_id = (message.key() or b"").decode("utf-8", "replace")
+                    states[device_id] = _later(states.get(device_id), message.value())
+            except KafkaException as error:
+                raise RetryableError(
+                    f"{ALARM_STATE.name}/{partition} cannot be read: {error.args[0].str()}"
+                ) from None
+        return [state for state in states.values() if state is not None]
+
+
+def _later(known: AlarmState | None, value: bytes | None) -> AlarmState | None:
+    """What holds after one more record of a device."""
+    if value is None:
+        return None
+    try:
+        state = decode(AlarmState, value)
+    except RecordError as error:
+        _log.error("a state of the alarms is passed over: %s", error)
+        return known
+    both = [state] if known is None else [known, state]
+    return latest(both)[state.device_id]

@@ -1,0 +1,115 @@
+"""Records of some topics and a period: from Kafka, or from a file that was written of them."""
+
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from ingest.connections import KafkaConnection
+from models.errors import UserError
+from stream_processors.log_ends import ENDS_ARE_TOLD, read_to_end
+from stream_processors.topics import Topic
+
+_MAGIC = b"heartward-records-1\n"
+_LENGTH = struct.Struct(">I")
+_MOST_BYTES = 4 * 1024 * 1024
+_PATIENCE_S = 20.0
+_TIMEOUT_S = 10.0
+
+
+class KeptRecord(NamedTuple):
+    """One record with its topic and its Kafka timestamp."""
+
+    topic: str
+    timestamp_us: int
+    key: bytes | None
+    value: bytes | None
+
+
+def from_kafka(
+    kafka: KafkaConnection, topics: Iterable[Topic], *, from_us: int, until_us: int
+) -> Iterator[KeptRecord]:
+    """All that the topics hold of a period; of a compacted topic all that it holds.
+
+    Raises
+    ------
+    UserError
+        When Kafka does not answer or lacks a topic.
+    """
+    settings = {
+        "group.id": "heartward-records",  # the library wants a name; nothing is committed
+        "enable.auto.commit": False,
+        "fetch.wait.max.ms": 50,
+    }
+    with closing(Consumer(kafka.confluent() | ENDS_ARE_TOLD | settings)) as consumer:
+        for topic in topics:
+            try:
+                known = consumer.list_topics(topic.name, timeout=_TIMEOUT_S).topics[topic.name]
+                starts = _starts(consumer, topic, list(known.partitions), from_us)
+                for message in read_to_end(consumer, starts, patience_s=_PATIENCE_S):
+                    at_us = message.timestamp()[1] * 1000
+                    if topic.compacted or from_us <= at_us < until_us:
+                        yield KeptRecord(topic.name, at_us, message.key(), message.value())
+            except KafkaException as error:
+                raise UserError(
+                    f"{topic.name} of Kafka {kafka.address} cannot be read: "
+                    f"{error.args[0].str()}; is it up, with its topics?"
+                ) from None
+
+
+def write_file(records: Iterable[KeptRecord], file: Path) -> int:
+    """Write records and return how many; nothing is left of a file that could not be written."""
+    number = 0
+    partial = file.with_name(f"{file.name}.part")
+    try:
+        with partial.open("wb") as opened:
+            opened.write(_MAGIC)
+            for number, record in enumerate(records, start=1):  # noqa: B007 (it is returned)
+                frame = msgspec.msgpack.encode(record)
+                opened.write(_LENGTH.pack(len(frame)) + frame)
+        partial.replace(file)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return number
+
+
+def from_file(file: Path) -> Iterator[KeptRecord]:
+    """What `write_file` has written.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read, is none of these, or ends in the middle.
+    """
+    decoder = msgspec.msgpack.Decoder(KeptRecord)
+    try:
+        with file.open("rb") as opened:
+            if opened.read(len(_MAGIC)) != _MAGIC:
+                raise UserError(f"{file} holds no records: `heartward alarms record` writes some")
+            while length := opened.read(_LENGTH.size):
+                size = _LENGTH.unpack(length)[0] if len(length) == _LENGTH.size else -1
+                frame = opened.read(size) if 0 < size <= _MOST_BYTES else b""
+                if not frame or len(frame) != size:
+                    raise UserError(f"{file} is damaged: it ends in the middle of a record")
+                yield decoder.decode(frame)
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise UserError(f"{file} is damaged: {error}") from None
+
+
+def _starts(
+    consumer: Consumer, topic: Topic, partitions: list[int], from_us: int
+) -> list[TopicPartition]:
+    """Where the period begins; the embedded Kafka knows no times and begins at the beginning."""
+    if topic.compacted:
+        return [TopicPartition(topic.name, number, OFFSET_BEGINNING) for number in partitions]
+    asked = [TopicPartition(topic.name, number, from_us // 1000) for number in partitions]
+    found: list[TopicPartition] = consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)
+    return found
