@@ -89,6 +89,7 @@ class Worker:
             assert saved.state is not None
             self._cluster.states.append(encode(saved.state))
             self._cluster.known.update(episode.episode_id for episode in saved.state.episodes)
+            self._cluster.known.update(event.episode_id for event in saved.state.outbox)
             self._saved.append(saved)
 
     def send(self, most: int | None = None) -> None:
