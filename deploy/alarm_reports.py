@@ -17,7 +17,13 @@ from stream_processors.alarms.load import Load, load_of, patient_hours
 from stream_processors.alarms.profiles import load_profiles
 from stream_processors.alarms.replay import Recorded, Replay
 from stream_processors.assignments import AssignmentHistory
-from stream_processors.record_files import KeptRecord, from_file, from_kafka, write_file
+from stream_processors.record_files import (
+    KeptRecord,
+    first_us,
+    from_file,
+    from_kafka,
+    write_file,
+)
 from stream_processors.records import AlarmEvent, Assignment, Strip, WindowResult, decode
 from stream_processors.topics import (
     ALARM_ACTIONS,
@@ -53,11 +59,13 @@ class Period:
         return from_kafka(self.kafka, topics, from_us=from_us, until_us=now_us)
 
     def span_us(self, times_us: list[int]) -> tuple[int, int]:
-        """From when to when: as asked of Kafka, as found in a file."""
-        if self.file is None:
-            now_us = time.time_ns() // 1000
-            return now_us - round(self.hours * _HOUR_US), now_us
-        return (min(times_us), max(times_us)) if times_us else (0, 0)
+        """From the first result to now, or to the end of the file; `times_us` are the file's."""
+        if self.file is not None:
+            return (min(times_us), max(times_us)) if times_us else (0, 0)
+        now_us = time.time_ns() // 1000
+        from_us = now_us - round(self.hours * _HOUR_US)
+        first = first_us(self.kafka, RESULTS, from_us=from_us)
+        return now_us if first is None else first, now_us
 
 
 def record(period: Period, file: Path) -> None:
@@ -81,7 +89,7 @@ def report(period: Period, *, as_json: bool) -> None:
             events.append(_decoded(kept))
     hours = _patient_hours(period, assignments.values(), times_us)
     load = load_of(events, patient_hours=hours)
-    _show({"alarms": load}, as_json=as_json)
+    _show({"of the period": load}, as_json=as_json)
 
 
 def replay(period: Period, limits: Path, against: Path | None, *, as_json: bool) -> None:
@@ -117,7 +125,7 @@ def replay(period: Period, limits: Path, against: Path | None, *, as_json: bool)
         for assignment in worn:
             history.step(assignment.assignment_id, assignment)
         loads[name] = load_of(Replay(profiles, history).run(recorded), patient_hours=hours)
-    _show(loads, as_json=as_json)
+    _show(loads, as_json=as_json, answered=False)
 
 
 def _decoded(kept: KeptRecord) -> AlarmEvent:
@@ -167,15 +175,17 @@ def _patient_hours(period: Period, assignments: Iterable[Assignment], times_us: 
     return patient_hours(assignments, from_us=from_us, until_us=until_us)
 
 
-def _show(loads: dict[str, Load], *, as_json: bool) -> None:
+def _show(loads: dict[str, Load], *, as_json: bool, answered: bool = True) -> None:
+    """`answered` is False where nobody was there to answer: in a replay."""
     console = Console()
     if as_json:
-        document = msgspec.json.encode({name: _named(load) for name, load in loads.items()})
+        named = {name: _named(load, answered=answered) for name, load in loads.items()}
+        document = msgspec.json.encode(named)
         console.out(document.decode(), highlight=False)
         return
     for name, load in loads.items():
-        console.print(_table(name, load))
-        console.out(_summary(load), highlight=False)
+        console.print(_table(name, load, answered=answered))
+        console.out(_summary(load, answered=answered), highlight=False)
         for patient in load.patients[:3]:
             where = f"{patient.ward}, bed {patient.bed}" if patient.bed else "no bed"
             console.out(
@@ -185,37 +195,41 @@ def _show(loads: dict[str, Load], *, as_json: bool) -> None:
     console.out(DISCLAIMER, highlight=False)
 
 
-def _named(load: Load) -> dict[str, Any]:
+_ANSWERS = ("acknowledged", "acknowledged_s")
+
+
+def _named(load: Load, *, answered: bool) -> dict[str, Any]:
     """Rows as maps with names, for whoever reads the JSON."""
-    return load._asdict() | {
-        "rows": [row._asdict() for row in load.rows],
-        "patients": [patient._asdict() for patient in load.patients],
-    }
+    parts = load._asdict(), *(row._asdict() for row in load.rows)
+    if not answered:
+        for part in parts:
+            for name in _ANSWERS:
+                part[name] = None
+    patients = [patient._asdict() for patient in load.patients]
+    return parts[0] | {"rows": parts[1:], "patients": patients}
 
 
-def _summary(load: Load) -> str:
+def _summary(load: Load, *, answered: bool) -> str:
+    answers = (
+        f"; {load.acknowledged:.0%} acknowledged, median {_or_dash(load.acknowledged_s, '.0f')} s"
+    )
     return (
         f"{load.alarms} alarms in {load.patient_hours:.2f} patient-hours "
-        f"({_or_dash(load.per_patient_hour, '.2f')} per patient-hour), {load.rings} rang; "
-        f"{load.acknowledged:.0%} acknowledged, median {_or_dash(load.acknowledged_s, '.0f')} s; "
-        f"{load.pipeline_alarms} of the pipeline itself"
+        f"({_or_dash(load.per_patient_hour, '.2f')} per patient-hour), {load.rings} rang"
+        f"{answers if answered else ''}; {load.pipeline_alarms} of the pipeline itself"
     )
 
 
-def _table(name: str, load: Load) -> Table:
+def _table(name: str, load: Load, *, answered: bool) -> Table:
     table = Table(title=f"Alarms, {name}", title_justify="left", box=None, padding=(0, 1))
     table.add_column("Condition", no_wrap=True)
     table.add_column("Priority")
-    for heading in ("Alarms", "Rang", "Per h", "Ack", "Ack s"):
+    for heading in ("Alarms", "Rang", "Per h", *(("Ack", "Ack s") if answered else ())):
         table.add_column(heading, justify="right")
     for row in load.rows:
-        cells = (
-            str(row.alarms),
-            str(row.rings),
-            _or_dash(row.per_patient_hour, ".2f"),
-            f"{row.acknowledged:.0%}",
-            _or_dash(row.acknowledged_s, ".0f"),
-        )
+        cells = [str(row.alarms), str(row.rings), _or_dash(row.per_patient_hour, ".2f")]
+        if answered:
+            cells += [f"{row.acknowledged:.0%}", _or_dash(row.acknowledged_s, ".0f")]
         table.add_row(row.condition, row.priority, *cells)
     return table
 

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import closing
+from functools import lru_cache
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 from kafka.partitioner.default import murmur2
@@ -18,6 +19,7 @@ _PATIENCE_S = 20.0
 _log = logging.getLogger(__name__)
 
 
+@lru_cache(maxsize=65_536)
 def partition_of(device_id: str, partitions: int) -> int:
     """Where Kafka's own clients put a device, by murmur2."""
     place: int = (murmur2(device_id.encode()) & 0x7FFFFFFF) % partitions

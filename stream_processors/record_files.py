@@ -40,12 +40,7 @@ def from_kafka(
     UserError
         When Kafka does not answer or lacks a topic.
     """
-    settings = {
-        "group.id": "heartward-records",  # the library wants a name; nothing is committed
-        "enable.auto.commit": False,
-        "fetch.wait.max.ms": 50,
-    }
-    with closing(Consumer(kafka.confluent() | ENDS_ARE_TOLD | settings)) as consumer:
+    with closing(_consumer(kafka)) as consumer:
         for topic in topics:
             try:
                 known = consumer.list_topics(topic.name, timeout=_TIMEOUT_S).topics[topic.name]
@@ -55,10 +50,31 @@ def from_kafka(
                     if topic.compacted or from_us <= at_us < until_us:
                         yield KeptRecord(topic.name, at_us, message.key(), message.value())
             except KafkaException as error:
-                raise UserError(
-                    f"{topic.name} of Kafka {kafka.address} cannot be read: "
-                    f"{error.args[0].str()}; is it up, with its topics?"
-                ) from None
+                raise _unreadable(topic, kafka, error) from None
+
+
+def first_us(kafka: KafkaConnection, topic: Topic, *, from_us: int) -> int | None:
+    """When the first record of a topic since then came; None where there is none.
+
+    Raises
+    ------
+    UserError
+        When Kafka does not answer or lacks the topic.
+    """
+    first_of: dict[int, int] = {}
+    with closing(_consumer(kafka)) as consumer:
+        try:
+            known = consumer.list_topics(topic.name, timeout=_TIMEOUT_S).topics[topic.name]
+            starts = _starts(consumer, topic, list(known.partitions), from_us)
+            for message in read_to_end(consumer, starts, patience_s=_PATIENCE_S):
+                at_us = message.timestamp()[1] * 1000
+                if at_us >= from_us:
+                    first_of.setdefault(message.partition(), at_us)
+                if len(first_of) == len(starts):
+                    break
+        except KafkaException as error:
+            raise _unreadable(topic, kafka, error) from None
+    return min(first_of.values(), default=None)
 
 
 def write_file(records: Iterable[KeptRecord], file: Path) -> int:
@@ -102,6 +118,22 @@ def from_file(file: Path) -> Iterator[KeptRecord]:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
     except msgspec.DecodeError as error:
         raise UserError(f"{file} is damaged: {error}") from None
+
+
+def _consumer(kafka: KafkaConnection) -> Consumer:
+    settings = {
+        "group.id": "heartward-records",  # the library wants a name; nothing is committed
+        "enable.auto.commit": False,
+        "fetch.wait.max.ms": 50,
+    }
+    return Consumer(kafka.confluent() | ENDS_ARE_TOLD | settings)
+
+
+def _unreadable(topic: Topic, kafka: KafkaConnection, error: KafkaException) -> UserError:
+    why = error.args[0].str()
+    return UserError(
+        f"{topic.name} of Kafka {kafka.address} cannot be read: {why}; is it up, with its topics?"
+    )
 
 
 def _starts(

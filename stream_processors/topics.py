@@ -36,6 +36,8 @@ ALARM_STATE = Topic("pcg.alarm-state", compacted=True)
 HEARTBEATS = Topic("pcg.heartbeats", partitions=1, retention_ms=_HOUR_MS)
 DEAD_LETTERS = Topic("pcg.dead-letters", partitions=1, retention_ms=14 * _DAY_MS)
 
+# In this order the embedded Kafka's records are carried to an empty one: a commit before what it
+# finishes with, and the alarms' states before the events that are sent once the states are stored.
 ALL = (
     AUDIO,
     AUDIO_HISTORY,
@@ -44,9 +46,9 @@ ALL = (
     ASSIGNMENTS,
     MODELS,
     RESULTS,
-    ALARMS,
     ALARM_ACTIONS,
     ALARM_STATE,
+    ALARMS,
     HEARTBEATS,
     DEAD_LETTERS,
 )

@@ -155,6 +155,22 @@ class AlarmWard:
 
         until(taken, f"{worker.name} has taken {number} results", timeout_s=timeout_s)
 
+    def wait_until_shared(self, *workers: Part, timeout_s: float = 120) -> None:
+        """Until each worker has partitions, no two the same, and each number of every topic."""
+
+        def shared() -> bool:
+            last = {beat.pid: beat.partitions for beat in self.beats()}
+            shares = [set(last.get(worker.pid, ())) for worker in workers]
+            whole = all(
+                {f"{topic}/{n}" for topic in ("pcg.results", "pcg.alarm-actions")} <= share
+                for share in shares
+                for n in (place.rpartition("/")[2] for place in share)
+            )
+            apart = len(set.union(*shares)) == sum(map(len, shares)) == 4 * PARTITIONS
+            return all(shares) and whole and apart
+
+        until(shared, "the workers share the partitions", timeout_s=timeout_s, every_s=0.5)
+
     def beats(self) -> list[Heartbeat]:
         return [
             beat

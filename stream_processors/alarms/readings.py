@@ -25,8 +25,9 @@ from stream_processors.records import DeviceStats, Finding, WindowResult
 # What a rate of a living heart can be; the rest is an error of measurement.
 _LOWEST_BPM, _HIGHEST_BPM = 20.0, 300.0
 _HEALTHY = frozenset({"normal", "n"})
-# How `models.quality` says that it hears no heart, and not that something covers it.
-_NO_HEART = ("there is no sound", "the heart is hardly audible", "no periodic heart sound")
+# How `models.quality` says that there is nothing to hear, and not that something covers it.
+_NOTHING_TO_HEAR = ("no contact: ", "there is no sound", "the heart is hardly audible")
+_NO_BEATS = "no periodic heart sound"  # noise hides beats, too: it counts where it stands alone
 _MOST_GAP = 0.1
 
 
@@ -76,7 +77,8 @@ def _of_signal(result: WindowResult, *, contact: bool | None) -> Iterator[Readin
 
 
 def _is_silent(reasons: tuple[str, ...]) -> bool:
-    return any(reason.startswith(_NO_HEART) for reason in reasons)
+    nothing = any(reason.startswith(_NOTHING_TO_HEAR) for reason in reasons)
+    return nothing or reasons == (_NO_BEATS,)
 
 
 def _of_finding(finding: Finding, limits: Limits) -> Iterator[Reading]:

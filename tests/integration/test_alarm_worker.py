@@ -87,6 +87,27 @@ def test_killed_again_and_again_it_loses_no_alarm_and_rings_none_twice(ward: Ala
         assert len(versions) == 2, "an event has gone out in two versions"
 
 
+def test_of_two_workers_one_takes_over_what_the_other_began(ward: AlarmWard) -> None:
+    beds = [f"bed-{number}" for number in range(6)]
+    for bed in beds:
+        ward.assign(bed)
+    first, second = ward.add_worker(), ward.add_worker()
+    ward.wait_until_shared(first, second)
+    for bed in beds:
+        ward.windows(bed, 4, abnormal=0.9)
+    for bed in beds:
+        ward.wait_for(bed, "raised*")
+        ward.act(bed, "acknowledge")
+    for bed in beds:
+        ward.wait_for(bed, "acknowledged")
+    first.kill()
+    for bed in beds:
+        ward.windows(bed, 2, abnormal=0.1)
+    for bed in beds:
+        ward.wait_for(bed, "cleared")
+        assert ward.told(bed) == ["pending", "raised*", "acknowledged", "cleared"]
+
+
 def test_after_an_outage_only_what_is_still_true_rings(ward: AlarmWard) -> None:
     ward.assign("bed-1")
     ward.assign("bed-2")

@@ -28,6 +28,15 @@ def test_silence_as_quality_words_it_is_a_lost_heart_where_there_is_contact() ->
         assert "heart_lost" not in said(given, contact=False)
 
 
+def test_no_beats_beside_a_noise_are_no_lost_heart() -> None:
+    alone = window(0, at_s=5, verdict="poor", reasons=("no periodic heart sound",))
+    noisy = window(
+        0, at_s=5, verdict="poor", reasons=("speech covers it", "no periodic heart sound")
+    )
+    assert said(alone)["heart_lost"] is True
+    assert "heart_lost" not in said(noisy)
+
+
 def test_a_gap_is_no_lost_heart() -> None:
     silence = measure(np.zeros(5000, np.int16), np.zeros(5000, np.float32))
     assessment = assess([silence, silence], 0.5)
