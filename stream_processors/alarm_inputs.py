@@ -11,6 +11,8 @@ from stream_processors.arrivals import LogRecord
 from stream_processors.records import AlarmAction, DeviceStats, WindowResult, decode
 from stream_processors.topics import ALARM_ACTIONS, DEVICE_STATS, RESULTS, STATUS
 
+_MOST_CHARACTERS = 200
+
 TOPICS = (RESULTS, ALARM_ACTIONS, STATUS, DEVICE_STATS)
 
 
@@ -41,11 +43,19 @@ def read_input(topic: str, record: LogRecord) -> Taken | None:
         _check_result(given, device_id)
     elif topic == ALARM_ACTIONS.name:
         given = decode(AlarmAction, record.value)
+        _check_action(given)
     elif topic == STATUS.name:
         given = decode_status(record.value)
     else:
         given = decode(DeviceStats, record.value)
     return Taken(device_id, given, record.timestamp * 1000)
+
+
+def _check_action(action: AlarmAction) -> None:
+    for name in ("actor", "action_id"):
+        text = getattr(action, name)
+        if not 0 < len(text) <= _MOST_CHARACTERS:
+            raise RecordError(f"{name} of {len(text)} characters is not 1 to {_MOST_CHARACTERS}")
 
 
 def _check_result(result: WindowResult, device_id: str) -> None:

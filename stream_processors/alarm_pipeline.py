@@ -245,8 +245,6 @@ class AlarmPipeline:
         now_us = self._now_us()
         ours = [d for d in self._assignments.device_ids() if self._place_of(d) == place.number]
         whole_us = self._parts_heard.path_whole_us(now_us)
-        if whole_us is not None:
-            whole_us = max(whole_us, place.owner_us)
         place.desk.tick(ours, now_us=now_us, path_whole_us=whole_us)
         if self._place_of(PIPELINE) == place.number:
             readings = self._parts_heard.readings(now_us, self._profiles.common)

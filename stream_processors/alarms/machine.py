@@ -49,6 +49,8 @@ Input = WindowResult | DeviceStatus | DeviceStats | AlarmAction | Readings | Tic
 
 def step(state: AlarmState, given: Input, moment: Moment) -> Step:
     """Take one input."""
+    # No clock of a console or a bridge may carry a device's time ahead of ours.
+    moment = moment._replace(at_us=min(moment.at_us, moment.wall_us))
     if isinstance(given, Tick) and _nothing_due(state, given, moment):
         return Step(state, ())
     turn = Turn(state, moment)
@@ -95,7 +97,7 @@ def _take(given: Input, turn: Turn) -> None:  # noqa: ARG001 (what cannot be tak
 
 @_take.register
 def _(result: WindowResult, turn: Turn) -> None:
-    received_us = result.stages.received_us
+    received_us = min(result.stages.received_us, turn.wall_us)
     boots = _boots_after(turn.facts, result)
     if boots is None:
         return
@@ -127,7 +129,7 @@ def _(stats: DeviceStats, turn: Turn) -> None:
     turn.late = turn.is_late(turn.at_us)
     for reading in of_stats(stats, turn.limits):
         read(turn, reading)
-    _hear(turn, stats.last_received_us)
+    _hear(turn, min(stats.last_received_us, turn.wall_us))
 
 
 @_take.register
@@ -148,6 +150,7 @@ def _(tick: Tick, turn: Turn) -> None:
     silent_s = _silent_s(turn.facts, tick, turn.at_us)
     if silent_s >= turn.limits.offline_s:
         words = f"not heard for {turn.limits.offline_s:.0f} s"
+        turn.due_us = turn.at_us - round((silent_s - turn.limits.offline_s) * 1e6)
         read(turn, Reading(OFFLINE, True, words, silent_s, turn.limits.offline_s, "s"))
 
 

@@ -71,6 +71,7 @@ class Turn:
         self.late = False
         self.note: str | None = None
         self.sound: Sound | None = None
+        self.due_us: int | None = None
         self.events: list[AlarmEvent] = []
         self.episodes = {episode.condition: episode for episode in state.episodes}
         self.counts = dict(state.counts)
@@ -158,7 +159,7 @@ class Turn:
             actor=actor,
             rings=rings,
             late=self.late,
-            due_us=due_us,
+            due_us=self.due_us if due_us is None else due_us,
             until_us=moved.until_us,
             sound=self.sound if rings or transition == "raised" else None,
         )

@@ -202,6 +202,17 @@ async def test_what_cannot_be_read_is_buried_and_what_follows_is_not(
     assert desk.pipeline.counters()["dead_letters"] == 1
 
 
+@pytest.mark.parametrize(("actor", "action_id"), [("", "x"), ("n" * 201, "x"), ("nurse", "")])
+async def test_an_action_without_a_name_is_refused(actor: str, action_id: str) -> None:
+    desk = Desk()
+    action = AlarmAction(action_id=action_id, action="standby", actor=actor, at_us=0)
+    with polled(desk):
+        await desk.pipeline.take(ALARM_ACTIONS.name, 0, 1, [record(0, action)])
+        await settle()
+    assert desk.events() == []
+    assert len(desk.stored(DEAD_LETTERS.name)) == 1
+
+
 async def test_time_passes_only_where_nothing_waits_to_be_read() -> None:
     desk = Desk()
     lag: dict[str, int | None] = dict.fromkeys(

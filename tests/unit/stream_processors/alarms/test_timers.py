@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.stream_processors.alarms.bedside import SILENCE, Bedside, told, us
+from tests.unit.stream_processors.alarms.bedside import HOP_S, SILENCE, Bedside, told, us
 
 ABNORMAL = "finding/screen/abnormal"
 
@@ -177,6 +177,7 @@ def test_a_device_not_heard_is_offline_until_it_is() -> None:
     bed.wait(1, whole_s=0)
     assert told(bed.events) == ["raised*"]
     assert bed.events[0].cause == "not heard for 30 s"
+    assert bed.events[0].due_us == us(2 * HOP_S + 30)
     bed.windows(1)
     assert told(bed.events) == ["raised*", "cleared"]
 
