@@ -16,26 +16,24 @@ from ingest.connections import KafkaConnection, load
 from ingest.kafka_sink import ConfluentSink, KafkaSink
 from models import logs
 from models.errors import RecordError, UserError
-from stream_processors.agents import declare_alarms, follow_assignments
 from stream_processors.alarm_inputs import TOPICS
 from stream_processors.alarm_pipeline import AlarmPipeline
 from stream_processors.alarm_settings import AlarmSettings
 from stream_processors.alarm_states import AlarmStates
 from stream_processors.alarms.profiles import load_profiles
-from stream_processors.app import Worker, asked_to_end
 from stream_processors.assignments import AssignmentHistory
+from stream_processors.common_agents import declare_alarms, follow_assignments
 from stream_processors.compacted import CompactedTopics, Follow
 from stream_processors.driver import FetchApp, Reading
 from stream_processors.records import Heartbeat, decode
-from stream_processors.topic_admin import describe
 from stream_processors.topics import (
     ALARM_STATE,
     ALARMS,
     ASSIGNMENTS,
     DEAD_LETTERS,
     HEARTBEATS,
-    RESULTS,
 )
+from stream_processors.worker import Worker, asked_to_end
 
 _WRITTEN = (ALARMS, ALARM_STATE, ASSIGNMENTS, HEARTBEATS, DEAD_LETTERS)
 _FLUSH_S = 0.5
@@ -86,13 +84,14 @@ def run(settings: AlarmSettings, kafka: KafkaConnection) -> None:
     sink = ConfluentSink(kafka, client_id=settings.name)
     sink.require([topic.name for topic in (*TOPICS, *_WRITTEN)])
     assignments = AssignmentHistory()
+    states = AlarmStates(kafka)
     pipeline = AlarmPipeline(
         settings,
         sink=sink,
-        load=AlarmStates(kafka).load,
+        load=states.load,
         profiles=profiles,
         assignments=assignments,
-        partitions=describe(kafka)[RESULTS.name],
+        partitions=states.partitions(),
     )
     follow = {
         ASSIGNMENTS.name: follow_assignments(assignments),

@@ -15,7 +15,6 @@ from ingest.kafka_sink import KafkaSink
 from models.errors import BadInputError, RetryableError
 from stream_processors.alarm_inputs import TOPICS, read_input
 from stream_processors.alarm_settings import AlarmSettings
-from stream_processors.alarm_states import partition_of
 from stream_processors.alarms.desk import Desk, Saved
 from stream_processors.alarms.machine import Readings
 from stream_processors.alarms.parts_heard import PIPELINE, RESULT_DELAY, PartsHeard
@@ -23,6 +22,7 @@ from stream_processors.alarms.profiles import Profiles
 from stream_processors.arrivals import LogRecord
 from stream_processors.assignments import AssignmentHistory
 from stream_processors.dead_letters import dead_letter
+from stream_processors.placement import partition_of
 from stream_processors.records import (
     AlarmEvent,
     AlarmState,

@@ -2,28 +2,20 @@
 
 import logging
 from contextlib import closing
-from functools import lru_cache
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
-from kafka.partitioner.default import murmur2
 
 from ingest.connections import KafkaConnection
-from models.errors import RecordError, RetryableError
+from models.errors import RecordError, RetryableError, UserError
 from stream_processors.alarms.desk import latest
 from stream_processors.log_ends import ENDS_ARE_TOLD, read_to_end
 from stream_processors.records import AlarmState, decode
 from stream_processors.topics import ALARM_STATE
 
 _PATIENCE_S = 20.0
+_TIMEOUT_S = 10.0
 
 _log = logging.getLogger(__name__)
-
-
-@lru_cache(maxsize=65_536)
-def partition_of(device_id: str, partitions: int) -> int:
-    """Where Kafka's own clients put a device, by murmur2."""
-    place: int = (murmur2(device_id.encode()) & 0x7FFFFFFF) % partitions
-    return place
 
 
 class AlarmStates:
@@ -39,6 +31,22 @@ class AlarmStates:
                 "fetch.wait.max.ms": 50,
             }
         )
+
+    def partitions(self) -> int:
+        """How many partitions the topic has, as all that are joined.
+
+        Raises
+        ------
+        UserError
+            When Kafka does not say.
+        """
+        with closing(Consumer(self._settings, logger=_log)) as consumer:
+            try:
+                topics = consumer.list_topics(ALARM_STATE.name, timeout=_TIMEOUT_S).topics
+            except KafkaException as error:
+                why = error.args[0].str()
+                raise UserError(f"Kafka does not say what {ALARM_STATE.name} is: {why}") from None
+        return len(topics[ALARM_STATE.name].partitions)
 
     def load(self, partition: int) -> list[AlarmState]:
         """The last state of each device of a partition.

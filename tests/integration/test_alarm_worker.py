@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_processors.alarm_states import partition_of
+from stream_processors.placement import partition_of
 from stream_processors.records import encode
 from stream_processors.topics import RESULTS
 from tests import kafka_log
