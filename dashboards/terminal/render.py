@@ -70,8 +70,9 @@ def ward(
     letter = picture.last_dead_letter
     refused = [_line(f"last refused: {letter.device_id}: {letter.reason}", "red")] if letter else []
     notices = [_line(notice, "bold yellow") for notice in heading.notices]
+    of_pipeline = [] if picture.pipeline_alarm is None else [_alarm(picture.pipeline_alarm)]
     rows = max(len(STAGES) + 1, len(processes))
-    lines_below = _OTHER_LINES + len(refused) + rows + len(notices)
+    lines_below = _OTHER_LINES + len(refused) + len(of_pipeline) + rows + len(notices)
     shown, rest = fitting(picture.beds, max(2, height - lines_below))
     return Group(
         _line(heading.title, "bold"),
@@ -79,6 +80,7 @@ def ward(
         *([_line(rest, "bold")] if rest else []),
         Text(),
         _line(waits, "bold yellow") if waits else _flow(picture),
+        *of_pipeline,
         *refused,
         _machinery(picture, processes),
         *notices,
@@ -90,7 +92,7 @@ def fitting(beds: tuple[BedPicture, ...], lines: int) -> tuple[tuple[BedPicture,
     """The beds to show, and words for the others; when not all fit the urgent ones come first."""
     if len(beds) <= lines:
         return beds, ""
-    urgent_first = sorted(beds, key=lambda bed: bed.standing)
+    urgent_first = sorted(beds, key=lambda bed: (not _calls(bed.alarm), bed.standing))
     shown, hidden = urgent_first[: lines - 1], urgent_first[lines - 1 :]
     counts = Counter(_LOOKS[bed.standing].words for bed in hidden)
     words = ", ".join(f"{count} {what}" for what, count in counts.items())
@@ -129,12 +131,18 @@ def _finding(bed: BedPicture) -> Text:
     return Text(f"{named:<11} {bed.finding.probability:>5.0%}", style=look.style)
 
 
+def _calls(alarm: AlarmEvent | None) -> bool:
+    """Whether an alarm waits for an answer."""
+    return alarm is not None and alarm.state_to in ("active", "latched")
+
+
 def _alarm(alarm: AlarmEvent) -> Text:
     """Stars say the priority where there is no colour; an answered alarm is dim."""
     stars, style = _PRIORITIES[alarm.priority]
     answered = alarm.state_to in ("acknowledged", "shelved")
     state = "" if alarm.state_to == "active" else f" ({alarm.state_to})"
-    return Text(f"{stars} {alarm.cause}{state}", style="dim" if answered else style)
+    words = f"{stars} {alarm.cause}{state}"
+    return Text(words, style="dim" if answered else style, no_wrap=True, overflow="ellipsis")
 
 
 def _signal(bed: BedPicture) -> Text:

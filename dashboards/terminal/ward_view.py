@@ -31,6 +31,7 @@ RATE_SPAN_S = 10.0
 LATENCY_SPAN_S = 60.0
 GAP_WINDOWS = 24  # one minute of windows
 
+PIPELINE = "_pipeline"  # the key of alarms about the pipeline itself
 BRIDGE_CHUNKS = "chunks_received"
 
 
@@ -76,6 +77,7 @@ class WardPicture(NamedTuple):
     last_dead_letter: DeadLetter | None
     latency_ms: Mapping[str, Percentiles]
     clock_error_ms: Percentiles | None
+    pipeline_alarm: AlarmEvent | None = None
 
 
 class _Bed:
@@ -186,6 +188,7 @@ class WardView:
             last_dead_letter=self._last_dead_letter,
             latency_ms=self._latencies.percentiles(now_us),
             clock_error_ms=percentiles_of(self._clocks.errors_ms().values()),
+            pipeline_alarm=self._alarms.worst(PIPELINE),
         )
 
     def _bed(self, device_id: str, now_us: int) -> BedPicture:

@@ -12,7 +12,7 @@ from dashboards.terminal.ward_view import (
     Standing,
     WardView,
 )
-from stream_processors.records import DeadLetter
+from stream_processors.records import AlarmEvent, DeadLetter, Priority
 from tests.unit.dashboards.terminal.examples import NOW_US, at, clock_of, finding, result
 
 _PROCESSES = tuple(
@@ -141,3 +141,44 @@ def test_when_not_all_beds_fit_the_urgent_ones_are_shown() -> None:
         Standing.NORMAL,
     ]
     assert rest == "and 4 more beds: 4 normal"
+
+
+def test_an_alarm_is_told_in_stars_and_words_and_an_answered_one_says_so() -> None:
+    view = _ward_of(3)
+    view.take(_alarm("wearable-02", "active", priority="high", cause="no heart sound"), NOW_US)
+    view.take(_alarm("wearable-03", "acknowledged", cause="HR 134 > 120"), NOW_US)
+    lines = _text(view)
+    assert any(line.startswith("02 ") and "*** no heart sound" in line for line in lines)
+    assert any("** HR 134 > 120 (acknowledged)" in line for line in lines)
+
+
+def test_an_alarm_of_the_pipeline_has_a_line_of_its_own() -> None:
+    view = _ward_of(12)
+    view.take(_alarm("_pipeline", "active", priority="high", cause="no word of bridge b"), NOW_US)
+    lines = _text(view)
+    assert "*** no word of bridge b" in lines
+    assert len(lines) <= 24
+
+
+def test_when_not_all_beds_fit_those_that_call_are_shown() -> None:
+    view = _ward_of(40)
+    view.take(_alarm("wearable-39", "active", cause="HR 134 > 120"), NOW_US)
+    assert any(line.startswith("39 ") for line in _text(view))
+
+
+def _alarm(device_id: str, state: str, *, priority: Priority = "medium", cause: str) -> AlarmEvent:
+    return AlarmEvent(
+        event_id=device_id,
+        episode_id=device_id,
+        transition_no=1,
+        device_id=device_id,
+        assignment_id=None,
+        condition="x",
+        kind="technical",
+        priority=priority,
+        state_from="inactive",
+        state_to=state,
+        at_us=NOW_US,
+        cause=cause,
+        actor="heartward",
+    )
