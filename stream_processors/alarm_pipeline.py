@@ -89,6 +89,7 @@ class AlarmPipeline:
         self._number_of_partitions = partitions
         self._now_us = now_us
         self._generation = -1
+        self._given_back: int | None = None  # the generation whose partitions are others' by now
         self._partitions: dict[int, _Partition] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._counts = dict.fromkeys(
@@ -106,6 +107,7 @@ class AlarmPipeline:
         place = await self._partition(number, generation)
         if place is None or place.desk is None:
             return
+        self._given_back = None
         for record in records:
             if record.offset >= place.next_offset.get(topic, 0):
                 self._take_one(place, topic, record)
@@ -122,7 +124,10 @@ class AlarmPipeline:
             lag, generation = self.lag(), self.generation()
             while self.beats:
                 self._parts_heard.take(*self.beats.popleft())
-            for number in {int(name.rpartition("/")[2]) for name in lag}:
+            for number in sorted({int(name.rpartition("/")[2]) for name in lag}):
+                # While partitions change hands Faust still names those that were ours.
+                if generation in (self._given_back, -1) or generation != self.generation():
+                    break
                 place = await self._partition(number, generation)
                 if place is not None:
                     self._tick(place, lag)
@@ -149,6 +154,7 @@ class AlarmPipeline:
         for place in self._partitions.values():
             place.is_ours = False
         self._partitions.clear()
+        self._given_back = self._generation
 
     def committable(self, topic: str, number: int) -> int | None:
         place = self._partitions.get(number)
@@ -174,9 +180,9 @@ class AlarmPipeline:
 
     async def _partition(self, number: int, generation: int) -> _Partition | None:
         """The partition with its states loaded; None when it was taken away meanwhile."""
-        if generation > self._generation:
+        if generation != self._generation:
             self.drop()
-            self._generation = generation
+            self._generation, self._given_back = generation, None
         place = self._partitions.get(number)
         if place is None:
             place = self._partitions[number] = _Partition(number, self._now_us())

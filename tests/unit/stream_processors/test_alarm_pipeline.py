@@ -229,5 +229,11 @@ async def test_time_passes_only_where_nothing_waits_to_be_read() -> None:
             lag["pcg.results/0"] = 0
             await asyncio.sleep(0.5)
             assert desk.pipeline.counters()["devices"] == 2  # the one that is worn, the pipeline
+            desk.pipeline.drop()
+            await asyncio.sleep(0.3)
+            assert desk.pipeline.counters()["devices"] == 0  # others have them by now
+            desk.pipeline.generation = lambda: 2
+            await asyncio.sleep(0.5)
+            assert desk.pipeline.counters()["devices"] == 2
     finally:
         running.cancel()
