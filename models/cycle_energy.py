@@ -6,16 +6,16 @@ make a murmur. What is louder in systole than in diastole by `_APART_DB` is syst
 what is quieter than the heart sounds by more than `_QUIET_DB` in both is nothing.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from models.errors import SignalError
+from models.rhythm import Timing
 from models.segmentation import STATES
 
 Floats = npt.NDArray[np.float32]
-Timing = Literal["systolic", "diastolic", "continuous"]
 
 _S1, _SYSTOLE, _S2, _DIASTOLE = range(len(STATES))
 _LEAST_POWER = np.float32(1e-12)  # of full scale

@@ -6,56 +6,20 @@ through together and each comes out as if it were alone.
 
 import math
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from models.cycle_energy import Timing, cycle_energy
+from models.cycle_energy import cycle_energy
 from models.dsp import Floats
 from models.envelope import frame_power
 from models.heart_rate import beating, confidence, periods
+from models.rhythm import Heart
 from models.segmentation import FRAME_S, STATES, Segments, segment
 
 LEAST_CONFIDENCE = 0.5  # of a rate that is told at all
 
 _SILENCE = 1e-10  # power of full scale, as in models.dsp
 _DIGITS = 3
-
-
-class Heart(msgspec.Struct, frozen=True, kw_only=True):
-    """The rhythm in one window.
-
-    Attributes
-    ----------
-    rate_bpm
-        Mean over the window's beats.
-    confidence
-        Probability that the rate is right within 5 bpm.
-    s1_s, s2_s
-        Middles of the sounds, in seconds from the window's start.
-    systole_s, diastole_s
-        Mean intervals from the onset of S1 to that of S2, and on to the next S1.
-    irregularity
-        Root mean square of the change from one beat's length to the next, as a share of the mean
-        length. An indicator of arrhythmia, no diagnosis: sound alone tells no more. None for fewer
-        than three beats.
-    murmur
-        Where in the cycle the sound between the heart sounds lies, if there is any: see
-        `models.cycle_energy`. Whether it is a murmur, a classifier says.
-    systole_db, diastole_db
-        How loud it is there, against S1 and S2.
-    """
-
-    rate_bpm: float
-    confidence: float
-    s1_s: tuple[float, ...]
-    s2_s: tuple[float, ...]
-    systole_s: float | None = None
-    diastole_s: float | None = None
-    irregularity: float | None = None
-    murmur: Timing | None = None
-    systole_db: float | None = None
-    diastole_db: float | None = None
 
 
 def hear(

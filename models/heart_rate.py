@@ -27,8 +27,10 @@ _ROUNDING = 0.03  # of a rate at either end: frames are no finer
 _FEWEST_CHANGES = 2  # of a beat's length to the next, before evenness is told
 
 # Of a logistic regression on windows of subjects that the nets never heard, five folds together
-# (`python -m training.segmentation.evaluate` prints them): whether the rate is within 5 bpm.
-_BIAS, _AGREEMENT, _STRENGTH, _APART = -6.0, 10.0, 2.0, -5.0
+# (`python -m training.segmentation.confidence`): whether the rate is within 5 bpm.
+_BIAS = -12.7
+_WEIGHTS = (16.5, 2.9, -16.5)  # in the order of `evidence`
+_MOST_APART = 0.3
 
 
 class Periods(NamedTuple):
@@ -163,9 +165,23 @@ def confidence(
     strength, found_bpm
         Of the period by which they were found: see `Periods`.
     """
+    known = evidence(agreement, strength, found_bpm, beats)
+    odds = _BIAS + sum(weight * known[:, k] for k, weight in enumerate(_WEIGHTS))
+    return np.where(np.isnan(beats.rate_bpm), 0.0, 1 / (1 + np.exp(-odds)))
+
+
+def evidence(
+    agreement: Floats, strength: Floats, found_bpm: npt.NDArray[np.float64], beats: Beating
+) -> npt.NDArray[np.float64]:
+    """What tells how sure a rate is, shape (n, 3).
+
+    Agreement, strength, and how far the rate of the beats is from that of the period: the
+    logarithm of their ratio, at most `_MOST_APART`.
+    """
     apart = np.abs(np.log(beats.rate_bpm / found_bpm))
-    evidence = _BIAS + _AGREEMENT * agreement + _STRENGTH * strength + _APART * apart
-    return np.where(np.isnan(beats.rate_bpm), 0.0, 1 / (1 + np.exp(-evidence)))
+    return np.stack([agreement, strength, np.minimum(apart, _MOST_APART)], axis=1).astype(
+        np.float64
+    )
 
 
 def _means(

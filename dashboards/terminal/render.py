@@ -99,6 +99,7 @@ def _bed_table(beds: tuple[BedPicture, ...]) -> Table:
     table.add_column("Bed", no_wrap=True, min_width=3)
     table.add_column("Device", no_wrap=True, overflow="ellipsis", max_width=16)
     table.add_column("Finding", no_wrap=True, min_width=17)
+    table.add_column("bpm", justify="right", no_wrap=True, min_width=3)
     table.add_column("Signal", no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column("Last", justify="right", no_wrap=True, min_width=4)
     table.add_column("Gaps", justify="right", no_wrap=True, min_width=5)
@@ -107,6 +108,7 @@ def _bed_table(beds: tuple[BedPicture, ...]) -> Table:
             Text(bed.bed),
             Text(bed.device_id),
             _finding(bed),
+            _rate(bed),
             _signal(bed),
             "-" if bed.age_s is None else f"{bed.age_s:.0f} s",
             "-" if bed.age_s is None else f"{bed.gap_fraction:.1%}",
@@ -120,6 +122,12 @@ def _finding(bed: BedPicture) -> Text:
         return Text(f"{look.symbol} {look.words}", style=look.style)
     named = f"{look.symbol} {bed.finding.label}"
     return Text(f"{named:<11} {bed.finding.probability:>5.0%}", style=look.style)
+
+
+def _rate(bed: BedPicture) -> str:
+    if bed.heart is None or bed.standing is Standing.SILENT:
+        return "-"
+    return f"{bed.heart.rate_bpm:.0f}"
 
 
 def _signal(bed: BedPicture) -> Text:

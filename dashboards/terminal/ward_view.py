@@ -12,6 +12,7 @@ from typing import NamedTuple
 from dashboards.terminal.clocks import Clocks
 from dashboards.terminal.latency import Latencies, Percentiles, percentiles_of
 from dashboards.terminal.ledger import WindowLedger
+from models.rhythm import Heart
 from stream_processors.records import (
     Assignment,
     DeadLetter,
@@ -48,6 +49,7 @@ class BedPicture(NamedTuple):
     standing: Standing
     finding: Finding | None
     quality: Quality | None
+    heart: Heart | None
     age_s: float | None
     gap_fraction: float
 
@@ -193,6 +195,7 @@ class WardView:
             standing=_standing(latest, finding, age_s),
             finding=finding,
             quality=None if latest is None else latest.quality,
+            heart=None if latest is None else latest.heart,
             age_s=age_s,
             gap_fraction=sum(device.gaps) / len(device.gaps) if device.gaps else 0.0,
         )

@@ -68,7 +68,7 @@ def markdown(found: Figures) -> str:
             name,
             str(own.windows),
             f"{own.refused:.1%}",
-            f"{own.near:.1%}",
+            f"{own.near:.1%} ({own.near_interval[0]:.1%} to {own.near_interval[1]:.1%})",
             f"{own.mean_absolute_error_bpm:.2f}",
         )
         for name, own in found.rates.items()

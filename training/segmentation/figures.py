@@ -1,7 +1,8 @@
 """What hearing recordings amounts to: shares, errors and F1, as one record that is printed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,12 +22,13 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     """Heart rates of windows that have a marked one.
 
     A window without any rate counts as an answer that is not near; the error is the mean over the
-    others.
+    others. The interval is of 95 %, by subject.
     """
 
     windows: int
     refused: float
     near: float
+    near_interval: tuple[float, float]
     mean_absolute_error_bpm: float
 
 
@@ -84,34 +86,62 @@ def figures(title: str, heard: Sequence[Heard]) -> Figures:
     )
 
 
+class Pairs(NamedTuple):
+    """Marked rate, told rate and confidence of windows, and whose they are; shape (n,) each.
+
+    Where there are no beats the told rate is NaN and the confidence 0.
+    """
+
+    marked_bpm: Floats
+    told_bpm: Floats
+    confidence: Floats
+    subject: npt.NDArray[np.str_]
+
+
 def rates(heard: Iterable[Heard], *, good: bool) -> Rates:
     """Of the good windows all, however unsure; or of all windows those answered."""
-    marked_bpm, told_bpm, confidence = pairs(heard, good=good)
-    answered = (confidence >= 0) if good else (confidence >= LEAST_CONFIDENCE)
-    apart_bpm = np.abs(told_bpm - marked_bpm)[answered]
+    own = pairs(heard, good=good)
+    answered = (own.confidence >= 0) if good else (own.confidence >= LEAST_CONFIDENCE)
+    if not answered.any():
+        nothing = float("nan")
+        return Rates(
+            windows=len(answered),
+            refused=1.0,
+            near=nothing,
+            near_interval=(nothing, nothing),
+            mean_absolute_error_bpm=nothing,
+        )
+    apart_bpm = np.abs(own.told_bpm - own.marked_bpm)[answered]
+    near = apart_bpm <= NEAR_BPM
+    _, whose = np.unique(own.subject[answered], return_inverse=True)
+    of_subjects = np.stack([np.bincount(whose, near), np.bincount(whose)], axis=1)
     return Rates(
-        windows=len(marked_bpm),
+        windows=len(answered),
         refused=float(1 - answered.mean()),
-        near=float(np.mean(apart_bpm <= NEAR_BPM)),
+        near=float(np.mean(near)),
+        near_interval=_interval(of_subjects, lambda total: total[0] / total[1]),
         mean_absolute_error_bpm=float(np.nanmean(apart_bpm)),
     )
 
 
-def pairs(heard: Iterable[Heard], *, good: bool) -> tuple[Floats, Floats, Floats]:
-    """Marked rate, told rate and confidence of each window that has a marked one, shape (n,).
-
-    Where there are no beats the rate is NaN and the confidence 0.
-    """
+def pairs(heard: Iterable[Heard], *, good: bool) -> Pairs:
+    """Of every window that has a marked rate, or of those of good quality alone."""
     rows = [
-        (marked_bpm, *((heart.rate_bpm, heart.confidence) if heart else (np.nan, 0.0)))
+        (marked_bpm, heart.rate_bpm if heart else np.nan, heart.confidence if heart else 0.0, whose)
         for own in heard
+        for whose in [own.recording.subject]
         for marked_bpm, heart, verdict in zip(
             references_bpm(own).tolist(), own.hearts, own.verdicts, strict=True
         )
         if not np.isnan(marked_bpm) and (verdict == "good" or not good)
     ]
-    marked, told, confidence = np.array(rows, np.float64).reshape(-1, 3).T
-    return marked, told, confidence
+    marked, told, confidence, subject = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Pairs(
+        np.array(marked, np.float64),
+        np.array(told, np.float64),
+        np.array(confidence, np.float64),
+        np.array(subject, np.str_),
+    )
 
 
 def sounds(heard: Sequence[Heard]) -> Sounds:
@@ -121,17 +151,22 @@ def sounds(heard: Sequence[Heard]) -> Sounds:
         of_subject = dict.fromkeys(subjects, Counts(0, 0, 0))
         for own in heard:
             of_subject[own.recording.subject] += counts(own, tolerance_s)
-        f1[f"{1000 * tolerance_s:.0f}"] = _with_interval(np.array(list(of_subject.values())))
+        every = np.array(list(of_subject.values()))
+        total = Counts(*every.sum(axis=0).tolist())
+        low, high = _interval(every, lambda drawn: Counts(*drawn.tolist()).f1)
+        f1[f"{1000 * tolerance_s:.0f}"] = (total.f1, low, high)
     return Sounds(recordings=len(heard), subjects=len(subjects), f1=f1)
 
 
-def _with_interval(of_subjects: npt.NDArray[np.int64]) -> tuple[float, float, float]:
-    """F1, and its 2.5 and 97.5 % when whole subjects are drawn anew; shape (subjects, 3)."""
+def _interval(
+    of_subjects: npt.NDArray[np.number], figure: Callable[[npt.NDArray[np.number]], float]
+) -> tuple[float, float]:
+    """2.5 and 97.5 % of a figure of sums when whole subjects, the rows, are drawn anew."""
     rng = np.random.default_rng(_SEED)
     drawn = rng.integers(len(of_subjects), size=(_DRAWS, len(of_subjects)))
-    draws = [Counts(*of_subjects[own].sum(axis=0).tolist()).f1 for own in drawn]
+    draws = [figure(of_subjects[own].sum(axis=0)) for own in drawn]
     low, high = np.nanpercentile(draws, (2.5, 97.5))
-    return Counts(*of_subjects.sum(axis=0).tolist()).f1, float(low), float(high)
+    return float(low), float(high)
 
 
 def _agreement(heard: Iterable[Heard], least_confidence: float) -> float:

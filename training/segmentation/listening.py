@@ -1,7 +1,7 @@
 """What the finished artifact tells of recordings, window by window, as the pipeline hears them."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +9,10 @@ from rich.progress import track
 
 from models.contract import PIPELINE_GRID
 from models.dsp import Floats, windows_of
-from models.heart import Heart, hear
+from models.heart import hear
 from models.recording import judge
+from models.recording_heart import sounds_s
+from models.rhythm import Heart
 from training.datasets.recordings import DataSet, Recording
 from training.datasets.states import State, states
 from training.segmentation.scoring import (
@@ -27,7 +29,7 @@ TOLERANCES_S = (0.06, 0.1)
 SAME_BEAT_S = 0.0205  # as near as two windows must be: a frame, and what rounding adds
 
 _BATCH = 64
-_TWICE_S = 0.15  # two windows that tell of sounds so near tell of the same
+_KINDS: tuple[Literal["S1", "S2"], ...] = ("S1", "S2")
 
 Predict = Callable[[Floats], Floats]
 
@@ -76,38 +78,12 @@ def _hearts(windows: Floats, predict: Predict) -> tuple[Heart | None, ...]:
     return tuple(hearts)
 
 
-def sounds_s(heard: Heard, kind: str) -> npt.NDArray[np.float64]:
-    """All S1 or S2 of the recording, each as told by the window in whose middle it lies."""
-    hop_s, last = PIPELINE_GRID.hop_s, len(heard.hearts) - 1
-    told = []
-    for number, heart in enumerate(heard.hearts):
-        own_s = () if heart is None else heart.s1_s if kind == "S1" else heart.s2_s
-        low_s = hop_s / 2 - _TWICE_S if number else 0.0
-        high_s = hop_s * 1.5 + _TWICE_S if number < last else PIPELINE_GRID.window_s
-        told += [
-            (number * hop_s + at_s, abs(at_s - hop_s)) for at_s in own_s if low_s <= at_s < high_s
-        ]
-    return _without_repetition(sorted(told))
-
-
-def _without_repetition(told: list[tuple[float, float]]) -> npt.NDArray[np.float64]:
-    """Of the same sound the time that is nearer to its window's middle."""
-    kept: list[tuple[float, float]] = []
-    for at_s, from_middle_s in told:
-        if kept and at_s - kept[-1][0] < _TWICE_S:
-            if from_middle_s < kept[-1][1]:
-                kept[-1] = (at_s, from_middle_s)
-        else:
-            kept.append((at_s, from_middle_s))
-    return np.array([at_s for at_s, _ in kept])
-
-
 def counts(heard: Heard, tolerance_s: float) -> Counts:
     """S1 and S2 found against marked."""
     total = Counts(0, 0, 0)
-    for kind in ("S1", "S2"):
-        marked_s = middles_s(heard.states, kind)
-        total += counted(sounds_s(heard, kind), marked_s, heard.spans, tolerance_s)
+    for kind in _KINDS:
+        told_s = np.array(sounds_s(heard.hearts, kind))
+        total += counted(told_s, middles_s(heard.states, kind), heard.spans, tolerance_s)
     return total
 
 

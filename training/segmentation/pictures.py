@@ -21,10 +21,10 @@ _DPI = 120
 
 def bland_altman(heard: Sequence[Heard], to: Path) -> None:
     """The difference of told and marked rate over their mean, of the windows answered."""
-    marked_bpm, told_bpm, confidence = pairs(heard, good=False)
-    answered = (confidence >= LEAST_CONFIDENCE) & np.isfinite(told_bpm)
-    mean = (marked_bpm + told_bpm)[answered] / 2
-    difference = (told_bpm - marked_bpm)[answered]
+    own = pairs(heard, good=False)
+    answered = (own.confidence >= LEAST_CONFIDENCE) & np.isfinite(own.told_bpm)
+    mean = (own.marked_bpm + own.told_bpm)[answered] / 2
+    difference = (own.told_bpm - own.marked_bpm)[answered]
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.scatter(mean, difference, s=4, alpha=0.25, linewidths=0, color=_COLOURS["S1"])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models.heart import LEAST_CONFIDENCE, Heart, hear
+from models.heart import LEAST_CONFIDENCE, hear
+from models.rhythm import Heart
 from tests.unit.models.beats import FRAMES, WINDOW_S, Floats, probabilities, sound, steady
 
 KNOW_NOTHING = np.full((1, FRAMES, 4), 0.25, np.float32)
