@@ -24,9 +24,10 @@ _NEARLY = 0.7  # as much repetition as at the best period: the shortest such cou
 _LEAST_POWER = 1e-9  # of full scale
 _FEWEST_INTERVALS = 2
 _ROUNDING = 0.03  # of a rate at either end: frames are no finer
+_FAR_OFF = 0.2  # of the median of a window's intervals
 _FEWEST_CHANGES = 2  # of a beat's length to the next, before evenness is told
 
-# Of a logistic regression on windows of subjects that the nets never heard, five folds together
+# Of a logistic regression on windows of subjects that the nets never heard
 # (`python -m training.segmentation.confidence`): whether the rate is within 5 bpm.
 _BIAS = -12.7
 _WEIGHTS = (16.5, 2.9, -16.5)  # in the order of `evidence`
@@ -144,7 +145,7 @@ def beating(segments: Segments, window_s: float) -> Beating:
     middle_s = np.where(sounds & (middle_s >= 0) & (middle_s < window_s), middle_s, np.nan)
     ring = len(STATES)
     beat_s = middle_s[:, ring:] - middle_s[:, :-ring]
-    intervals, mean_s = _means(beat_s)
+    intervals, mean_s = _means(_without_one_far_off(beat_s))
     changes, mean_square = _means(np.square(beat_s[:, ring:] - beat_s[:, :-ring]))
     rate_bpm = 60 / np.where(intervals >= _FEWEST_INTERVALS, mean_s, np.nan)
     within = np.clip(rate_bpm, LEAST_BPM, MOST_BPM)
@@ -182,6 +183,20 @@ def evidence(
     return np.stack([agreement, strength, np.minimum(apart, _MOST_APART)], axis=1).astype(
         np.float64
     )
+
+
+def _without_one_far_off(beat_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Rows in which a single interval is far from the median, without that one.
+
+    It ends at a sound that the window cuts, where the net may err. An early beat makes several.
+    """
+    count = np.count_nonzero(~np.isnan(beat_s), axis=1)
+    ordered = np.sort(beat_s, axis=1)  # what is no number comes last
+    rows, half = np.arange(len(beat_s)), np.maximum(count - 1, 0)
+    median_s = (ordered[rows, half // 2] + ordered[rows, (half + 1) // 2]) / 2
+    off = np.abs(beat_s - median_s[:, np.newaxis]) > _FAR_OFF * median_s[:, np.newaxis]
+    alone = (np.count_nonzero(off, axis=1) == 1) & (count > _FEWEST_INTERVALS)
+    return np.where(off & alone[:, np.newaxis], np.nan, beat_s)
 
 
 def _means(

@@ -13,6 +13,7 @@ from training.datasets.states import State
 
 Floats = npt.NDArray[np.float64]
 
+_LEAST_COVERED = 0.5  # of a window, by whole marked beats
 _TOUCHING_S = 0.01  # marks of neighbours may overlap or leave so much between them
 
 
@@ -105,7 +106,8 @@ def counted(found_s: Floats, marked_s: Floats, spans: Sequence[Span], tolerance_
 def reference_bpm(s1_s: Floats, spans: Sequence[Span], window: Span) -> float:
     """The mean rate of the beats that lie wholly in a window and a marked span, by their S1.
 
-    NaN where there are fewer than two whole beats.
+    NaN where there are fewer than two whole beats, or they are less than half of the window: a
+    child's rate changes within a breath, and those few would not be the window's.
     """
     beats = 0
     length_s = 0.0
@@ -115,4 +117,5 @@ def reference_bpm(s1_s: Floats, spans: Sequence[Span], window: Span) -> float:
         if len(own) > 1:
             beats += len(own) - 1
             length_s += own[-1] - own[0]
-    return 60 * beats / length_s if beats >= 2 else float("nan")
+    enough = beats >= 2 and length_s >= _LEAST_COVERED * (window.end_s - window.start_s)
+    return 60 * beats / length_s if enough else float("nan")

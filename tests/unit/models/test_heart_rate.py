@@ -81,6 +81,20 @@ def test_uneven_beats_are_told_from_even_ones() -> None:
     assert told[1].irregularity[0] > 0.2
 
 
+def test_one_interval_that_ends_at_a_cut_sound_does_not_change_the_rate() -> None:
+    onset_s = steady(60, first_s=0.02)
+    onset_s[0, :2] += 0.24
+    found = segment(probabilities(onset_s), np.array([60.0]))
+    assert np.sum(np.abs(found.middle_s[0] - 0.31) < 0.03) == 1
+    assert beating(found, WINDOW_S).rate_bpm[0] == pytest.approx(60, abs=1)
+
+
+def test_an_early_beat_counts() -> None:
+    lengths_s = np.array([1.0, 1.0, 0.7, 1.0, 0.7, 1.0, 1.0])
+    found = segment(probabilities(onsets_s(lengths_s, -0.9)), np.array([65.0]))
+    assert beating(found, WINDOW_S).rate_bpm[0] > 64
+
+
 def test_confidence_falls_with_every_kind_of_doubt() -> None:
     onset_s = steady(80)
     beats = beating(segment(probabilities(onset_s), np.array([80.0])), WINDOW_S)

@@ -67,4 +67,10 @@ def test_the_marked_rate_is_that_of_whole_beats_in_window_and_span() -> None:
     s1_s = np.arange(0.3, 20, 0.8)
     assert reference_bpm(s1_s, EVERYWHERE, Span(2.5, 7.5)) == pytest.approx(75)
     assert math.isnan(reference_bpm(s1_s, [Span(0, 1.5)], Span(0, 5)))
-    assert reference_bpm(s1_s, [Span(0, 2.0), Span(3, 5)], Span(0, 5)) == pytest.approx(75)
+    assert reference_bpm(s1_s, [Span(0, 2.0), Span(2.5, 5)], Span(0, 5)) == pytest.approx(75)
+
+
+def test_a_window_of_which_less_than_half_is_marked_has_no_marked_rate() -> None:
+    s1_s = np.arange(0.3, 20, 0.5)
+    assert math.isnan(reference_bpm(s1_s, [Span(1.0, 3.2)], Span(0, 5)))
+    assert reference_bpm(s1_s, [Span(0.1, 3.0)], Span(0, 5)) == pytest.approx(120)
