@@ -85,7 +85,7 @@ def test_shipped_models_answer_with_probabilities(shipped: tuple[Predictor, ...]
         answers = model.predict(windows(16))
         of_frames = (250,) if model.contract.task == SEGMENT else ()
         assert answers.shape == (16, *of_frames, len(model.contract.labels))
-        assert answers.sum(axis=1) == pytest.approx(np.ones(16), abs=1e-5)
+        assert np.abs(answers.sum(axis=-1) - 1).max() < 1e-5
 
 
 def test_the_runtime_keeps_no_device_id_and_reports_to_nobody(tmp_path: Path) -> None:
