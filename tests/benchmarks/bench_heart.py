@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 import ingest.recordings
-from models.classify import read_sound
 from models.contract import PIPELINE_GRID
 from models.dsp import Floats, block_filter, windows_of
 from models.envelope import frame_power
@@ -23,6 +22,7 @@ from models.heart import hear
 from models.heart_rate import periods
 from models.registry import Registry
 from models.segmentation import segment
+from models.sound_file import read_sound
 from tests.benchmarks import report
 
 BATCHES = (1, 8, 32, 64)

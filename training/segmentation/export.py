@@ -1,21 +1,19 @@
 """From the trained net that segments to its self-describing ONNX file."""
 
-import hashlib
-from collections.abc import Iterable
-
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID, ModelContract
 from models.predictor import SEGMENT
 from models.segmentation import STATES
 from training import splits
 from training.datasets import catalogue
-from training.export import OPSET, export, git_commit
+from training.engine.runs import git_commit
+from training.export import OPSET, export
 from training.segmentation.net import StateNet
 from training.segmentation.train import DATA_SETS, SCALING
 
 NAME, VERSION = "segment", "0.1.0"
 
 
-def contract(commit: str | None = None) -> ModelContract:
+def contract() -> ModelContract:
     """What the net promises, before it is measured; what it learnt from is `trainings`' shipped."""
     return ModelContract(
         name=NAME,
@@ -29,13 +27,13 @@ def contract(commit: str | None = None) -> ModelContract:
         filter=PIPELINE_FILTER,
         scaling=SCALING,
         opset=OPSET,
-        training_data=" and ".join(DATA_SETS),
-        training_data_sha256=_together(
+        training_data=", ".join(DATA_SETS),
+        training_data_sha256=", ".join(
             catalogue.load(name).manifest_sha256() for name in DATA_SETS
         ),
-        split=" and ".join(splits.path_of(name).name for name in DATA_SETS),
-        split_sha256=_together(splits.sha256(name) for name in DATA_SETS),
-        git_commit=git_commit() if commit is None else commit,
+        split=", ".join(splits.path_of(name).name for name in DATA_SETS),
+        split_sha256=", ".join(splits.sha256(name) for name in DATA_SETS),
+        git_commit=git_commit() or "unknown",
         metrics={},
         reference={},
         intended_use=(
@@ -49,8 +47,3 @@ def contract(commit: str | None = None) -> ModelContract:
 def artifact(net: StateNet, promised: ModelContract) -> bytes:
     """The ONNX file, for any number of windows."""
     return export(net, promised)
-
-
-def _together(hashes: Iterable[str]) -> str:
-    """One hash of several, in their order."""
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

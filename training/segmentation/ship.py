@@ -5,7 +5,7 @@ python -m training.segmentation.ship runs/segment/shipped
 
 import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
@@ -22,6 +22,7 @@ from training.segmentation.export import artifact, contract
 from training.segmentation.figures import Figures, figures
 from training.segmentation.listening import Heard, listen
 from training.segmentation.train import CHECKPOINT, DATA_SETS, load
+from training.shipping.listing import write_whole
 
 _CARD = """\
 # {name} {version}
@@ -120,13 +121,14 @@ def publish(net: bytes, folder: Path) -> Entry:
         name=stamped_contract.name,
         version=stamped_contract.version,
         task=stamped_contract.task,
+        labels=stamped_contract.labels,
         file=f"{stem}.onnx",
         sha256=hashlib.sha256(stamped).hexdigest(),
         card=f"{stem}.md",
         default=True,
     )
-    (folder / entry.file).write_bytes(stamped)
-    (folder / entry.card).write_text(card(stamped_contract, entry, len(stamped)), encoding="utf-8")
+    write_whole(folder / entry.file, stamped)
+    write_whole(folder / entry.card, card(stamped_contract, entry, len(stamped)).encode())
     others = read_manifest(folder).models if (folder / MANIFEST).exists() else ()
     kept = tuple(
         msgspec.structs.replace(other, default=other.default and other.task != entry.task)
@@ -134,7 +136,7 @@ def publish(net: bytes, folder: Path) -> Entry:
         if other.file != entry.file
     )
     encoded = msgspec.json.encode(Manifest(models=(*kept, entry)))
-    (folder / MANIFEST).write_bytes(msgspec.json.format(encoded) + b"\n")
+    write_whole(folder / MANIFEST, msgspec.json.format(encoded) + b"\n")
     return entry
 
 
@@ -154,13 +156,13 @@ def card(own: ModelContract, entry: Entry, size_bytes: int) -> str:
     )
 
 
-def _part(predictor: OnnxPredictor, wanted: str) -> list[Heard]:
+def _part(predictor: OnnxPredictor, wanted: Literal["validation", "test"]) -> list[Heard]:
     return [
         heard
         for name in DATA_SETS
         for heard in listen(
             catalogue.load(name),
-            [path for path, part in splits.read(name).items() if part == wanted],
+            getattr(splits.turns(splits.protocol_named(name))[0], wanted),
             predictor.predict,
         )
     ]

@@ -200,7 +200,7 @@ def trainings() -> dict[str, frozenset[tuple[str, str]]]:
     """What each training hears: pairs of data set and path, by the training's name."""
     folds = {name: turns(name) for name in DATA_SETS}
     alone, _ = DATA_SETS
-    parts = {name: splits.read(name).items() for name in DATA_SETS}
+    held_out = {name: splits.turns(splits.protocol_named(name))[0] for name in DATA_SETS}
     return {
         **{
             f"fold-{fold}": frozenset(
@@ -208,10 +208,8 @@ def trainings() -> dict[str, frozenset[tuple[str, str]]]:
             )
             for fold in range(len(folds[alone]))
         },
-        f"without-{DATA_SETS[1]}": frozenset((alone, path) for path, _ in parts[alone]),
-        "shipped": frozenset(
-            (name, path) for name in DATA_SETS for path, part in parts[name] if part == "train"
-        ),
+        f"without-{DATA_SETS[1]}": frozenset((alone, path) for path in splits.read_table(alone)),
+        "shipped": frozenset((name, path) for name in DATA_SETS for path in held_out[name].train),
     }
 
 

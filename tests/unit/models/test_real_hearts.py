@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pytest
 
 import ingest.recordings
-from models.classify import read_sound
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID
 from models.dsp import windows_of
 from models.errors import ModelError
@@ -18,6 +17,7 @@ from models.recording_heart import whole
 from models.registry import MANIFEST, Registry
 from models.rhythm import Heart
 from models.segmentation import STATES
+from models.sound_file import read_sound
 
 HOP_S, WINDOW_S = PIPELINE_GRID.hop_s, PIPELINE_GRID.window_s
 FILES = sorted(Path(ingest.recordings.__path__[0]).glob("*.flac"))
