@@ -152,7 +152,7 @@ class _Run:
         """The best score of each state that ends after this frame and the next."""
         first = self._shortened + frame + 1
         np.add(self._windows[:, :, first : first + LEAST_FRAMES], self._likely, out=self._scores)
-        np.max(self._scores, axis=3, out=out)
+        np.maximum.reduce(self._scores, axis=3, out=out)
 
 
 def _to_the_left(onset: Integers, count: Integers) -> Integers:

@@ -29,12 +29,15 @@ def bland_altman(heard: Sequence[Heard], to: Path) -> None:
     axes = figure.subplots()
     axes.scatter(mean, difference, s=4, alpha=0.25, linewidths=0, color=_COLOURS["S1"])
     low, middle, high = difference.mean() + np.array([-1.96, 0, 1.96]) * difference.std()
-    for level, name in ((low, "-1.96 SD"), (middle, "mean"), (high, "+1.96 SD")):
+    for level in (low, middle, high):
         axes.axhline(level, color="black", linewidth=0.8, linestyle="--")
-        axes.annotate(f"{name} {level:.1f}", (1, level), xycoords=("axes fraction", "data"))
     axes.set_xlabel("mean of told and marked heart rate, bpm")
     axes.set_ylabel("told less marked, bpm")
-    axes.set_title(f"{len(mean)} windows answered, of {len(answered)}")
+    axes.set_title(
+        f"{len(mean)} windows answered, of {len(answered)}; mean {middle:.1f} bpm, "
+        f"95 % within {low:.1f} and {high:.1f} bpm if normal",
+        fontsize=10,
+    )
     figure.savefig(to, dpi=_DPI)
 
 
@@ -49,7 +52,8 @@ def examples(heard: Sequence[Heard], to: Path) -> None:
     rows = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
     for axes, own in zip(rows, chosen, strict=True):
         _example(axes, own, len(own.hearts) // 2)
-    rows[-1].set_xlabel("seconds")
+    rows[0].legend(loc="upper right", fontsize=7)
+    rows[-1].set_xlabel("seconds; triangles are what was marked")
     figure.savefig(to, dpi=_DPI)
 
 
