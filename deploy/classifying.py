@@ -122,14 +122,16 @@ def _table(answers: Sequence[FileAnswer]) -> Table:
     table.add_column("Recording", overflow="fold")
     table.add_column("Length", no_wrap=True)
     table.add_column("Signal", max_width=18)
+    table.add_column("bpm", justify="right", no_wrap=True)
     table.add_column("Finding", max_width=14)
     table.add_column("Model", overflow="fold")
     names = short_names([answer.path for answer in answers])
     for name, answer in zip(names, answers, strict=True):
-        heads = (Text(name), f"{answer.duration_s:.1f} s", _signal(answer))  # no markup in a path
+        # A path may look like markup.
+        heads = (Text(name), f"{answer.duration_s:.1f} s", _signal(answer), _rate(answer))
         for row, (model, said) in enumerate(answer.models.items()):
             of_model = model.removesuffix(f"-{said.version}")
-            about = heads if row == 0 else ("", "", "")
+            about = heads if row == 0 else ("", "", "", "")
             table.add_row(*about, Text(_finding(said)), Text(f"{of_model} {said.version}"))
     return table
 
@@ -137,6 +139,10 @@ def _table(answers: Sequence[FileAnswer]) -> Table:
 def _signal(answer: FileAnswer) -> str:
     quality = answer.quality
     return f"{quality.verdict}, {quality.usable_windows} of {len(quality.windows)}"
+
+
+def _rate(answer: FileAnswer) -> str:
+    return "-" if answer.heart is None else f"{answer.heart.rate_bpm:.0f}"
 
 
 def _finding(said: ModelAnswer) -> str:

@@ -2,8 +2,10 @@
 
     {"path": ..., "duration_s": ..., "inference_ms": ..., "quality": {...},
      "models": {NAME: {"version": ..., "label": ..., "probabilities": {...},
-                       "windows": [{"start_s": ..., "probabilities": {...}}]}}}
+                       "windows": [{"start_s": ..., "probabilities": {...}}]}},
+     "heart": {"rate_bpm": ..., "confidence": ..., "s1_s": [...], "s2_s": [...]}}
 
+`heart` is null where the sound does not allow it, and where no model of task `segment` was asked.
 All of it but `inference_ms` is a function of the file and the artifacts, bit for bit. A file that
 cannot be used is ``{"path": ..., "error": ...}``.
 """
@@ -13,6 +15,7 @@ from collections import Counter
 import msgspec
 
 from models.classify import RecordingResult, Summary
+from models.recording_heart import RecordingHeart
 from models.recording_quality import RecordingQuality
 
 
@@ -53,6 +56,7 @@ class FileAnswer(msgspec.Struct, frozen=True, kw_only=True):
     inference_ms: float
     quality: RecordingQuality
     models: dict[str, ModelAnswer]
+    heart: RecordingHeart | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +79,7 @@ def answer_of(result: RecordingResult) -> FileAnswer:
             for summary in result.summary
             for name in (summary.model,)
         },
+        heart=result.heart,
     )
 
 

@@ -12,12 +12,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from models.contract import PIPELINE_GRID, ModelContract
+from models.contract import PIPELINE_FILTER, PIPELINE_GRID, ModelContract
 from models.dsp import Floats
-from models.predictor import Predictor
+from models.heart import hear
+from models.predictor import SEGMENT, Predictor
 from models.quality import Assessment
 from models.recording import Pace, Recording
+from models.recording_heart import RecordingHeart, whole
 from models.recording_quality import RecordingQuality, of_recording
+from models.rhythm import Heart
 from models.sound_file import read_sound
 
 _BATCH = 32  # windows that go through a model together; more only take more memory
@@ -59,6 +62,8 @@ class RecordingResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `quality` is judged on the pipeline's grid, whatever the models'. `inference_ms` is the time
     from the samples to this.
+    `heart` is what a model of task `segment` hears in the usable windows; null without one, and
+    where the sound does not allow it.
     """
 
     path: str
@@ -68,6 +73,7 @@ class RecordingResult(msgspec.Struct, frozen=True, kw_only=True):
     quality: RecordingQuality
     summary: tuple[Summary, ...]
     windows: tuple[WindowFindings, ...]
+    heart: RecordingHeart | None = None
 
 
 def classify_file(path: Path, models: Sequence[Predictor]) -> RecordingResult:
@@ -87,13 +93,15 @@ def classify(
     """Classify a whole recording, shape (n,), int16, mono, at a rate of the wire."""
     began_s = time.perf_counter()
     recording = Recording(samples, sample_rate_hz)
-    paces = dict.fromkeys(Pace.of(model.contract) for model in models)
+    classifiers = [model for model in models if model.contract.task != SEGMENT]
+    paces = dict.fromkeys(Pace.of(model.contract) for model in classifiers)
     parts = [
-        _at_pace(recording, pace, [m for m in models if Pace.of(m.contract) == pace])
+        _at_pace(recording, pace, [m for m in classifiers if Pace.of(m.contract) == pace])
         for pace in paces
     ]
     starts_s = [float(start_s) for start_s in recording.starts_s(_PIPELINE)]
     quality = of_recording(recording.qualities(_PIPELINE), starts_s)
+    hearts = [_heart(recording, model) for model in models if model.contract.task == SEGMENT]
     return RecordingResult(
         path=name,
         sample_rate_hz=sample_rate_hz,
@@ -102,6 +110,23 @@ def classify(
         quality=quality,
         summary=tuple(summary for summaries, _ in parts for summary in summaries),
         windows=tuple(window for _, windows in parts for window in windows),
+        heart=hearts[0] if hearts else None,
+    )
+
+
+def _heart(recording: Recording, model: Predictor) -> RecordingHeart | None:
+    """The heart in a recording's usable windows."""
+    model.contract.require_fit(PIPELINE_GRID, PIPELINE_FILTER)
+    pace, windows = Pace.of(model.contract), recording.windows(model.contract)
+    hearts: list[Heart | None] = []
+    for first in range(0, len(windows), _BATCH):
+        some = windows[first : first + _BATCH]
+        hearts += hear(some, model.predict(some))
+    return whole(
+        [
+            heart if quality.usable else None
+            for heart, quality in zip(hearts, recording.qualities(pace), strict=True)
+        ]
     )
 
 

@@ -17,6 +17,7 @@ from models.errors import ModelError, SignalError
 Floats = npt.NDArray[np.float32]
 
 INPUT, OUTPUT = "waveform", "probabilities"
+SEGMENT = "segment"  # the task whose models answer for every frame of a window
 
 
 class Predictor(Protocol):
@@ -33,7 +34,7 @@ class Predictor(Protocol):
 
         Returns
         -------
-        Shape (n, labels), float32.
+        Shape (n, labels), float32; of a model of task `segment` (n, frames, labels).
 
         Raises
         ------
@@ -62,7 +63,8 @@ class OnnxPredictor:
         properties = self._session.get_modelmeta().custom_metadata_map
         self.contract = ModelContract.from_metadata(properties)
         self._check_tensors()
-        self.predict(np.zeros((1, self.contract.window_samples), np.float32))  # warm-up
+        silence = np.zeros((1, self.contract.window_samples), np.float32)
+        self._answer = self.predict(silence).shape[1:]  # which warms up, too
 
     def predict(self, windows: Floats) -> Floats:
         """See `Predictor.predict`."""
@@ -73,7 +75,7 @@ class OnnxPredictor:
                 f"expected (n, {expected}), float32"
             )
         if not len(windows):
-            return np.empty((0, len(self.contract.labels)), np.float32)
+            return np.empty((0, *self._answer), np.float32)
         scaled = scale(windows, self.contract.scaling)
         probabilities: Floats = self._session.run([OUTPUT], {INPUT: scaled})[0]
         return probabilities
@@ -94,8 +96,9 @@ class OnnxPredictor:
             raise ModelError(
                 f"model {self.contract.name} has tensors {found}, its contract says {promised}"
             )
+        dimensions = {INPUT: 2, OUTPUT: 3 if self.contract.task == SEGMENT else 2}
         for tensor in tensors:
-            if len(tensor.shape) != 2 or isinstance(tensor.shape[0], int):
+            if len(tensor.shape) != dimensions[tensor.name] or isinstance(tensor.shape[0], int):
                 raise ModelError(
                     f"model {self.contract.name} has a {tensor.name} of shape {tensor.shape}: "
                     "export it for any number of windows, with a dynamic first axis"

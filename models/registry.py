@@ -115,6 +115,19 @@ class Registry:
             raise ModelError(f"there is no model in {self._folder / MANIFEST}")
         return tuple(self._once(entry) for entry in chosen)
 
+    def segmenter(self) -> OnnxPredictor:
+        """The default model of task `segment`, which hears S1 and S2.
+
+        Raises
+        ------
+        ModelError
+            If there is none, and as `load`.
+        """
+        for entry in self.entries:
+            if entry.default and entry.task == "segment":
+                return self._once(entry)
+        raise ModelError(f"no model of task segment in {self._folder / MANIFEST} is a default")
+
     def named(self, text: str) -> OnnxPredictor:
         """Load ``NAME-VERSION``, or ``NAME`` of which there is one version.
 

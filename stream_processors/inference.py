@@ -8,7 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from models.dsp import block_filter
+from models.heart import hear
+from models.predictor import SEGMENT
 from models.quality import Assessment, assess
+from models.rhythm import Heart
 from stream_processors.records import Finding
 from stream_processors.running_models import RunningModel
 from stream_processors.windows import Block, Window
@@ -19,6 +22,7 @@ class Judgement(NamedTuple):
 
     quality: Assessment
     findings: tuple[Finding, ...]
+    heart: Heart | None = None
 
 
 def judge(windows: Sequence[Window], models: Sequence[RunningModel]) -> list[Judgement]:
@@ -26,16 +30,36 @@ def judge(windows: Sequence[Window], models: Sequence[RunningModel]) -> list[Jud
     finish(block for window in windows for block in (window.earlier, window.later))
     halves = [block.filtered for w in windows for block in (w.earlier, w.later)]
     waveforms = np.concatenate(halves).reshape(len(windows), -1)
-    probabilities = [model.predictor.predict(waveforms) for model in models]
+    classifiers = [model for model in models if model.predictor.contract.task != SEGMENT]
+    probabilities = [model.predictor.predict(waveforms) for model in classifiers]
+    qualities = [
+        assess((window.earlier.levels, window.later.levels), window.gap_fraction)
+        for window in windows
+    ]
+    hearts = _hearts(waveforms, [quality.usable for quality in qualities], models)
     judgements = []
-    for number, window in enumerate(windows):
-        quality = assess((window.earlier.levels, window.later.levels), window.gap_fraction)
+    for number, quality in enumerate(qualities):
         findings = tuple(
             _finding(model, rows[number], abstained=quality.verdict != "good")
-            for model, rows in zip(models, probabilities, strict=True)
+            for model, rows in zip(classifiers, probabilities, strict=True)
         )
-        judgements.append(Judgement(quality, findings))
+        judgements.append(Judgement(quality, findings, hearts[number]))
     return judgements
+
+
+def _hearts(
+    waveforms: npt.NDArray[np.float32], usable: Sequence[bool], models: Sequence[RunningModel]
+) -> list[Heart | None]:
+    """The rhythm in each usable window, by the model of task `segment` that runs, if one does."""
+    hearts: list[Heart | None] = [None] * len(usable)
+    places = np.flatnonzero(usable)
+    for model in models:
+        if model.predictor.contract.task == SEGMENT and not model.shadow and len(places):
+            heard = waveforms[places]
+            found = hear(heard, model.predictor.predict(heard))
+            for place, heart in zip(places.tolist(), found, strict=True):
+                hearts[place] = heart
+    return hearts
 
 
 def finish(blocks: Iterable[Block]) -> None:

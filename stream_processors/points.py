@@ -23,7 +23,8 @@ from functools import lru_cache
 from math import isfinite
 
 from models.errors import RecordError
-from stream_processors.records import STAGES, Finding, Heart, WindowResult, stage_latencies_ms
+from models.rhythm import Heart
+from stream_processors.records import STAGES, Finding, WindowResult, stage_latencies_ms
 
 HEART, SHADOW, LATENCY = "heart", "heart_shadow", "latency"
 

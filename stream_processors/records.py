@@ -12,6 +12,7 @@ import msgspec
 
 from models.errors import RecordError
 from models.quality import Verdict
+from models.rhythm import Heart
 
 RECORD_VERSION = 1
 _READABLE_VERSIONS = (RECORD_VERSION,)
@@ -49,15 +50,6 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     score: float
     verdict: Verdict
     reasons: tuple[str, ...] = ()
-
-
-class Heart(msgspec.Struct, frozen=True, kw_only=True):
-    """The rhythm in one window; beat times in seconds from the window's start."""
-
-    rate_bpm: float
-    confidence: float
-    s1_s: tuple[float, ...] = ()
-    s2_s: tuple[float, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,6 +53,7 @@ def result_of(
         ward=assignment.ward if assignment else None,
         bed=assignment.bed if assignment else None,
         quality=Quality(score=quality.score, verdict=quality.verdict, reasons=quality.reasons),
+        heart=judgement.heart,
         findings=judgement.findings,
         strip=strip,
         audio=AudioReference(

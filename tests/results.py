@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
+from models.rhythm import Heart
 from stream_processors.records import (
     AudioReference,
     Finding,
-    Heart,
     Quality,
     StageTimes,
     Strip,

@@ -108,6 +108,7 @@ def _bed_table(beds: tuple[BedPicture, ...]) -> Table:
     table.add_column("Bed", no_wrap=True, min_width=3)
     table.add_column("Device", no_wrap=True, overflow="ellipsis", max_width=16)
     table.add_column("Finding", no_wrap=True, min_width=17)
+    table.add_column("bpm", justify="right", no_wrap=True, min_width=3)
     table.add_column("Alarm or signal", no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column("Last", justify="right", no_wrap=True, min_width=4)
     table.add_column("Gaps", justify="right", no_wrap=True, min_width=5)
@@ -116,6 +117,7 @@ def _bed_table(beds: tuple[BedPicture, ...]) -> Table:
             Text(bed.bed),
             Text(bed.device_id),
             _finding(bed),
+            _rate(bed),
             _alarm(bed.alarm) if bed.alarm is not None else _signal(bed),
             "-" if bed.age_s is None else f"{bed.age_s:.0f} s",
             "-" if bed.age_s is None else f"{bed.gap_fraction:.1%}",
@@ -143,6 +145,12 @@ def _alarm(alarm: AlarmEvent) -> Text:
     state = "" if alarm.state_to == "active" else f" ({alarm.state_to})"
     words = f"{stars} {alarm.cause}{state}"
     return Text(words, style="dim" if answered else style, no_wrap=True, overflow="ellipsis")
+
+
+def _rate(bed: BedPicture) -> str:
+    if bed.heart is None or bed.standing is Standing.SILENT:
+        return "-"
+    return f"{bed.heart.rate_bpm:.0f}"
 
 
 def _signal(bed: BedPicture) -> Text:

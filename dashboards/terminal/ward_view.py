@@ -13,6 +13,7 @@ from dashboards.terminal.clocks import Clocks
 from dashboards.terminal.latency import Latencies, Percentiles, percentiles_of
 from dashboards.terminal.ledger import WindowLedger
 from dashboards.terminal.open_alarms import OpenAlarms
+from models.rhythm import Heart
 from stream_processors.records import (
     AlarmEvent,
     Assignment,
@@ -51,6 +52,7 @@ class BedPicture(NamedTuple):
     standing: Standing
     finding: Finding | None
     quality: Quality | None
+    heart: Heart | None
     age_s: float | None
     gap_fraction: float
     alarm: AlarmEvent | None = None
@@ -202,6 +204,7 @@ class WardView:
             standing=_standing(latest, finding, age_s),
             finding=finding,
             quality=None if latest is None else latest.quality,
+            heart=None if latest is None else latest.heart,
             age_s=age_s,
             gap_fraction=sum(device.gaps) / len(device.gaps) if device.gaps else 0.0,
             alarm=self._alarms.worst(device_id),

@@ -306,7 +306,7 @@ def _run(
         device=_device_name(device),
         torch=str(torch.__version__),
         python=platform.python_version(),
-        git_commit=_git_commit(),
+        git_commit=git_commit(),
         initial_weights=None,
         split_files={name: splits.sha256(name) for name in told.data.protocols},
         label_tables={name: data.manifest_sha256() for name, data in sets.items()},
@@ -320,7 +320,7 @@ def _device_name(device: torch.device) -> str:
     return f"{platform.machine()}, {torch.get_num_threads()} threads"
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """None outside a checkout."""
     try:
         answer = subprocess.run(

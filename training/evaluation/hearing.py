@@ -9,7 +9,7 @@ from rich.progress import track
 
 from models.contract import ModelContract
 from models.errors import ConfigurationError
-from models.predictor import Predictor
+from models.predictor import SEGMENT, Predictor
 from models.recording import Pace
 from models.recording import Recording as Sound
 from training import splits
@@ -44,6 +44,11 @@ def hear(
         If a finished artifact cannot be tested so, or knows no label of the data set.
     """
     contract = predictor.contract
+    if contract.task == SEGMENT:
+        raise ConfigurationError(
+            f"{contract.name} {contract.version} finds heart sounds and classifies nothing: "
+            "measure it by python -m training.segmentation.evaluate"
+        )
     name = protocol or (data.name if _trained_on(contract, data) else ALL)
     parts = _parts(data, name)
     run = Run(

@@ -131,7 +131,11 @@ def test_json_has_the_published_form(
 ) -> None:
     assert classify_files([put(tmp_path / "heart.flac")], models, as_json=True) == 0
     answer = msgspec.json.decode(capsys.readouterr().out)
-    assert list(answer) == ["path", "duration_s", "inference_ms", "quality", "models"]
+    assert list(answer) == ["path", "duration_s", "inference_ms", "quality", "models", "heart"]
+    heart = answer["heart"]
+    assert list(heart) == ["rate_bpm", "confidence", "s1_s", "s2_s"]
+    assert 40 < heart["rate_bpm"] < 120
+    assert len(heart["s1_s"]) > answer["duration_s"] * 0.6
     assert answer["duration_s"] == pytest.approx(29.6, abs=0.05)
     assert answer["inference_ms"] > 0
     assert {"score", "verdict", "reasons"} <= set(answer["quality"])

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from ingest.sounds import synthetic, with_noise
+from models.predictor import SEGMENT
 from models.registry import Registry
 from stream_processors.inference import finish, judge
 from stream_processors.partition import Partition
@@ -89,3 +91,46 @@ def test_without_models_there_is_still_a_quality() -> None:
     judgement = judge(windows_of(5)[:1], ())[0]
     assert judgement.findings == ()
     assert judgement.quality.verdict in ("good", "poor", "unusable")
+
+
+def heart_windows(rate_bpm: float) -> list[Window]:
+    """A synthetic heart in a little noise, as a device sends it."""
+    clean = synthetic(2000, rate_bpm=rate_bpm, duration_s=12)
+    beats = with_noise(clean, 25, np.random.default_rng(1)).samples
+    chunks = [Sent("h", n * 2000, beats[n * 2000 : (n + 1) * 2000], n + 1) for n in range(11)]
+    partition = Partition("pcg.audio", 0, history=False)
+    return [window for record in log_of(chunks) for window in partition.step(record)]
+
+
+@pytest.mark.parametrize("rate_bpm", [50, 72, 95, 120])
+def test_the_rate_and_the_beats_of_a_heart_are_told(
+    rate_bpm: float, models: tuple[RunningModel, ...]
+) -> None:
+    for judgement in judge(heart_windows(rate_bpm), models):
+        assert judgement.heart is not None
+        assert judgement.heart.rate_bpm == pytest.approx(rate_bpm, abs=3)
+        assert abs(len(judgement.heart.s1_s) - 5 * rate_bpm / 60) <= 1.5
+
+
+def test_the_heart_does_not_depend_on_its_company(models: tuple[RunningModel, ...]) -> None:
+    company = [*windows_of(2), *heart_windows(72)]
+    alone = [judge([window], models)[0].heart for window in heart_windows(72)]
+    assert [j.heart for j in judge(company, models)][-len(alone) :] == alone
+
+
+def test_a_model_of_hearts_is_no_classifier_and_tells_nothing_in_shadow(
+    models: tuple[RunningModel, ...],
+) -> None:
+    window = heart_windows(72)[0]
+    of_hearts = [model for model in models if model.predictor.contract.task == SEGMENT]
+    assert [finding.model for finding in judge([window], models)[0].findings] == ["screen"]
+    shadow = [RunningModel(model.predictor, shadow=True) for model in of_hearts]
+    assert judge([window], shadow)[0].heart is None
+    assert judge([window], ())[0].heart is None
+
+
+def test_silence_has_no_heart(models: tuple[RunningModel, ...]) -> None:
+    silence = [Sent("a", n * 2000, np.zeros(2000, np.int16), n) for n in range(6)]
+    partition = Partition("pcg.audio", 0, history=False)
+    windows = [window for record in log_of(silence) for window in partition.step(record)]
+    assert [judgement.heart for judgement in judge(windows, models)] == [None] * len(windows)

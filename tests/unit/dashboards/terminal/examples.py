@@ -1,6 +1,7 @@
 """Records as the pipeline writes them, with what a test cares about as arguments."""
 
 from models.quality import Verdict
+from models.rhythm import Heart
 from stream_processors.records import (
     AudioReference,
     DeviceStats,
@@ -49,6 +50,7 @@ def result(
     reasons: tuple[str, ...] = (),
     gap_fraction: float = 0.0,
     late: bool = False,
+    heart: Heart | None = None,
 ) -> WindowResult:
     """A result whose stages took 100, 200, 300 and 400 ms."""
     return WindowResult(
@@ -61,7 +63,7 @@ def result(
         late=late,
         bed=bed,
         quality=Quality(score=0.9, verdict=verdict, reasons=reasons),
-        heart=None,
+        heart=heart,
         findings=findings,
         strip=Strip(sample_rate_hz=500, full_scale=1.0, samples=b""),
         audio=AudioReference(topic="pcg.audio", partition=0, first_offset=0, last_offset=4),

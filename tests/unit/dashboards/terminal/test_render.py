@@ -12,6 +12,7 @@ from dashboards.terminal.ward_view import (
     Standing,
     WardView,
 )
+from models.rhythm import Heart
 from stream_processors.records import AlarmEvent, DeadLetter, Priority
 from tests.unit.dashboards.terminal.examples import NOW_US, at, clock_of, finding, result
 
@@ -57,6 +58,21 @@ def test_twelve_beds_and_all_figures_fit_an_ordinary_terminal() -> None:
     assert lines[-1].startswith("Ctrl-C ends")
 
 
+def test_a_bed_shows_its_heart_rate_as_long_as_the_device_is_heard() -> None:
+    heart = Heart(rate_bpm=71.6, confidence=0.9)
+    view = WardView()
+    view.result(result("a", bed="1", heart=heart), NOW_US)
+    view.result(result("b", bed="2"), NOW_US)
+    view.result(result("c", bed="3", published_us=at(-30), heart=heart), at(-30))
+    first, second, third = (
+        next(line.split() for line in _text(view) if line.startswith(f"{bed} "))
+        for bed in (1, 2, 3)
+    )
+    assert "72" in first
+    assert "-" in second
+    assert "72" not in third
+
+
 def test_every_standing_is_told_in_words_and_not_by_colour_alone() -> None:
     view = WardView()
     view.result(result("a", bed="1", findings=(finding("abnormal", 0.87),)), NOW_US)
@@ -70,10 +86,10 @@ def test_every_standing_is_told_in_words_and_not_by_colour_alone() -> None:
     view.result(result("d", bed="4"), NOW_US)
     beds = [line.split() for line in _text(view) if line[:1] in "1234" and line[1:2] == " "]
     assert [" ".join(words) for words in beds] == [
-        "1 a ▲ abnormal 87% good 0.90 0 s 0.0%",
-        "2 b ~ poor signal poor 0.90: noise 0 s 0.0%",
-        "3 c ? no result - 30 s 0.0%",
-        "4 d ✓ normal 90% good 0.90 0 s 0.0%",
+        "1 a ▲ abnormal 87% - good 0.90 0 s 0.0%",
+        "2 b ~ poor signal - poor 0.90: noise 0 s 0.0%",
+        "3 c ? no result - - 30 s 0.0%",
+        "4 d ✓ normal 90% - good 0.90 0 s 0.0%",
     ]
 
 
@@ -131,7 +147,7 @@ def test_the_table_keeps_to_the_height_of_the_terminal(height: int) -> None:
 def test_when_not_all_beds_fit_the_urgent_ones_are_shown() -> None:
     standings = [Standing.NORMAL] * 5 + [Standing.ABNORMAL, Standing.SILENT]
     beds = tuple(
-        BedPicture(str(number), "d", standing, None, None, None, 0.0)
+        BedPicture(str(number), "d", standing, None, None, None, None, 0.0)
         for number, standing in enumerate(standings)
     )
     shown, rest = fitting(beds, 4)

@@ -1,0 +1,174 @@
+"""The likeliest succession of states that last a while: Viterbi for a semi-Markov model.
+
+The states follow each other in a ring, as the heart's do, so all that is to find is how long each
+lasts (Schmidt et al. 2010, Physiol. Meas. 31, 513; with states cut off at both ends of the sound as
+Springer et al. 2016, IEEE TBME 63(4), 822). Many windows go through together. No sum runs across
+windows and no matrix product is taken, so each comes out as if it were alone, bit for bit.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import SignalError
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+LEAST_FRAMES = 2  # of any state: so two frames' ends can be found at a time
+NEVER = np.float32(-1e9)
+
+
+class Paths(NamedTuple):
+    """The succession found in each window.
+
+    Attributes
+    ----------
+    states
+        Shape (n,): how many states the window has, cut ones at both ends included.
+    onset
+        Shape (n, most + 1), in frames: where state k begins; below 0 it began before the window.
+        The last one ends at the place after it, which may be any beyond the window.
+    first
+        Shape (n,): which state is heard first; the others follow in the ring.
+    score
+        Shape (n,), float32: log-likelihood of the best path.
+    """
+
+    states: Integers
+    onset: Integers
+    first: Integers
+    score: Floats
+
+
+def decode(emission: Floats, durations: Floats, groups: tuple[slice, ...]) -> Paths:
+    """Find the best path of each window.
+
+    Parameters
+    ----------
+    emission
+        Shape (n, states, frames): log-likelihood of what is heard in each frame under each state.
+    durations
+        Shape (n, states, longest): log-likelihood that a state lasts 1, 2, ... frames. Those of
+        fewer than `LEAST_FRAMES` are not looked at; a very low number forbids one.
+    groups
+        The states, in their order, in runs whose longest durations are alike: a run costs as much
+        as its longest.
+
+    Raises
+    ------
+    SignalError
+        For other shapes, or an odd number of frames.
+    """
+    _check(emission, durations)
+    ends = _Ends(emission, durations, groups)
+    for frame in range(0, emission.shape[2], LEAST_FRAMES):
+        ends.advance(frame)
+    return ends.paths()
+
+
+class _Ends:
+    """How well the sound up to each frame is explained if a state ends there.
+
+    `begin[:, s, longest + t]` is the best score of state s beginning at frame t, less all that
+    its own emission had before; zero before the window, where nothing is known. Only these scores
+    are kept: how long a state lasted is asked again for the few that lie on the best path.
+    """
+
+    def __init__(self, emission: Floats, durations: Floats, groups: tuple[slice, ...]) -> None:
+        windows, states, frames = emission.shape
+        self.frames = frames
+        self.longest = durations.shape[2]
+        self.total = np.zeros((windows, states, frames + 1), np.float32)
+        np.cumsum(emission, axis=2, out=self.total[:, :, 1:])
+        self.begin = np.zeros((windows, states, self.longest + frames + 1), np.float32)
+        self.longest_first = durations[:, :, ::-1].copy()
+        self.runs = [_Run(self, own) for own in groups]
+        self._best = np.empty((windows, states, LEAST_FRAMES), np.float32)
+
+    def advance(self, frame: int) -> None:
+        """Find the best beginnings of what follows an end after `frame`, and after the next."""
+        for run in self.runs:
+            run.best(frame, self._best[:, run.own])
+        total = self.total[:, :, frame + 1 : frame + 1 + LEAST_FRAMES]
+        self._best += total
+        place = self.longest + frame + 1
+        later = self.begin[:, :, place : place + LEAST_FRAMES]
+        np.subtract(self._best[:, :-1], total[:, 1:], out=later[:, 1:])
+        np.subtract(self._best[:, -1], total[:, 0], out=later[:, 0])
+
+    def paths(self) -> Paths:
+        state, start, score = self._last()
+        found = [np.full(len(state), self.frames), start]
+        count = np.ones(len(state), np.int64)
+        while (going := start > 0).any():
+            before = (state - 1) % self.total.shape[1]
+            start = np.where(going, self._start_of(before, start), start)
+            state = np.where(going, before, state)
+            count += going
+            found.append(start)
+        onset = np.stack(found[::-1], axis=1)
+        return Paths(count, _to_the_left(onset, count), state, score)
+
+    def _last(self) -> tuple[Integers, Integers, Floats]:
+        """Which state is heard last and since when; it may go on after the window."""
+        at_least = np.maximum.accumulate(self.longest_first, axis=2)
+        scores = self.begin[:, :, self.frames : self.frames + self.longest] + at_least
+        scores += self.total[:, :, -1:]
+        flat = scores.reshape(len(scores), -1)
+        best = flat.argmax(axis=1)
+        state, place = np.divmod(best, self.longest)
+        start = self.frames - self.longest + place
+        return state, start, np.take_along_axis(flat, best[:, np.newaxis], axis=1)[:, 0]
+
+    def _start_of(self, state: Integers, end: Integers) -> Integers:
+        """When a state began that ends at `end`, both of shape (n,)."""
+        windows = np.arange(len(state))
+        width = self.longest - LEAST_FRAMES + 1
+        places = np.maximum(end, 0)[:, np.newaxis] + np.arange(width)
+        scores = self.begin[windows[:, np.newaxis], state[:, np.newaxis], places]
+        scores += self.longest_first[windows, state, :width]
+        start: Integers = end - self.longest + scores.argmax(axis=1)
+        return start
+
+
+class _Run:
+    """States whose durations reach alike far back."""
+
+    def __init__(self, ends: _Ends, own: slice) -> None:
+        longest_first = ends.longest_first[:, own]
+        possible = np.flatnonzero((longest_first > NEVER / 2).any(axis=(0, 1)))
+        last = ends.longest - LEAST_FRAMES + 1
+        self._shortened = min(int(possible[0]), last - 1) if len(possible) else 0
+        self._likely = longest_first[:, :, np.newaxis, self._shortened : last].copy()
+        width = self._likely.shape[3]
+        begin = ends.begin[:, own]
+        self.own = own
+        self._windows = np.lib.stride_tricks.sliding_window_view(begin, width, axis=2)
+        self._scores = np.empty((*begin.shape[:2], LEAST_FRAMES, width), np.float32)
+
+    def best(self, frame: int, out: Floats) -> None:
+        """The best score of each state that ends after this frame and the next."""
+        first = self._shortened + frame + 1
+        np.add(self._windows[:, :, first : first + LEAST_FRAMES], self._likely, out=self._scores)
+        np.maximum.reduce(self._scores, axis=3, out=out)
+
+
+def _to_the_left(onset: Integers, count: Integers) -> Integers:
+    """Rows were filled from their ends; what all lack at the beginning goes to their ends."""
+    most = onset.shape[1]
+    shift = (most - 1 - count)[:, np.newaxis]
+    places = np.minimum(np.arange(most) + shift, most - 1)
+    return np.take_along_axis(onset, places, axis=1)
+
+
+def _check(emission: Floats, durations: Floats) -> None:
+    if emission.ndim != 3 or emission.shape[2] % LEAST_FRAMES or not emission.shape[2]:
+        raise SignalError(
+            f"emissions of shape {emission.shape}: expected (n, states, an even number of frames)"
+        )
+    if durations.ndim != 3 or durations.shape[:2] != emission.shape[:2]:
+        raise SignalError(
+            f"durations of shape {durations.shape}: expected {(*emission.shape[:2], 'longest')}"
+        )

@@ -1,0 +1,90 @@
+"""What heart rate, S1 and S2 cost a window, on one core, in batches; and what their parts do.
+
+    python -m tests.benchmarks.bench_heart
+
+Windows are the packaged recordings, over and over. The parts are timed in turns with the filter of
+the same windows, so that what else the machine does falls on all alike: where it is not idle, the
+ratio to the filter says more than the milliseconds.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+import ingest.recordings
+from models.contract import PIPELINE_GRID
+from models.dsp import Floats, block_filter, windows_of
+from models.envelope import frame_power
+from models.heart import hear
+from models.heart_rate import periods
+from models.registry import Registry
+from models.segmentation import segment
+from models.sound_file import read_sound
+from tests.benchmarks import report
+
+BATCHES = (1, 8, 32, 64)
+ROUNDS = 15
+
+Part = Callable[[], object]
+
+
+def windows(number: int) -> Floats:
+    """So many windows of real sound, shape (number, samples)."""
+    folder = Path(ingest.recordings.__path__[0])
+    every = [windows_of(*read_sound(file)).samples for file in sorted(folder.glob("*.flac"))]
+    return np.resize(np.concatenate(every), (number, PIPELINE_GRID.window_samples))
+
+
+def parts(number: int) -> dict[str, Part]:
+    """Each part, ready to run on the same windows; `all three` is what the worker calls."""
+    model = Registry().segmenter()
+    own = windows(number)
+    probabilities = model.predict(own)
+    rates_bpm = periods(probabilities, frame_power(own)).rate_bpm
+    filters = block_filter(PIPELINE_GRID.sample_rate_hz)
+    blocks = np.resize(own, (number, filters.source_preroll + filters.source_hop))
+    return {
+        "filter of a hop": lambda: filters.many(blocks),
+        "net": lambda: model.predict(own),
+        "period": lambda: periods(probabilities, frame_power(own)),
+        "decoder": lambda: segment(probabilities, rates_bpm),
+        "all three": lambda: hear(own, model.predict(own)),
+    }
+
+
+def cpu_ms(number: int) -> dict[str, float]:
+    """Median CPU milliseconds a window of each part, timed in turns."""
+    own = parts(number)
+    taken_ms: dict[str, list[float]] = {name: [] for name in own}
+    for _ in range(ROUNDS):
+        for name, part in own.items():
+            began_s = time.process_time()
+            part()
+            taken_ms[name].append(1000 * (time.process_time() - began_s) / number)
+    return {name: statistics.median(taken) for name, taken in taken_ms.items()}
+
+
+def main() -> None:
+    measured = {number: cpu_ms(number) for number in BATCHES}
+    report.save("heart", {"cpu_ms_per_window": measured})
+    report.table(
+        "CPU milliseconds a window, one thread; in brackets as many times the filter",
+        ("part", *(f"batch {number}" for number in BATCHES)),
+        [
+            (
+                name,
+                *(
+                    f"{own[name]:.3f} ({own[name] / own['filter of a hop']:.1f})"
+                    for own in measured.values()
+                ),
+            )
+            for name in measured[BATCHES[0]]
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
