@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingest.chunk import DeviceStatus
+from models.rhythm import Heart
 from stream_processors.alarms.limits import BUILT_IN, Limits
 from stream_processors.alarms.machine import Input, Tick, step
 from stream_processors.alarms.turn import Moment
@@ -16,7 +17,6 @@ from stream_processors.records import (
     Assignment,
     DeviceStats,
     Finding,
-    Heart,
     Quality,
     StageTimes,
     WindowResult,
