@@ -204,7 +204,8 @@ def _pipeline(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
     yield reporting(BRIDGE, "ingest.bridge", after=mqtt + kafka)
     for number in range(1, plan.workers + 1):
         yield reporting(f"worker-{number}", "stream_processors.app")
-    yield reporting(ALARM_WORKER, "stream_processors.alarm_app")
+    # Not among the first, which all want the processor at once: Kafka keeps what it will read.
+    yield reporting(ALARM_WORKER, "stream_processors.alarm_app", after=(*kafka, BRIDGE))
     if plan.influx.url:
         yield reporting(INFLUX, "stream_processors.influx")
     if plan.simulation is not None:
