@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as in models.predictor
 
@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
+_FRONT_NODES = "front/"  # as training.export names them
 _FRONT_END = re.compile(r"(^|[._])front([._]|$)")
 _WEIGHTS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8)
 _WEIGHTS_U8 = onnx.TensorProto.UINT8
@@ -78,13 +79,23 @@ def count(artifact: bytes) -> Operations:
 
 
 def _weights(model: onnx.ModelProto) -> tuple[int, int]:
-    """The front end's tables bear its name; single numbers and quantisation's are neither."""
+    """The front end's tables bear its name, or only its nodes take them.
+
+    Single numbers and quantisation's are neither.
+    """
     counts = {True: 0, False: 0}
+    learnt = {name for node in model.graph.node for name in _taken(node, front_end=False)}
+    fixed = {name for node in model.graph.node for name in _taken(node, front_end=True)} - learnt
     for tensor in model.graph.initializer:
         helps = not tensor.dims or tensor.name.endswith(("_scale", "_zero_point"))
         if tensor.data_type in (*_WEIGHTS, _WEIGHTS_U8, onnx.TensorProto.INT32) and not helps:
-            counts[bool(_FRONT_END.search(tensor.name))] += math.prod(tensor.dims)
+            is_fixed = tensor.name in fixed or bool(_FRONT_END.search(tensor.name))
+            counts[is_fixed] += math.prod(tensor.dims)
     return counts[False], counts[True]
+
+
+def _taken(node: onnx.NodeProto, *, front_end: bool) -> Sequence[str]:
+    return node.input if node.name.startswith(_FRONT_NODES) == front_end else ()
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, Shape]:
