@@ -31,6 +31,8 @@ _ON_EMBEDDED_KAFKA = {
     "HEARTWARD_WORKER_FETCH_EVERY_S": "0.1",
     "HEARTWARD_ALARMS_FETCH_EVERY_S": "0.25",
 }
+# What one machine shows of a ward is rather rich than large, if nobody says otherwise.
+_IN_FULL = {"HEARTWARD_WORKER_HEART": "true"}
 _MOST_CONNECTIONS = 200
 _SIMULATOR_SETTLES_S = 10.0
 # Devices of a gentle ward set their clocks by the bridge, so that the first delay says something.
@@ -189,7 +191,7 @@ def _broker(kind: str, port: int, on_ready: Callable[[], None] = lambda: None) -
 def _pipeline(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
     mqtt = (MQTT,) if plan.mqtt is None else ()
     kafka = (KAFKA,) if plan.kafka is None else ()
-    environment = addresses.environment() | (_ON_EMBEDDED_KAFKA if kafka else {})
+    environment = _IN_FULL | addresses.environment() | (_ON_EMBEDDED_KAFKA if kafka else {})
 
     def reporting(name: str, module: str, *, after: tuple[str, ...] = kafka) -> Part:
         return Part(

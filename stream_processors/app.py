@@ -80,7 +80,7 @@ def run(settings: WorkerSettings, kafka: KafkaConnection) -> None:
     sys.setswitchinterval(0.001)
     sink = ConfluentSink(kafka, client_id=settings.name)
     sink.require([topic.name for topic in _TOPICS])
-    models = RunningModels(Registry(settings.models_dir))
+    models = RunningModels(Registry(settings.models_dir), heart=settings.heart)
     assignments = AssignmentHistory()
     try:
         with CompactedTopics(kafka, followers(assignments, models)) as tables:

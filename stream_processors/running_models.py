@@ -37,6 +37,11 @@ class RunningModels:
     ``active`` runs the chosen model instead of the task's default, ``shadow`` beside what runs,
     ``off`` runs none of the task.
 
+    Parameters
+    ----------
+    heart
+        Whether the default of task `segment` runs: it costs as much as all else of a window.
+
     Attributes
     ----------
     current
@@ -48,8 +53,9 @@ class RunningModels:
         If a default model cannot be loaded, or does not fit the pipeline.
     """
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, *, heart: bool = False) -> None:
         self._models = models
+        self._heart = heart
         self._choices: Mapping[str, ModelChoice] = {}
         self._loaded: dict[tuple[str, str], Predictor] = {}
         self.current = self._running(self._choices)
@@ -78,7 +84,9 @@ class RunningModels:
         active = [
             self._load(entry.name, entry.version)
             for entry in self._models.entries
-            if entry.default and entry.task not in decided
+            if entry.default
+            and entry.task not in decided
+            and (self._heart or entry.task != "segment")
         ]
         chosen = [
             RunningModel(self._load(choice.model, choice.version), choice.role == "shadow")

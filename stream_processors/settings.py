@@ -43,6 +43,10 @@ class WorkerSettings(BaseSettings):
     commit_every_s: float = Field(
         1.0, ge=0.1, le=30.0, description="Seconds between commits; a crash repeats so much."
     )
+    heart: bool = Field(
+        default=False,
+        description="Whether heart rate, S1 and S2 are told; it costs as much as all else.",
+    )
     batch_windows: int = Field(
         32, ge=1, le=1024, description="Windows that are classified together at most."
     )

@@ -41,7 +41,7 @@ def recording(sample_rate_hz: int) -> Samples:
 
 @cache
 def models() -> RunningModels:
-    return RunningModels(Registry())
+    return RunningModels(Registry(), heart=True)
 
 
 @st.composite

@@ -13,7 +13,7 @@ from tests.unit.stream_processors.logs import Sent, log_of
 
 @pytest.fixture(scope="module")
 def models() -> tuple[RunningModel, ...]:
-    return RunningModels(Registry()).current
+    return RunningModels(Registry(), heart=True).current
 
 
 def windows_of(seed: int, *, rates: tuple[int, ...] = (2000, 4000, 8000)) -> list[Window]:

@@ -20,7 +20,7 @@ from tests.unit.stream_processors.logs import Record, log_of, sent
 
 @pytest.fixture(scope="module")
 def models() -> RunningModels:
-    return RunningModels(Registry())
+    return RunningModels(Registry(), heart=True)
 
 
 class Harness:

@@ -89,6 +89,12 @@ def test_the_manifests_defaults_run_where_nobody_chose(models: RunningModels) ->
     assert str(models) == "screen 1.0, valve 1.0"
 
 
+def test_the_rhythm_is_told_only_where_that_is_asked_for() -> None:
+    without, told = (RunningModels(Registry(), heart=heart) for heart in (False, True))
+    assert "segment" not in str(without)
+    assert "segment" in str(told)
+
+
 def test_an_active_choice_runs_instead_of_the_default(models: RunningModels) -> None:
     models.step("screen", choice("active"))
     assert str(models) == "valve 1.0, screen 2.0"
