@@ -4,6 +4,8 @@ The rules of the wire for whoever sends, and nothing else: no clock, no sound, n
 PUBACK plays no part in them; only the bridge's ``ack`` frees memory.
 """
 
+from collections.abc import Callable
+
 from ingest.chunk import (
     HISTORY_AFTER_S,
     HISTORY_OVERLAP_S,
@@ -43,7 +45,8 @@ class Outbox:
 
     Beyond that
 
-    - after a reconnect, or when no ack came for 10 s, again all that is not acknowledged;
+    - after a reconnect, or when no ack came for 10 s, again all that is not acknowledged; what was
+      first sent 5 s before a reconnect, or earlier, as history, for the live lane has gone on;
     - when acks come but stay for 5 s behind what was sent, the hole again, as history;
     - what is older than 30 s as history instead;
 
@@ -81,6 +84,7 @@ class Outbox:
         self._heard_us = now_us
         self._silence_s, self._stuck_s = RESEND_AFTER_SILENCE_S, HOLE_AFTER_S
         self._begin_again()
+        self._set_aside(lambda chunk: _has_waited(chunk, now_us))
 
     def on_ack(self, stored_to_sample: int, now_us: int) -> None:
         """Hear the bridge; a position that was never sent is ignored."""
@@ -99,7 +103,8 @@ class Outbox:
     def due(self, now_us: int) -> list[tuple[Lane, Recorded]]:
         """What goes out now, fresh sound first; asked once per chunk while connected."""
         self._break_silence(now_us)
-        self._set_aside_old(now_us)
+        oldest_us = now_us - round(HISTORY_AFTER_S * _SECOND_US)
+        self._set_aside(lambda chunk: chunk.recorded_us < oldest_us)
         self._settle_history()
         live = self._due_live(now_us)
         return live + self._due_history(now_us, CHUNKS_PER_STEP - len(live))
@@ -165,19 +170,14 @@ class Outbox:
         if now_us - since_us > self._stuck_s * _SECOND_US:
             self._stuck_s = min(2 * self._stuck_s, LONGEST_WAIT_S)
             last = oldest
-            while (chunk := self.buffer.chunk(last.seq + 1)) and (
-                chunk.first_sent_us is not None
-                and now_us - chunk.first_sent_us >= HOLE_AFTER_S * _SECOND_US
-            ):
+            while (chunk := self.buffer.chunk(last.seq + 1)) and _has_waited(chunk, now_us):
                 last = chunk
             self._send_as_history(oldest.first, last.end)
 
-    def _set_aside_old(self, now_us: int) -> None:
-        """Take from the live lane what is too old for it."""
+    def _set_aside(self, is_late: Callable[[Recorded], bool]) -> None:
+        """Take from the live lane what comes too late for it."""
         first = end = None
-        while (chunk := self.buffer.chunk(self._live_seq)) and (
-            now_us - chunk.recorded_us > HISTORY_AFTER_S * _SECOND_US
-        ):
+        while (chunk := self.buffer.chunk(self._live_seq)) and is_late(chunk):
             self._live_seq = chunk.seq + 1
             if chunk.end > self.buffer.acknowledged_to:
                 first = chunk.first if first is None else first
@@ -216,3 +216,9 @@ class Outbox:
         if self._history is not None:
             settled = min(settled, self._history.first)
         self.buffer.forget_before(settled)
+
+
+def _has_waited(chunk: Recorded, now_us: int) -> bool:
+    """Whether it had time to be acknowledged since it first went out."""
+    sent_us = chunk.first_sent_us
+    return sent_us is not None and now_us - sent_us >= HOLE_AFTER_S * _SECOND_US

@@ -192,7 +192,8 @@ def test_what_fills_a_hole_too_late_for_its_lane_goes_again_as_history() -> None
     device.run_and_hear(3)
     device.connect()
     batch = [sent for _ in range(20) for sent in device.run_and_hear(1)]
-    assert seconds(batch[:6], Lane.AUDIO) == [10, 11, 12, 13, 14, 15]
+    assert seconds(batch[:6], Lane.AUDIO) == [11, 12, 13, 14, 15, 16]  # 10 was sent 5 s ago
+    assert 10 in seconds(batch[:30], Lane.HISTORY)
     assert set(seconds(batch, Lane.HISTORY)) >= set(range(10 - OVERLAP, 13 + OVERLAP))
     assert device.buffer.acknowledged_to == device.buffer.recorded_to
 
