@@ -1,0 +1,103 @@
+"""Keep a ward in order: topics, wearables, who wears them, and whether all is well."""
+
+# ruff: noqa: PLC0415 (each command loads what it needs, and nothing else does)
+
+import time
+from typing import Annotated
+
+import typer
+
+from deploy.flags import connected
+from deploy.settings_help import reading
+from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
+from models.errors import UserError
+from stream_processors.topics import ALL, Topic
+
+upkeep = typer.Typer()
+topics = typer.Typer(no_args_is_help=True, help="The topics in Kafka: make them, look at them.")
+devices = typer.Typer(no_args_is_help=True, help="Wearables: do they keep the rules of the wire?")
+
+
+@devices.command("check", cls=reading())
+@connected(MqttConnection)
+def devices_check(
+    mqtt: MqttConnection,
+    device: Annotated[str, typer.Argument(help="Id of the wearable.")],
+    seconds: Annotated[float, typer.Option(min=1, help="Watch for at most so long.")] = 60.0,
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Watch one wearable and say which rules of the wire it keeps and breaks."""
+    from ingest.device_watch import run_check
+
+    raise typer.Exit(run_check(device, mqtt, seconds, as_json=json))
+
+
+@topics.command("apply", cls=reading())
+@connected(KafkaConnection)
+def topics_apply(
+    kafka: KafkaConnection,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="Of the topics that are joined by device.")
+    ] = None,
+    replication: Annotated[
+        int, typer.Option(min=1, help="Copies; a cluster that shall outlive a broker needs 3.")
+    ] = 1,
+) -> None:
+    """Create the topics that are missing; none that exists is changed."""
+    from deploy.tables import show_table
+    from stream_processors.topic_admin import apply_topics
+
+    outcomes = apply_topics(kafka, partitions=partitions, replication=replication)
+    show_table(("Topic", "Partitions", "Done", "Note"), outcomes)
+    if any(outcome.note for outcome in outcomes):
+        raise UserError("not every topic is as it was asked for: see the notes")
+
+
+@topics.command("list", cls=reading())
+@connected(KafkaConnection)
+def topics_list(kafka: KafkaConnection) -> None:
+    """Show every topic, whether it exists, and what it keeps."""
+    from deploy.tables import show_table
+    from stream_processors.topic_admin import describe
+
+    found = describe(kafka)
+    rows = [(topic.name, found.get(topic.name, "missing"), _kept(topic)) for topic in ALL]
+    show_table(("Topic", "Partitions", "Keeps"), rows)
+
+
+def _kept(topic: Topic) -> str:
+    if topic.retention_ms is None:
+        return "the latest of each key"
+    return f"{topic.retention_ms // 3_600_000} h"
+
+
+@upkeep.command(cls=reading())
+@connected(KafkaConnection)
+def assign(
+    kafka: KafkaConnection,
+    device: Annotated[str, typer.Argument(help="Id of the wearable.")],
+    patient: Annotated[str, typer.Option(help="Pseudonym of the patient, never a name.")],
+    ward: Annotated[str, typer.Option(help="Ward.")],
+    bed: Annotated[str, typer.Option(help="Bed.")],
+) -> None:
+    """Say that from now on this patient, in this bed, wears this device."""
+    from deploy.assignments import new_assignment, write
+
+    now_us = time.time_ns() // 1000
+    assignment = new_assignment(device, patient_id=patient, ward=ward, bed=bed, now_us=now_us)
+    write([assignment], kafka)
+    typer.echo(f"{assignment.assignment_id}: {patient} in {ward}, bed {bed}, wears {device}")
+
+
+@upkeep.command(cls=reading())
+@connected(MqttConnection, KafkaConnection, InfluxConnection)
+def doctor(mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnection) -> None:
+    """Check this machine, and the brokers and database that it shall use."""
+    from deploy.doctor import examine
+    from deploy.tables import show_verdicts
+
+    verdicts = list(examine(mqtt, kafka, influx))
+    show_verdicts(verdicts)
+    failed = sum(verdict.ok is False for verdict in verdicts)
+    if failed:
+        raise UserError(f"{failed} of {len(verdicts)} checks failed")

@@ -1,0 +1,181 @@
+"""The parts of a ward: all together, or one by one."""
+
+# ruff: noqa: PLC0415 (each command loads what it needs, and nothing else does)
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.flags import connected
+from deploy.settings_help import reading
+from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
+
+ward = typer.Typer(rich_help_panel="The ward")
+
+Beds = Annotated[int, typer.Option(min=1, max=5000, help="Wearables to simulate, one a bed.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Audio workers, sharing the devices.")]
+Seed = Annotated[int, typer.Option(min=0, help="Two runs with one seed record the same sound.")]
+ListenMqtt = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Port of the embedded MQTT broker.")
+]
+ListenKafka = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Port of the embedded Kafka.")
+]
+KafkaMemory = Annotated[
+    int, typer.Option(min=64, help="MiB that the embedded Kafka may take before it is emptied.")
+]
+
+
+@ward.command(cls=reading())
+@connected(InfluxConnection)
+def demo(
+    influx: InfluxConnection,
+    *,
+    beds: Beds = 12,
+    workers: Workers = 1,
+    faults: Annotated[
+        str | None,
+        typer.Option(help="none, gentle or rough; by default gentle, and none with --json."),
+    ] = None,
+    seed: Seed = 1,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1, max=604_800, help="End after so long; without it, at Ctrl-C."),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Show nothing; write here what was measured.")
+    ] = None,
+    listen_mqtt: ListenMqtt = None,
+    listen_kafka: ListenKafka = None,
+    kafka_memory_mib: KafkaMemory = 2048,
+) -> None:
+    """Watch a simulated ward come alive; needs nothing but this machine."""
+    from deploy.assignments import demonstration_ward
+    from deploy.headless import measure
+    from deploy.local_stack import Plan, Simulation
+    from deploy.show import watch
+
+    faults = faults or ("none" if json else "gentle")
+    simulation = Simulation(beds=beds, faults=faults, seed=seed)
+    plan = Plan(
+        influx=influx,
+        workers=workers,
+        simulation=simulation,
+        listen_mqtt=listen_mqtt,
+        listen_kafka=listen_kafka,
+        kafka_memory_mib=kafka_memory_mib,
+    )
+    assignments = demonstration_ward(simulation.device_ids(), ward="demonstration", from_us=0)
+    if json is None:
+        watch(plan, assignments, seconds=seconds)
+    else:
+        measure(plan, simulation, assignments, seconds=seconds or 60.0, file=json)
+
+
+@ward.command(cls=reading())
+@connected(MqttConnection, KafkaConnection, InfluxConnection)
+def up(
+    mqtt: MqttConnection,
+    kafka: KafkaConnection,
+    influx: InfluxConnection,
+    workers: Workers = 1,
+    listen_mqtt: ListenMqtt = None,
+    listen_kafka: ListenKafka = None,
+    kafka_memory_mib: KafkaMemory = 2048,
+) -> None:
+    """Run bridge, workers and writer here, and show the ward; brokers not named are embedded."""
+    from deploy.local_stack import Plan
+    from deploy.show import watch
+
+    plan = Plan(
+        mqtt=mqtt if mqtt.model_fields_set else None,
+        kafka=kafka if kafka.model_fields_set else None,
+        influx=influx,
+        workers=workers,
+        listen_mqtt=listen_mqtt,
+        listen_kafka=listen_kafka,
+        kafka_memory_mib=kafka_memory_mib,
+    )
+    watch(plan, (), seconds=None)
+
+
+@ward.command(cls=reading("ingest.bridge:BridgeSettings"))
+@connected(MqttConnection, KafkaConnection)
+def bridge(
+    mqtt: MqttConnection,
+    kafka: KafkaConnection,
+    name: Annotated[
+        str | None, typer.Option(help="Its own among all bridges; the broker knows it by this.")
+    ] = None,
+    groups: Annotated[
+        str | None, typer.Option(help="Topic groups that it serves, comma between; + means all.")
+    ] = None,
+) -> None:
+    """Move chunks from MQTT into Kafka, and tell each device what is stored."""
+    from ingest.bridge import BridgeSettings, run
+
+    run(load(BridgeSettings, {"name": name, "groups": groups}), mqtt, kafka)
+
+
+@ward.command(cls=reading("stream_processors.settings:WorkerSettings"))
+@connected(KafkaConnection)
+def worker(
+    kafka: KafkaConnection,
+    name: Annotated[
+        str | None, typer.Option(help="Its own among all workers, for heartbeats and logs.")
+    ] = None,
+) -> None:
+    """Cut the sound into windows, judge, classify and publish them; run as many as you like."""
+    from stream_processors.app import run
+    from stream_processors.settings import WorkerSettings
+
+    run(load(WorkerSettings, {"name": name}), kafka)
+
+
+@ward.command(cls=reading("stream_processors.influx:InfluxSettings"))
+@connected(KafkaConnection, InfluxConnection)
+def influx(kafka: KafkaConnection, influx: InfluxConnection) -> None:
+    """Write results to InfluxDB; what it cannot take yet waits in Kafka."""
+    from stream_processors.influx import InfluxSettings, run
+
+    run(load(InfluxSettings), kafka, influx)
+
+
+@ward.command(cls=reading("ingest.simulator_settings:SimulatorSettings"))
+@connected(MqttConnection)
+def simulate(
+    mqtt: MqttConnection,
+    beds: Annotated[
+        int | None, typer.Option(min=1, max=5000, help="Wearables, one a bed; by default 12.")
+    ] = None,
+    recordings: Annotated[
+        Path | None, typer.Option(help="Folder of .wav and .flac files; else the packaged ones.")
+    ] = None,
+    faults: Annotated[
+        str | None,
+        typer.Option(help="What goes wrong in the ward: none, gentle or rough; by default none."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Two runs with one seed record the same sound.")
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1, max=604_800, help="Record for so long; without it, until Ctrl-C."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="JSON file for what was sent and acknowledged.")
+    ] = None,
+) -> None:
+    """Be a ward of wearables that replay recordings."""
+    from ingest.simulator import SimulatorSettings, run
+
+    flags = {
+        "devices": beds,
+        "recordings": recordings,
+        "faults": faults,
+        "seed": seed,
+        "duration_s": seconds,
+        "report": report,
+    }
+    run(load(SimulatorSettings, flags), mqtt)
