@@ -205,12 +205,19 @@ def run(settings: SimulatorSettings, mqtt: MqttConnection) -> SimulatorReport:
     ------
     UserError
         In one line, when recordings, faults, the report or, at the start, the broker cannot be
-        used. Later the devices try again for ever.
+        used; later the devices try again for ever. And when all the sound that was asked for
+        is sent, and nobody said that any of it is stored.
     """
     logs.configure("simulator")
     with _signals() as asked:
         report = Simulator(settings, mqtt, now_us=_clock()).run(asked)
+        ended_itself = asked() == 0
     _log.info(_summary(report))
+    if ended_itself and not report.totals.audio_acknowledged_s:
+        raise UserError(
+            f"none of {report.totals.audio_recorded_s:.0f} s of sound was acknowledged: does a "
+            f"bridge serve {mqtt.host}:{mqtt.port}?"
+        )
     return report
 
 

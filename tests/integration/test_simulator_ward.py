@@ -1,6 +1,7 @@
 """A simulated ward on a real broker: all of it is heard, acknowledged and reported."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -195,6 +196,17 @@ def test_asked_twice_it_ends_at_once_and_still_reports(mqtt: Server, simulate: S
         report = ended(ward, within_s=2)
     assert report.is_final
     assert report.totals.audio_acknowledged_s == 0
+
+
+def test_when_nothing_was_acknowledged_it_fails_and_says_so(
+    mqtt: Server, simulate: Simulate
+) -> None:
+    ward = simulate(devices=2, duration_s=2, drain_s=1)
+
+    assert ward.wait(15) == 1
+    last = ward.log.read_text().splitlines()[-1]
+    why = rf"none of \d s of sound was acknowledged: does a bridge serve 127.0.0.1:{mqtt.port}\?"
+    assert re.fullmatch(why, last)
 
 
 def test_killed_it_leaves_its_last_report_and_the_broker_says_goodbye(
