@@ -37,7 +37,8 @@ def refused(message: Message) -> bool:
 )
 def test_bad_messages_between_good_ones_stop_nothing(embedded_ward: Ward, number: int) -> None:
     before = [embedded_ward.bridge.pid, embedded_ward.workers[0].pid]
-    messages = list(Fuzzer(number, group="fuzz").messages(number))
+    group = f"fuzz-{number}"  # both numbers are sent to one ward
+    messages = list(Fuzzer(number, group=group).messages(number))
     bad = [message for message in messages if refused(message)]
     kept = Counter(Message(topic, payload[:MAX_PAYLOAD_BYTES]) for topic, payload in bad)
     with load_on(embedded_ward, devices=8) as load, devices(embedded_ward.mqtt) as attacker:
@@ -47,7 +48,7 @@ def test_bad_messages_between_good_ones_stop_nothing(embedded_ward: Ward, number
                 attacker.publish_to(*message)
             attacker.confirmed()
         until(
-            lambda: len(_letters(embedded_ward)) >= len(bad),
+            lambda: len(_letters(embedded_ward, group)) >= len(bad),
             "every bad message is dead-lettered",
             timeout_s=60,
             every_s=1.0,
@@ -58,7 +59,7 @@ def test_bad_messages_between_good_ones_stop_nothing(embedded_ward: Ward, number
             embedded_ward.published(load.prefix),
         )
 
-    letters = _letters(embedded_ward)
+    letters = _letters(embedded_ward, group)
     assert Counter(Message(letter.topic, letter.payload) for letter in letters) == kept
     assert all(letter.reason for letter in letters)
     assert (verdict_on_good.lost, verdict_on_good.different) == (0, 0), verdict_on_good
@@ -68,9 +69,9 @@ def test_bad_messages_between_good_ones_stop_nothing(embedded_ward: Ward, number
     _report(number, len(bad), took_s, verdict_on_good)
 
 
-def _letters(ward: Ward) -> list[DeadLetter]:
+def _letters(ward: Ward, group: str) -> list[DeadLetter]:
     found = kafka_log.records(ward.connection, DEAD_LETTERS, DeadLetter)
-    return [letter for letter in found if letter.topic.startswith("pcg/v1/fuzz/")]
+    return [letter for letter in found if letter.topic.startswith(f"pcg/v1/{group}/")]
 
 
 def _report(number: int, refused_number: int, took_s: float, verdict: Verdict) -> None:
