@@ -4,12 +4,11 @@ The rules of the wire for whoever sends, and nothing else: no clock, no sound, n
 PUBACK plays no part in them; only the bridge's ``ack`` frees memory.
 """
 
-from collections.abc import Callable
-
 from ingest.chunk import (
     HISTORY_AFTER_S,
     HISTORY_OVERLAP_S,
     HOLE_AFTER_S,
+    LIVE_WAIT_S,
     RESEND_AFTER_SILENCE_S,
     Lane,
 )
@@ -45,8 +44,9 @@ class Outbox:
 
     Beyond that
 
-    - after a reconnect, or when no ack came for 10 s, again all that is not acknowledged; what was
-      first sent 5 s before a reconnect, or earlier, as history, for the live lane has gone on;
+    - after a reconnect, or when no ack came for 10 s, again all that is not acknowledged, in order;
+    - after a reconnect, as history too, what acks had passed over before the connection broke: the
+      live lane may have gone on without it;
     - when acks come but stay for 5 s behind what was sent, the hole again, as history;
     - what is older than 30 s as history instead;
 
@@ -67,7 +67,7 @@ class Outbox:
         self._overlap = round(HISTORY_OVERLAP_S * sample_rate_hz)
         self._live_seq = 0
         self._history: _History | None = None
-        self._heard_us = self._advanced_us = self._arrived_us = 0
+        self._heard_us = self._advanced_us = self._arrived_us = self._stood_still_us = 0
         self._silence_s, self._stuck_s = RESEND_AFTER_SILENCE_S, HOLE_AFTER_S
 
     @property
@@ -84,7 +84,7 @@ class Outbox:
         self._heard_us = now_us
         self._silence_s, self._stuck_s = RESEND_AFTER_SILENCE_S, HOLE_AFTER_S
         self._begin_again()
-        self._set_aside(lambda chunk: _has_waited(chunk, now_us))
+        self._mend_what_was_passed_over()
 
     def on_ack(self, stored_to_sample: int, now_us: int) -> None:
         """Hear the bridge; a position that was never sent is ignored."""
@@ -98,13 +98,13 @@ class Outbox:
             self._stuck_s = HOLE_AFTER_S
             self._forget()
         else:
+            self._stood_still_us = now_us
             self._mend_hole(now_us)
 
     def due(self, now_us: int) -> list[tuple[Lane, Recorded]]:
         """What goes out now, fresh sound first; asked once per chunk while connected."""
         self._break_silence(now_us)
-        oldest_us = now_us - round(HISTORY_AFTER_S * _SECOND_US)
-        self._set_aside(lambda chunk: chunk.recorded_us < oldest_us)
+        self._set_aside_old(now_us)
         self._settle_history()
         live = self._due_live(now_us)
         return live + self._due_history(now_us, CHUNKS_PER_STEP - len(live))
@@ -169,15 +169,32 @@ class Outbox:
         since_us = max(self._advanced_us, oldest.first_sent_us, oldest.history_us or 0)
         if now_us - since_us > self._stuck_s * _SECOND_US:
             self._stuck_s = min(2 * self._stuck_s, LONGEST_WAIT_S)
-            last = oldest
-            while (chunk := self.buffer.chunk(last.seq + 1)) and _has_waited(chunk, now_us):
-                last = chunk
-            self._send_as_history(oldest.first, last.end)
+            self._send_as_history_if_sent_by(now_us - round(HOLE_AFTER_S * _SECOND_US))
 
-    def _set_aside(self, is_late: Callable[[Recorded], bool]) -> None:
-        """Take from the live lane what comes too late for it."""
+    def _mend_what_was_passed_over(self) -> None:
+        """Send as history what an ack left out though its lane waited for it no more.
+
+        What went out after that ack, or just before, goes again in order alone: it was lost with
+        the connection, and so was all that came after it.
+        """
+        if not self.is_sending_history:
+            self._send_as_history_if_sent_by(self._stood_still_us - round(LIVE_WAIT_S * _SECOND_US))
+
+    def _send_as_history_if_sent_by(self, by_us: int) -> None:
+        """Send again the first stretch without an ack, as far as it went out by this time."""
+        first = end = self.buffer.acknowledged_to
+        chunk = self.buffer.chunk_at(end)
+        while chunk and chunk.first_sent_us is not None and chunk.first_sent_us <= by_us:
+            end, chunk = chunk.end, self.buffer.chunk(chunk.seq + 1)
+        if end > first:
+            self._send_as_history(first, end)
+
+    def _set_aside_old(self, now_us: int) -> None:
+        """Take from the live lane what is too old for it."""
         first = end = None
-        while (chunk := self.buffer.chunk(self._live_seq)) and is_late(chunk):
+        while (chunk := self.buffer.chunk(self._live_seq)) and (
+            now_us - chunk.recorded_us > HISTORY_AFTER_S * _SECOND_US
+        ):
             self._live_seq = chunk.seq + 1
             if chunk.end > self.buffer.acknowledged_to:
                 first = chunk.first if first is None else first
@@ -216,9 +233,3 @@ class Outbox:
         if self._history is not None:
             settled = min(settled, self._history.first)
         self.buffer.forget_before(settled)
-
-
-def _has_waited(chunk: Recorded, now_us: int) -> bool:
-    """Whether it had time to be acknowledged since it first went out."""
-    sent_us = chunk.first_sent_us
-    return sent_us is not None and now_us - sent_us >= HOLE_AFTER_S * _SECOND_US

@@ -73,7 +73,8 @@ class FetchConsumer(driver.Consumer):
         if records is None or self.should_stop:
             return
         if not self.flow_active:
-            await self.perform_seek()
+            with suppress(IllegalStateError):  # taken away meanwhile: the next assignment seeks
+                await self.perform_seek()
             return
         for partition, fetched in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
