@@ -40,6 +40,23 @@ def test_when_one_of_two_is_killed_the_other_serves_all_devices_again(log: Worke
     assert taken_over_s < 30
 
 
+def test_workers_that_come_and_go_while_no_sound_comes_kill_nobody(log: WorkerLog) -> None:
+    staying = log.add_worker()
+    log.wait_for_shares(staying)
+    feeding = Feeding(log, devices=DEVICES)
+    feeding.start()
+    log.wait_for_windows(DEVICES * 4)
+    feeding.end()
+    log.wait_for_results()
+    for _ in range(3):
+        guest = log.add_worker()
+        log.wait_for_shares(staying, guest)
+        guest.stop()
+        log.wait_for_shares(staying)
+
+    assert staying.is_running, staying.log.read_text()[-2000:]
+
+
 @pytest.mark.slow
 def test_from_one_to_three_and_back_to_one_under_load(log: WorkerLog) -> None:
     first = log.add_worker()
