@@ -118,8 +118,12 @@ def settle(plan: Plan) -> Addresses:
     Raises
     ------
     UserError
-        When a port that was asked for is in use.
+        When a port that was asked for is in use, or asked for twice.
     """
+    if plan.listen_mqtt is not None and plan.listen_mqtt == plan.listen_kafka:
+        raise UserError(
+            f"--listen-mqtt and --listen-kafka both name {plan.listen_mqtt}: give each its own"
+        )
     # Not from the environment: what it says of users and certificates is for other brokers.
     mqtt = plan.mqtt or MqttConnection.model_construct(
         host=LOOPBACK, port=_port(plan.listen_mqtt, "--listen-mqtt")

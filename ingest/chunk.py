@@ -292,5 +292,5 @@ def _decode_flac(chunk: AudioChunk) -> npt.NDArray[np.int16]:
             limit = int(MAX_CHUNK_S * chunk.sample_rate_hz) + 1
             samples: npt.NDArray[np.int16] = flac.read(limit, dtype="int16")
     except soundfile.LibsndfileError as error:
-        raise ChunkError(f"samples are not readable FLAC: {error}") from None
+        raise ChunkError(f"samples are not readable FLAC: {error.error_string}") from None
     return samples

@@ -9,11 +9,13 @@ known to be wrong without asking a server is refused here, when settings are loa
 import os
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import (
     Field,
     PrivateAttr,
@@ -301,6 +303,7 @@ def load(kind: type[_Settings], flags: Mapping[str, Any] | None = None) -> _Sett
     if env_file and not (Path(env_file).is_file() and os.access(env_file, os.R_OK)):
         raise ConfigurationError(f"HEARTWARD_ENV_FILE names {env_file}, which cannot be read")
     try:
+        _refuse_misspelt(kind, [*os.environ, *(dotenv_values(env_file) if env_file else ())])
         return kind(_env_file=env_file, **given)
     except ValidationError as error:
         details = error.errors(include_url=False)
@@ -310,6 +313,21 @@ def load(kind: type[_Settings], flags: Mapping[str, Any] | None = None) -> _Sett
         raise ConfigurationError(
             f"HEARTWARD_ENV_FILE names {env_file}, which holds no text in UTF-8"
         ) from None
+
+
+def _refuse_misspelt(kind: type[BaseSettings], names: Iterable[str]) -> None:
+    """A name that almost is a setting: what it says would be ignored, TLS for one.
+
+    Names unlike any are let through, for another part's settings may begin alike.
+    """
+    prefix = kind.model_config.get("env_prefix", "")
+    known = [field.upper() for field in kind.model_fields]
+    for name in names:
+        given = name.upper().removeprefix(prefix)
+        if not name.upper().startswith(prefix) or given in known:
+            continue
+        if near := get_close_matches(given, known, n=1):
+            raise ConfigurationError(f"{name} is no setting: do you mean {prefix}{near[0]}?")
 
 
 def _problem(kind: type[BaseSettings], detail: ErrorDetails) -> str:

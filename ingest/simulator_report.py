@@ -4,6 +4,7 @@ The simulator writes it as JSON every few seconds and at its end.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -131,11 +132,15 @@ def write(report: SimulatorReport, path: Path) -> None:
     UserError
         If it cannot be written; what was there before stays.
     """
+    if path.exists() and not path.is_file():
+        raise UserError(f"simulator report {path} is not a plain file: name another file")
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         unfinished.write_bytes(msgspec.json.encode(report))
         unfinished.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
         raise UserError(
             f"simulator report {path} cannot be written ({error.strerror}): name another file"
         ) from None

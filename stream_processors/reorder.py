@@ -1,7 +1,8 @@
 """One device's chunks in the order of their positions, each sample once; time is the log's.
 
-The worker cuts its windows from what comes out here, and the bridge acknowledges by the same
-rules, so that what a device is told is stored is what there will be results of.
+The worker cuts its windows from what comes out here. The bridge acknowledges what fills a hole no
+later than that waits (`ingest.positions.LivePatience`), so that what a device is told is stored is
+what there will be results of.
 
 A chunk behind a hole waits for what is missing until 2 s have passed or 5 s of sound wait with
 it: a burst of old sound may be the last that its partition sees for hours, and nothing else would

@@ -92,6 +92,11 @@ def test_a_port_in_use_is_named_with_what_to_do() -> None:
             settle(_plan(listen_mqtt=port))
 
 
+def test_two_brokers_do_not_share_a_port() -> None:
+    with pytest.raises(UserError, match="both name 31883: give each its own"):
+        settle(_plan(listen_mqtt=31883, listen_kafka=31883))
+
+
 @pytest.mark.parametrize("beds", [1, 12, 120])
 def test_assigned_devices_are_those_that_the_simulator_plays(
     beds: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

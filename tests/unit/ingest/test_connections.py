@@ -134,6 +134,29 @@ def test_an_unreadable_settings_file_is_named(monkeypatch: pytest.MonkeyPatch) -
         load(KafkaConnection)
 
 
+@pytest.mark.parametrize("misspelt", ["HEARTWARD_MQTT_TSL", "heartward_mqtt_pasword"])
+def test_a_setting_that_is_almost_one_is_refused_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, misspelt: str
+) -> None:
+    right = {"HEARTWARD_MQTT_TSL": "TLS"}.get(misspelt, "PASSWORD")
+    said = rf"^{misspelt} is no setting: do you mean HEARTWARD_MQTT_{right}\?$"
+    file = tmp_path / "ward.env"
+    file.write_text(f"{misspelt}=1\n", encoding="utf-8")
+    monkeypatch.setenv("HEARTWARD_ENV_FILE", str(file))
+    with pytest.raises(ConfigurationError, match=said):
+        load(MqttConnection)
+    monkeypatch.delenv("HEARTWARD_ENV_FILE")
+    monkeypatch.setenv(misspelt, "1")
+    with pytest.raises(ConfigurationError, match=said):
+        load(MqttConnection)
+    assert load(KafkaConnection)
+
+
+def test_names_unlike_any_setting_are_another_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARTWARD_MQTT_EXPORTER_COLOUR", "blue")
+    assert load(MqttConnection)
+
+
 def test_a_password_never_shows_in_text(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("hunter2\nsecond line\n")

@@ -1,5 +1,6 @@
 """The report says which windows must be in the results, and no write is seen half done."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -108,6 +109,14 @@ def test_a_report_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -
     with pytest.raises(UserError, match=r"report\.json cannot be written \(.*\): name another"):
         write(report(BOOT, at_us=2), path)
     assert read(path).at_us == 9
+
+
+def test_a_report_is_not_written_over_what_is_no_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError, match="pipe is not a plain file: name another file"):
+        write(report(BOOT), pipe)
+    assert pipe.is_fifo()
 
 
 def test_a_report_that_cannot_be_read_is_named(tmp_path: Path) -> None:
