@@ -177,8 +177,7 @@ class Outbox:
         What went out after that ack, or just before, goes again in order alone: it was lost with
         the connection, and so was all that came after it.
         """
-        if not self.is_sending_history:
-            self._send_as_history_if_sent_by(self._stood_still_us - round(LIVE_WAIT_S * _SECOND_US))
+        self._send_as_history_if_sent_by(self._stood_still_us - round(LIVE_WAIT_S * _SECOND_US))
 
     def _send_as_history_if_sent_by(self, by_us: int) -> None:
         """Send again the first stretch without an ack, as far as it went out by this time."""
