@@ -141,7 +141,7 @@ def test_a_recording_shorter_than_a_window_of_another_grid_is_filled_up(tmp_path
     model = model_of(window_s=30.0, hop_s=10.0)
     result = classify_file(saved(tmp_path, heart(12.0, 2000), 2000), [model])
     assert [window.gap_fraction for window in result.windows] == [pytest.approx(0.6)]
-    assert result.windows[0].quality.reasons[0] == "60% of the sound is missing"
+    assert result.windows[0].quality.reasons[0] == "gap: 60% of the sound is missing"
 
 
 def test_only_the_windows_of_another_grid_that_hold_a_fault_are_unusable(tmp_path: Path) -> None:
