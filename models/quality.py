@@ -155,9 +155,9 @@ def _faults(windows: Levels, gaps: Numbers) -> tuple[_Fault, ...]:
     outside_db = _db(windows.moments[:, 0]) - band_db
     return (
         _Fault(gaps, 0.02, 0.45, "gap: {:.0%} of the sound is missing"),
-        _Fault(clipped, 0.005, 0.05, "clipping: {:.1%} of the sound is cut off"),
+        _Fault(clipped, 0.005, 0.05, "clipping: {:.1%} of the sound is clipped"),
         _Fault(
-            np.maximum(0, flat - gaps), 0.1, 0.6, "no contact: no signal for {:.0%} of the time"
+            np.maximum(0, flat - gaps), 0.1, 0.55, "no contact: no signal for {:.0%} of the time"
         ),
         _Fault(-band_db, 60, 75, "the heart is hardly audible (-{:.0f} dB)"),
         _Fault(outside_db, 15, 30, "almost all of the sound lies outside 25-400 Hz"),

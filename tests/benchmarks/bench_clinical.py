@@ -13,10 +13,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ingest.sounds import PACKAGED, recordings
-from models.classify import read_sound
 from models.dsp import block_filter, windows_of
 from models.quality import assess
 from models.quality_indices import indices, join, measure
+from models.sound_file import read_sound
 from tests.benchmarks import report
 
 BATCH = 32

@@ -3,5 +3,5 @@
     python -m training.quality
 
 learns ``models/artifacts/quality-*.json`` again, byte for byte the same;
-``python -m training.quality.report`` prints what it is worth.
+``python -m training.quality.report`` prints what it is worth on held-out subjects.
 """

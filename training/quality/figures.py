@@ -16,7 +16,7 @@ from training.quality.sound import CAUSES, Mixed, mix, noises
 from training.splits import protocol_named, turns
 
 PROTOCOL = "physionet2016-5-fold"
-TEST_SNRS_DB = (20.0, 15.0, 10.0, 5.0, 0.0, -5.0, -10.0)
+TEST_SNRS_DB = (np.inf, 20.0, 15.0, 10.0, 5.0, 0.0, -5.0, -10.0)
 _BINS = 10
 
 Numbers = npt.NDArray[np.float64]
@@ -32,7 +32,7 @@ class Bin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AtRatio(msgspec.Struct, frozen=True, kw_only=True):
-    """Clear windows of held-out subjects with noise of one ratio (or none) in them.
+    """A clear window of each held-out recording, with noise of one ratio (or none) in it.
 
     `not_good` is the share not judged good, `not_good_by_noise` the same of each noise; `named` is
     the share of the windows not good that are given their noise's cause among the reasons.
@@ -49,8 +49,8 @@ class AtRatio(msgspec.Struct, frozen=True, kw_only=True):
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """`ece` is the expected calibration error in ten bins of equal width, of whole recordings.
 
-    `rises` is the share of windows whose score rises by more than 0.1 from any ratio to the next
-    lower one.
+    `clear_good` is the share of all clear windows that is judged good, and `rises` the share of
+    windows whose score rises by more than 0.1 from any ratio to the next lower one.
     """
 
     protocol: str
@@ -62,6 +62,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     auc_of_the_databases_name: float
     ece: float
     ece_windows: float
+    clear_good: float
     reliability: tuple[Bin, ...]
     noise: tuple[AtRatio, ...]
     rises: float
@@ -109,7 +110,8 @@ def figures(data: DataSet, what: Material, seed: int = SEED) -> Figures:
         ece=expected_error(bins),
         ece_windows=expected_error(reliability(windows_clear, scores)),
         reliability=bins,
-        noise=(_without_noise(scores[what.natural.clear]), *_at_ratios(found)),
+        clear_good=float(np.mean(scores[what.natural.clear] >= GOOD_FROM)),
+        noise=tuple(_at_ratios(found)),
         rises=_rises(found),
     )
 
@@ -165,17 +167,6 @@ def _share_of_database(clear: Bools, database: npt.NDArray[np.str_]) -> Numbers:
     return share
 
 
-def _without_noise(scores: Numbers) -> AtRatio:
-    return AtRatio(
-        snr_db=None,
-        windows=len(scores),
-        mean_score=float(scores.mean()),
-        not_good=float(np.mean(scores < GOOD_FROM)),
-        not_good_by_noise={},
-        named=None,
-    )
-
-
 def _at_ratios(found: Sequence[_Turn]) -> list[AtRatio]:
     kind = np.concatenate([turn.mixed.kind for turn in found])
     snr_db = np.concatenate([turn.mixed.snr_db for turn in found])
@@ -194,7 +185,7 @@ def _at_ratios(found: Sequence[_Turn]) -> list[AtRatio]:
         poor = own & (scores < GOOD_FROM)
         rows.append(
             AtRatio(
-                snr_db=ratio,
+                snr_db=ratio if np.isfinite(ratio) else None,
                 windows=int(own.sum()),
                 mean_score=float(scores[own].mean()),
                 not_good=float(np.mean(scores[own] < GOOD_FROM)),
@@ -202,7 +193,7 @@ def _at_ratios(found: Sequence[_Turn]) -> list[AtRatio]:
                     name: float(np.mean(scores[own & (kind == k)] < GOOD_FROM))
                     for k, name in enumerate(CAUSES)
                 },
-                named=float(named[poor].mean()) if poor.any() else None,
+                named=float(named[poor].mean()) if poor.any() and np.isfinite(ratio) else None,
             )
         )
     return rows

@@ -57,6 +57,7 @@ recording as the mean over its windows.
 | AUC for the organisers' signal_quality | {found.auc:.3f} |
 | mean AUC within databases | {found.auc_within_databases:.3f} ({by_database}) |
 | AUC of the database's name alone | {found.auc_of_the_databases_name:.3f} |
+| all clear windows: share judged good | {found.clear_good:.3f} |
 | calibration error (ECE, 10 bins), recordings | {found.ece:.3f} |
 | the same, windows | {found.ece_windows:.3f} |
 
@@ -64,7 +65,7 @@ recording as the mean over its windows.
 
 Ratios are of powers in 25-400 Hz over the window; the noise is the half that nothing was learnt
 from. Good is a score from {GOOD_FROM:g}. Of {100 * found.rises:.1f} % of the windows the score
-rises by more than 0.1 anywhere on the way from 20 to -10 dB.
+rises by more than 0.1 anywhere on the way from no noise to -10 dB.
 
 | ratio | windows | mean score | not good | cause named |
 |---|---|---|---|---|

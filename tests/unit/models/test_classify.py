@@ -194,7 +194,7 @@ def test_a_recordings_quality_is_judged_on_the_wards_grid_whatever_the_models_he
     assert [window.start_s for window in quality.windows] == [0.0, 2.5, 5.0]
     assert [window.verdict for window in quality.windows] == ["unusable", "poor", "good"]
     assert (quality.verdict, quality.usable_windows) == ("poor", 2)
-    assert quality.reasons[0] == "the signal stands still for 80% of the time"
+    assert quality.reasons[0] == "no contact: no signal for 80% of the time"
 
 
 def test_silence_has_a_result_without_a_usable_window(

@@ -3,12 +3,12 @@ import numpy.typing as npt
 import pytest
 
 from ingest.sounds import PACKAGED, recordings
-from models.classify import read_sound
 from models.contract import SAMPLE_RATES_HZ
 from models.dsp import windows_of
 from models.quality import NO_HEART, NO_SOUND, Assessment, assess, overall
 from models.quality_indices import Levels, join, measure
 from models.recording import judge
+from models.sound_file import read_sound
 
 Int16s = npt.NDArray[np.int16]
 
@@ -77,7 +77,7 @@ def test_packaged_recordings_are_mostly_good() -> None:
         (noise(3000), "a steady noise covers the beats"),
         (20000 * np.sin(0.3 * np.arange(20000)), "a steady noise covers the beats"),
         (np.clip(heart() * 30.0, -32768, 32767), "clipping: "),
-        (np.sign(noise(1)) * 32767, "clipping: 100.0% of the sound is cut off"),
+        (np.sign(noise(1)) * 32767, "clipping: 100.0% of the sound is clipped"),
     ],
     ids=["silence", "offset", "stuck", "converter noise", "hiss", "tone", "overdriven", "square"],
 )
