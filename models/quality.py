@@ -29,6 +29,7 @@ _MOST_REASONS = 3
 
 NO_SOUND = "no contact: there is no sound, is the sensor on the skin?"
 NO_HEART = "no periodic heart sound"
+_COVERED = "a steady noise covers the beats"
 _KNOCKED = "movement or rubbing: a knock is far louder than the beats"
 _WORDS = {
     "periodicity": NO_HEART,
@@ -37,10 +38,10 @@ _WORDS = {
     "mid_band_periodicity": NO_HEART,
     "low_mid_agreement": NO_HEART,
     "mid_high_agreement": NO_HEART,
-    "contrast_db": "a steady noise covers the beats",
-    "spread_db": "a steady noise covers the beats",
+    "contrast_db": _COVERED,
+    "spread_db": _COVERED,
     "knock_db": _KNOCKED,
-    "kurtosis": "a steady noise covers the beats",
+    "kurtosis": _COVERED,
     "slow_share": "movement or rubbing",
     "spectral_entropy": "the sound's pitch is not that of a heart",
     "low_share_db": "the sound's pitch is not that of a heart",
@@ -153,6 +154,7 @@ def _faults(windows: Levels, gaps: Numbers) -> tuple[_Fault, ...]:
     clipped, flat = windows.shares.T
     band_db = _db(windows.power.mean(axis=1))
     outside_db = _db(windows.moments[:, 0]) - band_db
+    spread_db, knock_db = _loudness_db(windows.power)
     return (
         _Fault(gaps, 0.02, 0.45, "gap: {:.0%} of the sound is missing"),
         _Fault(clipped, 0.005, 0.05, "clipping: {:.1%} of the sound is clipped"),
@@ -161,15 +163,20 @@ def _faults(windows: Levels, gaps: Numbers) -> tuple[_Fault, ...]:
         ),
         _Fault(-band_db, 60, 75, "the heart is hardly audible (-{:.0f} dB)"),
         _Fault(outside_db, 15, 30, "almost all of the sound lies outside 25-400 Hz"),
-        _Fault(_knock_db(windows.power), 15, 27, _KNOCKED),
+        _Fault(-spread_db, -6, -3, _COVERED),
+        _Fault(knock_db, 15, 27, _KNOCKED),
     )
 
 
-def _knock_db(power: npt.NDArray[np.float32]) -> Numbers:
-    """How far the loudest 10 ms is above the loudest 3 %, which are beats even of a slow heart."""
+def _loudness_db(power: npt.NDArray[np.float32]) -> tuple[Numbers, Numbers]:
+    """From the quiet fifth of the frames to the loud 3 %, and from those to the loudest.
+
+    Even of a slow heart the beats fill 3 %, so what is far above is no beat.
+    """
     ordered = np.sort(power, axis=1)
     last = power.shape[1] - 1
-    return _db(ordered[:, last]) - _db(ordered[:, int(0.97 * last)])
+    quiet, loud, loudest = (_db(ordered[:, int(share * last)]) for share in (0.2, 0.97, 1))
+    return loud - quiet, loudest - loud
 
 
 def _fault_words(faults: Sequence[_Fault], number: np.intp) -> list[str]:

@@ -19,7 +19,7 @@ TRAINING_SNRS_DB = (-10.0, -5.0, 0.0, 5.0, 10.0, 15.0, 20.0)
 _CLEAN_WINDOWS = 2  # of a recording, that noise is mixed into
 _HALF_GOOD_DB, _GOOD_WIDTH_DB = 3.0, 2.5  # of the ratio, for the noise that we mix in ourselves
 _CAUSE_UP_TO_DB = 5.0
-# A heart that is clearer in any of these is never worse to hear; noise makes all of them worse.
+# A clearer heart is never worse to hear, nor is more of what only noise adds ever better.
 _DIRECTIONS = {
     "periodicity": 1,
     "log_periodicity": 1,
@@ -30,6 +30,8 @@ _DIRECTIONS = {
     "contrast_db": 1,
     "spread_db": 1,
     "slow_share": -1,
+    "spectral_entropy": -1,
+    "high_share_db": -1,
 }
 _PENALTY = 1.0
 # The spectrum is the sensor's as much as the heart's: it may say little.

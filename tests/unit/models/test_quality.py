@@ -98,14 +98,20 @@ def test_noise_lowers_the_score_step_by_step() -> None:
     assert scores[-1] < 0.2
 
 
-def test_bursts_in_no_rhythm_are_no_heart() -> None:
-    draw = np.random.default_rng(4)
+def bursts(starts: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
     sound = noise(100)
-    for at in draw.integers(0, 19000, 12):
+    for at in starts:
         sound[at : at + 300] += 6000 * np.hanning(300) * np.sin(0.2 * np.arange(300))
-    quality = worst(sound)
-    assert quality.verdict != "good"
-    assert NO_HEART in quality.reasons
+    return sound
+
+
+def test_bursts_in_no_rhythm_score_less_than_in_rhythm_and_say_why() -> None:
+    regular = np.mean([each.score for each in judged(bursts(np.arange(500, 19000, 1600)))])
+    draws = [np.random.default_rng(seed).integers(0, 19000, 12) for seed in range(12)]
+    irregular = [each for starts in draws for each in judged(bursts(starts))]
+    assert np.mean([each.score for each in irregular]) < regular - 0.15
+    poor = [each for each in irregular if each.verdict != "good"]
+    assert sum(NO_HEART in each.reasons for each in poor) > len(poor) / 2
 
 
 def test_a_hum_outside_the_band_is_named() -> None:
