@@ -2,8 +2,10 @@
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from models.quality import assess, measure
+from models.quality import Assessment, assess
+from models.quality_indices import measure
 from stream_processors.alarms.limits import BUILT_IN, Limits, with_profile
 from stream_processors.alarms.readings import of_result
 from stream_processors.records import WindowResult
@@ -17,12 +19,16 @@ def said(
     return {reading.condition: reading.holds for reading in readings}
 
 
+def judged(sound: npt.NDArray[np.float64], gap_fraction: float = 0.0) -> Assessment:
+    """A window's length of sound, shape (10000,), of full scale 1."""
+    raw = (sound * 2**15).astype(np.int16)[np.newaxis]
+    levels = measure(raw, sound.astype(np.float32)[np.newaxis])
+    return assess(levels, [gap_fraction])[0]
+
+
 def test_silence_as_quality_words_it_is_a_lost_heart_where_there_is_contact() -> None:
-    silence = measure(np.zeros(5000, np.int16), np.zeros(5000, np.float32))
-    faint = np.random.default_rng(1).normal(0, 1e-4, 5000)
-    hardly = measure((faint * 2**15).astype(np.int16), faint.astype(np.float32))
-    for block in (silence, hardly):
-        assessment = assess([block, block], 0.0)
+    for sound in (np.zeros(10000), np.random.default_rng(1).normal(0, 1e-4, 10000)):
+        assessment = judged(sound)
         given = window(0, at_s=5, verdict=assessment.verdict, reasons=assessment.reasons)
         assert said(given)["heart_lost"] is True, assessment.reasons
         assert "heart_lost" not in said(given, contact=False)
@@ -38,8 +44,7 @@ def test_no_beats_beside_a_noise_are_no_lost_heart() -> None:
 
 
 def test_a_gap_is_no_lost_heart() -> None:
-    silence = measure(np.zeros(5000, np.int16), np.zeros(5000, np.float32))
-    assessment = assess([silence, silence], 0.5)
+    assessment = judged(np.zeros(10000), 0.5)
     given = window(0, at_s=5, verdict=assessment.verdict, reasons=assessment.reasons)
     gapped = msgspec.structs.replace(given, gap_fraction=0.5)
     assert "heart_lost" not in said(gapped)
