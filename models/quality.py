@@ -9,19 +9,14 @@ ruinous from another, linear in between; the worst one counts.
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from models.quality_indices import Levels, indices
 from models.quality_model import Additive, QualityModel, shipped
-
-Verdict = Literal["good", "poor", "unusable"]
-
-GOOD_FROM = 0.6
-USABLE_FROM = 0.25
+from models.verdict import GOOD_FROM, Assessment, verdict_of
 
 _FLOOR = 1e-12  # power of full scale: below every converter's own noise
 _CAUSED_FROM = 0.5
@@ -49,16 +44,6 @@ _WORDS = {
 }
 
 Numbers = npt.NDArray[np.float64]
-
-
-class Assessment(msgspec.Struct, frozen=True, kw_only=True):
-    score: float
-    verdict: Verdict
-    reasons: tuple[str, ...]
-
-    @property
-    def usable(self) -> bool:
-        return self.verdict != "unusable"
 
 
 class _Fault(NamedTuple):
@@ -119,10 +104,6 @@ def assess(
         Assessment(score=score, verdict=verdict_of(score), reasons=why)
         for score, why in zip(scores.tolist(), reasons, strict=True)
     )
-
-
-def verdict_of(score: float) -> Verdict:
-    return "good" if score >= GOOD_FROM else "poor" if score >= USABLE_FROM else "unusable"
 
 
 def overall(assessments: Sequence[Assessment]) -> Assessment:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID, SAMPLE_RATES_HZ, ModelContract
 from models.dsp import Floats, Windows, hear, windows_of
-from models.quality import Assessment, assess, overall
+from models.quality import assess, overall
 from models.quality_indices import Levels, join, measure
+from models.verdict import Assessment
 
 
 class Pace(NamedTuple):

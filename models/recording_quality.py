@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from models.quality import GOOD_FROM, Assessment, Verdict
+from models.verdict import GOOD_FROM, Assessment, Verdict
 
 _AMOUNT = re.compile(r"-?\d+(\.\d+)?%?")
 

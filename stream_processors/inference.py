@@ -10,9 +10,10 @@ import numpy.typing as npt
 from models.dsp import block_filter
 from models.heart import hear
 from models.predictor import SEGMENT
-from models.quality import Assessment, assess
+from models.quality import assess
 from models.quality_indices import join, measure, stacked
 from models.rhythm import Heart
+from models.verdict import Assessment
 from stream_processors.records import Finding
 from stream_processors.running_models import RunningModel
 from stream_processors.windows import Block, Window

@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from models.errors import RecordError
-from models.quality import Verdict
 from models.rhythm import Heart
+from models.verdict import Verdict
 
 RECORD_VERSION = 1
 _READABLE_VERSIONS = (RECORD_VERSION,)

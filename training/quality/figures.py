@@ -7,8 +7,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from models.quality import GOOD_FROM, Assessment, assess
+from models.quality import assess
 from models.quality_model import QualityModel
+from models.verdict import GOOD_FROM, Assessment
 from training.datasets.recordings import DataSet
 from training.evaluation.ranking import FEWEST, auc
 from training.quality.learning import SEED, Material, learn

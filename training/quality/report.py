@@ -13,7 +13,7 @@ import msgspec
 import typer
 from matplotlib.figure import Figure
 
-from models.quality import GOOD_FROM
+from models.verdict import GOOD_FROM
 from training.datasets import physionet2016
 from training.quality.figures import AtRatio, Figures, figures
 from training.quality.learning import SEED, material

@@ -5,10 +5,11 @@ import pytest
 from ingest.sounds import PACKAGED, recordings
 from models.contract import SAMPLE_RATES_HZ
 from models.dsp import windows_of
-from models.quality import NO_HEART, NO_SOUND, Assessment, assess, overall
+from models.quality import NO_HEART, NO_SOUND, assess, overall
 from models.quality_indices import Levels, join, measure
 from models.recording import judge
 from models.sound_file import read_sound
+from models.verdict import Assessment
 
 Int16s = npt.NDArray[np.int16]
 

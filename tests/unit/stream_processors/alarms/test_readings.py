@@ -4,8 +4,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from models.quality import Assessment, assess
+from models.quality import assess
 from models.quality_indices import measure
+from models.verdict import Assessment
 from stream_processors.alarms.limits import BUILT_IN, Limits, with_profile
 from stream_processors.alarms.readings import of_result
 from stream_processors.records import WindowResult
