@@ -48,7 +48,7 @@ class WorkerSettings(BaseSettings):
         description="Whether heart rate, S1 and S2 are told; it costs as much as all else.",
     )
     batch_windows: int = Field(
-        32, ge=1, le=1024, description="Windows that are classified together at most."
+        64, ge=1, le=1024, description="Windows that are classified together at most."
     )
     batch_wait_s: float = Field(
         0.02, ge=0.0, le=1.0, description="How long a window waits for others, in seconds."
