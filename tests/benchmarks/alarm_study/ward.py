@@ -1,0 +1,132 @@
+"""All streams at once before the real alarm rules: the whole rule set, as a ward runs it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ingest.chunk import DeviceStatus
+from models.contract import PIPELINE_GRID
+from stream_processors.alarms.conditions import family
+from stream_processors.alarms.limits import BUILT_IN, with_profile
+from stream_processors.alarms.profiles import Profiles
+from stream_processors.alarms.replay import Recorded, Replay
+from stream_processors.assignments import AssignmentHistory
+from stream_processors.records import (
+    AlarmEvent,
+    AlarmKind,
+    Assignment,
+    AudioReference,
+    Quality,
+    StageTimes,
+    Strip,
+    WindowResult,
+)
+from tests.benchmarks.alarm_study.hearing import Stream, Told
+from tests.benchmarks.alarm_study.rules import CLEARS_BELOW, Point, told_after_s
+
+_START_US = 1_790_000_000_000_000
+_STRIP = Strip(sample_rate_hz=500, full_scale=1.0, samples=b"")
+_AUDIO = AudioReference(topic="pcg.audio", partition=0, first_offset=0, last_offset=0)
+
+# What a ward for children sets: the highest rates awake, and the lowest asleep, of the American
+# Heart Association's Pediatric Advanced Life Support; CirCor's children are 1 to 12 years old.
+_LIMITS_OF_AGE = MappingProxyType(
+    {
+        "neonate": {"tachycardia_bpm": 205.0, "bradycardia_bpm": 80.0},
+        "infant": {"tachycardia_bpm": 180.0, "bradycardia_bpm": 75.0},
+        "child": {"tachycardia_bpm": 140.0, "bradycardia_bpm": 50.0},
+    }
+)
+
+
+class Raised(NamedTuple):
+    """An alarm of a stream; `at_s` from its first sample."""
+
+    condition: str
+    kind: AlarmKind
+    at_s: float
+
+
+def raised(streams: Sequence[Stream], point: Point | None) -> list[list[Raised]]:
+    """The alarms of each stream, under the limits built in or with another rule for findings."""
+    ids = [f"bed-{number}" for number in range(len(streams))]
+    assignments = AssignmentHistory()
+    for device_id, stream in zip(ids, streams, strict=True):
+        assignments.step(device_id, _assignment(device_id, stream))
+    ward = Replay(_profiles(point), assignments)
+    of: defaultdict[str, list[Raised]] = defaultdict(list)
+    for event in ward.run(_recorded(ids, streams)):
+        if event.transition == "raised":
+            of[event.device_id].append(_raised(event))
+    return [of[device_id] for device_id in ids]
+
+
+def _profiles(point: Point | None) -> Profiles:
+    if point is None:
+        return Profiles()
+    rule = point.rule
+    limits = {
+        "finding_probability": point.probability,
+        "finding_clear_probability": point.probability - CLEARS_BELOW,
+        "finding_k": rule.k,
+        "finding_n": rule.n,
+        "finding_clear_k": rule.clear_k,
+        "finding_clear_n": rule.clear_n,
+    }
+    return Profiles(with_profile(BUILT_IN, limits, where="the study"))
+
+
+def _assignment(device_id: str, stream: Stream) -> Assignment:
+    return Assignment(
+        assignment_id=device_id,
+        device_id=device_id,
+        patient_id=stream.person,
+        ward="study",
+        bed=device_id,
+        from_us=0,
+        limits=dict(_LIMITS_OF_AGE.get(stream.age_group or "", {})),
+    )
+
+
+def _recorded(ids: Sequence[str], streams: Sequence[Stream]) -> Iterator[Recorded]:
+    """Contact first, then the windows of all beds as they become whole."""
+    for device_id in ids:
+        status = DeviceStatus(state="online", boot_id=0, at_us=_START_US, contact=True)
+        yield Recorded(_START_US, device_id, status)
+    longest = max(len(stream.windows) for stream in streams)
+    for index in range(longest):
+        for device_id, stream in zip(ids, streams, strict=True):
+            if index < len(stream.windows):
+                result = _result(device_id, index, stream.windows[index])
+                yield Recorded(result.stages.received_us, device_id, result)
+
+
+def _result(device_id: str, index: int, told: Told) -> WindowResult:
+    received_us = _START_US + round(told_after_s(index) * 1e6)
+    quality = told.quality
+    return WindowResult(
+        device_id=device_id,
+        boot_id=0,
+        window_index=index,
+        start_us=received_us - round(PIPELINE_GRID.window_s * 1e6),
+        window_s=PIPELINE_GRID.window_s,
+        gap_fraction=0.0,
+        late=False,
+        assignment_id=device_id,
+        quality=Quality(score=quality.score, verdict=quality.verdict, reasons=quality.reasons),
+        heart=told.heart,
+        findings=told.findings,
+        strip=_STRIP,
+        audio=_AUDIO,
+        stages=StageTimes(
+            captured_us=received_us,
+            received_us=received_us,
+            windowed_us=received_us,
+            inferred_us=received_us,
+        ),
+    )
+
+
+def _raised(event: AlarmEvent) -> Raised:
+    return Raised(family(event.condition), event.kind, (event.at_us - _START_US) / 1e6)
