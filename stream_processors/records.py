@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from models.errors import RecordError
-from models.rhythm import Heart
+from models.rhythm import Heart, TrackedRate
 from models.verdict import Verdict
 
 RECORD_VERSION = 1
@@ -267,8 +267,8 @@ class AlarmState(Record, frozen=True, kw_only=True):
     `owner_us` is when the worker that wrote it took the partition over, `clock_us` the latest
     time that it has been told. `boots` are (boot_id, last window_index), the present boot last;
     `counted_us` is when the last window that counted was received, `begun` the number of alarms
-    so far. From `watched_us` on the device must be heard. `outbox` are events that may not be on
-    their topic yet.
+    so far, `rate` the heart rate over the windows of this assignment. From `watched_us` on the
+    device must be heard. `outbox` are events that may not be on their topic yet.
     """
 
     device_id: str
@@ -285,6 +285,7 @@ class AlarmState(Record, frozen=True, kw_only=True):
     heard_us: int = 0
     late_us: int = 0
     contact: bool | None = None
+    rate: TrackedRate | None = None
     counts: dict[str, AlarmCount] = {}
     episodes: tuple[AlarmEpisode, ...] = ()
     shelves: dict[str, int] = {}

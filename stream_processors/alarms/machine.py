@@ -13,6 +13,7 @@ from stream_processors.alarms.actions import act
 from stream_processors.alarms.conditions import LIMITS_REFUSED, OFFLINE, Reading
 from stream_processors.alarms.events import sound_of
 from stream_processors.alarms.life_cycle import read
+from stream_processors.alarms.rates import follow, of_rate
 from stream_processors.alarms.readings import of_result, of_stats, of_status
 from stream_processors.alarms.timers import fire_due, next_due_us
 from stream_processors.alarms.turn import Moment, Step, Turn
@@ -105,7 +106,11 @@ def _(result: WindowResult, turn: Turn) -> None:
     turn.late = result.late or turn.is_late(received_us)
     if result.assignment_id == turn.facts.assignment_id:
         turn.sound = sound_of(result)
-        for reading in of_result(result, turn.limits, contact=turn.facts.contact):
+        turn.learn(rate=follow(turn.facts.rate, result, turn.limits))
+        for reading in (
+            *of_result(result, turn.limits, contact=turn.facts.contact),
+            *of_rate(turn.facts.rate, result, turn.limits),
+        ):
             read(turn, reading)
     turn.sound = None
     if turn.late:
@@ -160,7 +165,7 @@ def _assign(turn: Turn, assignment: Assignment | None, at_us: int) -> None:
     if assignment_id != turn.facts.assignment_id:
         turn.move_clock(at_us)
         turn.end_all(_why_it_ends(turn.facts, assignment))
-        turn.learn(watched_us=turn.at_us)
+        turn.learn(watched_us=turn.at_us, rate=None)
     place = (None,) * 3 if assignment is None else _place(assignment)
     if (assignment_id, *place) != (turn.facts.assignment_id, *_place(turn.facts)):
         patient_id, ward, bed = place

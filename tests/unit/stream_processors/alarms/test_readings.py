@@ -7,7 +7,7 @@ import numpy.typing as npt
 from models.quality import assess
 from models.quality_indices import measure
 from models.verdict import Assessment
-from stream_processors.alarms.limits import BUILT_IN, Limits, with_profile
+from stream_processors.alarms.limits import BUILT_IN, Limits
 from stream_processors.alarms.readings import of_result
 from stream_processors.records import WindowResult
 from tests.unit.stream_processors.alarms.bedside import window
@@ -59,17 +59,10 @@ def test_every_label_but_the_healthy_ones_is_a_condition_of_its_own() -> None:
     assert "finding/valve/N" not in found
 
 
-def test_the_limit_itself_is_beyond_it_for_a_finding_and_not_for_a_rate() -> None:
-    given = window(0, at_s=5, abnormal=0.5, bpm=120)
-    assert said(given)["finding/screen/abnormal"] is True
-    assert said(given)["tachycardia"] is None
+def test_the_limit_itself_is_beyond_it_for_a_finding() -> None:
+    assert said(window(0, at_s=5, abnormal=0.5))["finding/screen/abnormal"] is True
 
 
 def test_probabilities_that_are_none_say_nothing() -> None:
     given = window(0, at_s=5, abnormal=float("nan"))
     assert "finding/screen/abnormal" not in said(given)
-
-
-def test_a_rate_without_confidence_says_nothing() -> None:
-    limits = with_profile(BUILT_IN, {"rate_confidence": 0.95}, where="x")
-    assert "tachycardia" not in said(window(0, at_s=5, bpm=180), limits)
