@@ -37,7 +37,7 @@ _CARD = """\
 | input | {window_s:g} s of heart sound every {hop_s:g} s at {sample_rate_hz} Hz, {filter}, \
 each window scaled to an RMS of {target:g} |
 | output | probabilities of the four states every 20 ms; they add up to 1 |
-| file | `{file}`, {size_kb:.0f} kB, ONNX opset {opset}; weights and activations in 8 bits (QDQ) |
+| file | `{file}`, {size_kb:.0f} kB, ONNX opset {opset}; activations in 8 bits, weights in 7 (QDQ) |
 | licence | {licence} |
 
 Where S1 and S2 are, `models.segmentation` decodes from it: how long each state lasts at the \
