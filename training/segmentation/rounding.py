@@ -1,4 +1,4 @@
-"""The net that segments in 8 bits and 7: every layer is a dense convolution, and those gain by it."""
+"""The net that segments in 8 bits and 7: its layers are dense convolutions, which gain by it."""
 
 import numpy as np
 
