@@ -112,10 +112,10 @@ class AlarmWatch:
         raised = {event.device_id for event in events if event.transition == "raised"}
         return Problems(
             never_raised=tuple(sorted(due - raised)),
-            rang_twice=tuple(sorted(_rang_twice(events))),
-            with_holes=tuple(sorted(_with_holes(events))),
-            no_longer_acknowledged=tuple(sorted(_unanswered(events, self._acknowledged))),
-            in_two_versions=tuple(sorted(_in_two_versions(events))),
+            rang_twice=tuple(sorted(rang_twice(events))),
+            with_holes=tuple(sorted(with_holes(events))),
+            no_longer_acknowledged=tuple(sorted(unanswered(events, self._acknowledged))),
+            in_two_versions=tuple(sorted(in_two_versions(events))),
         )
 
 
@@ -136,7 +136,7 @@ def due_by_results(
     return {event.device_id for event in events if event.transition == "raised"}
 
 
-def _rang_twice(events: Sequence[AlarmEvent]) -> set[str]:
+def rang_twice(events: Sequence[AlarmEvent]) -> set[str]:
     """Of one episode sound begins once, but for reminders."""
     rings: defaultdict[str, set[str]] = defaultdict(set)
     for event in events:
@@ -152,7 +152,7 @@ def _rang_twice(events: Sequence[AlarmEvent]) -> set[str]:
     }
 
 
-def _with_holes(events: Sequence[AlarmEvent]) -> set[str]:
+def with_holes(events: Sequence[AlarmEvent]) -> set[str]:
     """Devices an episode of which lacks a transition."""
     numbers: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
     for event in events:
@@ -164,7 +164,7 @@ def _with_holes(events: Sequence[AlarmEvent]) -> set[str]:
     }
 
 
-def _unanswered(events: Sequence[AlarmEvent], acknowledged: set[str]) -> set[str]:
+def unanswered(events: Sequence[AlarmEvent], acknowledged: set[str]) -> set[str]:
     """Devices that were acknowledged and whose alarm is in another state in the end."""
     last: dict[str, AlarmEvent] = {}
     for event in events:
@@ -178,7 +178,7 @@ def _unanswered(events: Sequence[AlarmEvent], acknowledged: set[str]) -> set[str
     }
 
 
-def _in_two_versions(events: Sequence[AlarmEvent]) -> set[str]:
+def in_two_versions(events: Sequence[AlarmEvent]) -> set[str]:
     versions: defaultdict[str, set[bytes]] = defaultdict(set)
     for event in events:
         versions[event.event_id].add(encode(event))
