@@ -18,7 +18,7 @@ from stream_processors.alarms.conditions import (
     beyond,
 )
 from stream_processors.alarms.limits import Limits
-from stream_processors.records import DeviceStats, Finding, WindowResult
+from stream_processors.records import DeviceStats, Finding, Quality, WindowResult
 
 _HEALTHY = frozenset({"normal", "n"})
 # How `models.quality` says that there is nothing to hear, and not that something covers it.
@@ -69,14 +69,15 @@ def _of_signal(result: WindowResult, *, contact: bool | None) -> Iterator[Readin
     yield Reading(POOR_SIGNAL, not good, f"signal {quality.verdict}: {why}", quality.score)
     if good:
         yield Reading(HEART_LOST, holds=False, words="the heart is heard")
-    elif contact and result.gap_fraction <= _MOST_GAP and _is_silent(quality.reasons):
+    elif contact and result.gap_fraction <= _MOST_GAP and _is_silent(quality):
         words = f"no heart sound although contact is good: {why}"
         yield Reading(HEART_LOST, holds=True, words=words)
 
 
-def _is_silent(reasons: tuple[str, ...]) -> bool:
-    nothing = any(reason.startswith(_NOTHING_TO_HEAR) for reason in reasons)
-    return nothing or reasons == (_NO_BEATS,)
+def _is_silent(quality: Quality) -> bool:
+    """Whether there is nothing to hear; beats that are hard to make out are no lost heart."""
+    nothing = any(reason.startswith(_NOTHING_TO_HEAR) for reason in quality.reasons)
+    return nothing or (quality.verdict == "unusable" and quality.reasons == (_NO_BEATS,))
 
 
 def _of_finding(finding: Finding, limits: Limits) -> Iterator[Reading]:

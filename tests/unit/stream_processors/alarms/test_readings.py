@@ -36,12 +36,17 @@ def test_silence_as_quality_words_it_is_a_lost_heart_where_there_is_contact() ->
 
 
 def test_no_beats_beside_a_noise_are_no_lost_heart() -> None:
-    alone = window(0, at_s=5, verdict="poor", reasons=("no periodic heart sound",))
+    alone = window(0, at_s=5, verdict="unusable", reasons=("no periodic heart sound",))
     noisy = window(
-        0, at_s=5, verdict="poor", reasons=("speech covers it", "no periodic heart sound")
+        0, at_s=5, verdict="unusable", reasons=("speech covers it", "no periodic heart sound")
     )
     assert said(alone)["heart_lost"] is True
     assert "heart_lost" not in said(noisy)
+
+
+def test_beats_that_are_hard_to_make_out_are_no_lost_heart() -> None:
+    given = window(0, at_s=5, verdict="poor", reasons=("no periodic heart sound",))
+    assert "heart_lost" not in said(given)
 
 
 def test_a_gap_is_no_lost_heart() -> None:
