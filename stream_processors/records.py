@@ -267,7 +267,8 @@ class AlarmState(Record, frozen=True, kw_only=True):
     `owner_us` is when the worker that wrote it took the partition over, `clock_us` the latest
     time that it has been told. `boots` are (boot_id, last window_index), the present boot last;
     `counted_us` is when the last window that counted was received, `begun` the number of alarms
-    so far, `rate` the heart rate over the windows of this assignment. From `watched_us` on the
+    so far, `rate` and `usual_peak` the heart rate over the windows of this assignment, and how loud
+    they are. From `watched_us` on the
     device must be heard. `outbox` are events that may not be on their topic yet.
     """
 
@@ -286,6 +287,7 @@ class AlarmState(Record, frozen=True, kw_only=True):
     late_us: int = 0
     contact: bool | None = None
     rate: TrackedRate | None = None
+    usual_peak: float | None = None
     counts: dict[str, AlarmCount] = {}
     episodes: tuple[AlarmEpisode, ...] = ()
     shelves: dict[str, int] = {}

@@ -1,7 +1,8 @@
 """What a record says of each condition: pure functions of the record and the limits.
 
 A window whose signal is not good says nothing of the patient, but for one thing: that no heart
-is heard although the device has contact. Numbers that are none (NaN) say nothing either.
+is heard although the device has contact, and nothing covers it. Numbers that are none (NaN) say
+nothing either.
 """
 
 import math
@@ -18,21 +19,25 @@ from stream_processors.alarms.conditions import (
     beyond,
 )
 from stream_processors.alarms.limits import Limits
+from stream_processors.alarms.loudness import is_quieter
 from stream_processors.records import DeviceStats, Finding, Quality, WindowResult
 
 _HEALTHY = frozenset({"normal", "n"})
 # How `models.quality` says that there is nothing to hear, and not that something covers it.
 _NOTHING_TO_HEAR = ("no contact: ", "there is no sound", "the heart is hardly audible")
-_NO_BEATS = "no periodic heart sound"  # noise hides beats, too: it counts where it stands alone
+_NO_BEATS = "no periodic heart sound"
 _MOST_GAP = 0.1
 
 
-def of_result(result: WindowResult, limits: Limits, *, contact: bool | None) -> Iterator[Reading]:
+def of_result(
+    result: WindowResult, limits: Limits, *, contact: bool | None, usual_peak: float | None
+) -> Iterator[Reading]:
     """All that one window says but for its rate (`rates.py`).
 
-    `contact` is what the device said last of its sensor.
+    `contact` is what the device said last of its sensor, `usual_peak` is of `loudness.py`.
     """
-    yield from _of_signal(result, contact=contact)
+    yield from _of_signal(result)
+    yield from _of_silence(result, contact=contact, usual_peak=usual_peak)
     if result.quality.verdict != "good":
         return
     for finding in result.findings:
@@ -62,22 +67,29 @@ def of_stats(stats: DeviceStats, limits: Limits) -> Iterator[Reading]:
     yield Reading(CLOCK_OFF, holds, words, offset_s, limits.clock_off_s, "s")
 
 
-def _of_signal(result: WindowResult, *, contact: bool | None) -> Iterator[Reading]:
+def _of_signal(result: WindowResult) -> Iterator[Reading]:
     quality = result.quality
-    good = quality.verdict == "good"
-    why = quality.reasons[0] if quality.reasons else f"score {quality.score:.2f}"
-    yield Reading(POOR_SIGNAL, not good, f"signal {quality.verdict}: {why}", quality.score)
-    if good:
+    words = f"signal {quality.verdict}: {_why(quality)}"
+    yield Reading(POOR_SIGNAL, quality.verdict != "good", words, quality.score)
+
+
+def _of_silence(
+    result: WindowResult, *, contact: bool | None, usual_peak: float | None
+) -> Iterator[Reading]:
+    """Whether there is nothing to hear; beats that noise covers are no lost heart."""
+    quality = result.quality
+    if quality.verdict == "good":
         yield Reading(HEART_LOST, holds=False, words="the heart is heard")
-    elif contact and result.gap_fraction <= _MOST_GAP and _is_silent(quality):
-        words = f"no heart sound although contact is good: {why}"
-        yield Reading(HEART_LOST, holds=True, words=words)
+    elif contact and result.gap_fraction <= _MOST_GAP:
+        silent = any(reason.startswith(_NOTHING_TO_HEAR) for reason in quality.reasons)
+        no_beats = quality.verdict == "unusable" and quality.reasons == (_NO_BEATS,)
+        if silent or (no_beats and is_quieter(result, usual_peak)):
+            words = f"no heart sound although contact is good: {_why(quality)}"
+            yield Reading(HEART_LOST, holds=True, words=words)
 
 
-def _is_silent(quality: Quality) -> bool:
-    """Whether there is nothing to hear; beats that are hard to make out are no lost heart."""
-    nothing = any(reason.startswith(_NOTHING_TO_HEAR) for reason in quality.reasons)
-    return nothing or (quality.verdict == "unusable" and quality.reasons == (_NO_BEATS,))
+def _why(quality: Quality) -> str:
+    return quality.reasons[0] if quality.reasons else f"score {quality.score:.2f}"
 
 
 def _of_finding(finding: Finding, limits: Limits) -> Iterator[Reading]:

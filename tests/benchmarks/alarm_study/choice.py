@@ -16,8 +16,12 @@ def chosen(tried: Sequence[Measured]) -> Measured:
     """
     quiet = [each for each in tried if excess(each) <= 0]
     if quiet:
-        return max(quiet, key=lambda it: (it.in_time_clean, -it.per_hour_clean, -it.delay_s))
+        return max(quiet, key=lambda it: (it.in_time_clean, -_alarms_per_hour(it), -it.delay_s))
     return min(tried, key=lambda it: (excess(it), -it.in_time_clean))
+
+
+def _alarms_per_hour(of: Measured) -> float:
+    return of.per_hour_clean + of.per_hour_noisy
 
 
 def excess(of: Measured) -> float:

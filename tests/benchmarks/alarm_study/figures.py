@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
+from tests.benchmarks.alarm_study.choice import MOST_RING_CLEAN
 from tests.benchmarks.alarm_study.hearing import Stream
-from tests.benchmarks.alarm_study.rules import in_time, per_hour, share
+from tests.benchmarks.alarm_study.rules import Said, in_time, per_hour, share
 from tests.benchmarks.alarm_study.ward import Raised
 
 DRAWS = 2000
 _SEED = 5
+_NEVER = -99.0
 
 Times = Sequence[float]
 
@@ -54,6 +56,27 @@ def group(streams: Sequence[Stream], raised: Sequence[Sequence[Raised]]) -> Grou
         delay_s=float(np.median(first_s)) if first_s else float("nan"),
         by_condition=dict(Counter(name for own in raised for name in {it.condition for it in own})),
     )
+
+
+def ceiling(streams: Sequence[Said]) -> float:
+    """Share of abnormal people whom any rule on the probabilities' mean could tell.
+
+    The mean is that of the log-odds of all good windows of the ten minutes; the limit leaves
+    `MOST_RING_CLEAN` of the normal people above it. Who has no good window counts as normal.
+    """
+    means = {
+        abnormal: [_mean_log_odds(it) for it in streams if it.abnormal is abnormal]
+        for abnormal in (False, True)
+    }
+    limit = np.quantile(means[False], 1 - MOST_RING_CLEAN)
+    return share([bool(mean > limit) for mean in means[True]])
+
+
+def _mean_log_odds(of: Said) -> float:
+    if not of.probability:
+        return _NEVER
+    likely = np.clip(of.probability, 1e-6, 1 - 1e-6)
+    return float(np.mean(np.log(likely / (1 - likely))))
 
 
 def bounded(of: Sequence[Times], measure: Callable[[Sequence[Times]], float]) -> Bounded:

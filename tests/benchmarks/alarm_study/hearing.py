@@ -14,8 +14,9 @@ from models.errors import ConfigurationError
 from models.rhythm import Heart
 from models.verdict import Assessment
 from stream_processors.arrivals import LaneKey
-from stream_processors.inference import Judgement, judge
+from stream_processors.inference import judge
 from stream_processors.records import Finding
+from stream_processors.results import strips_of
 from stream_processors.running_models import RunningModel
 from stream_processors.windows import Block, Window
 
@@ -23,11 +24,12 @@ _TOGETHER = 64
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
-    """One window: what the alarms need of its result."""
+    """One window: what the alarms need of its result; `peak` is of its strip."""
 
     quality: Assessment
     findings: tuple[Finding, ...]
     heart: Heart | None
+    peak: float = 1.0
 
 
 class Stream(msgspec.Struct, frozen=True, array_like=True):
@@ -60,9 +62,9 @@ def told(sound: npt.NDArray[np.int16], models: Sequence[RunningModel]) -> tuple[
     for window in _windows(sound):
         waiting.append(window)
         if len(waiting) == _TOGETHER:
-            found += map(_told, judge(waiting, models))
+            found += _told(waiting, models)
             waiting = []
-    return (*found, *map(_told, judge(waiting, models))) if waiting else tuple(found)
+    return (*found, *_told(waiting, models)) if waiting else tuple(found)
 
 
 def write(streams: Sequence[Stream], file: Path) -> None:
@@ -104,5 +106,9 @@ def _windows(sound: npt.NDArray[np.int16]) -> Iterator[Window]:
         yield Window(key, index, index * hop, pair, (), 0)
 
 
-def _told(judgement: Judgement) -> Told:
-    return Told(judgement.quality, judgement.findings, judgement.heart)
+def _told(windows: Sequence[Window], models: Sequence[RunningModel]) -> list[Told]:
+    judged = judge(windows, models)
+    return [
+        Told(each.quality, each.findings, each.heart, strip.full_scale)
+        for each, strip in zip(judged, strips_of(windows), strict=True)
+    ]

@@ -17,8 +17,8 @@ from tests.benchmarks.alarm_study.hearing import Stream
 from tests.benchmarks.alarm_study.people import STREAM_S
 
 WITHIN_S = 60.0
-K_OF_N = ((2, 3), (4, 5), (4, 6), (6, 8), (8, 10), (8, 12), (10, 12), (12, 16), (14, 16), (16, 20))
-PROBABILITIES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+K_OF_N = ((1, 1), (2, 3), (3, 4), (4, 6), (5, 6), (6, 8), (6, 10), (8, 10), (8, 12), (12, 16))
+PROBABILITIES = tuple(hundredths / 100 for hundredths in range(30, 97, 3))
 CLEARS_BELOW = 0.1  # so far below the limit to raise
 LABEL = "abnormal"
 

@@ -22,7 +22,8 @@ def tried(rules: Sequence[Measured], chosen: Measured) -> None:
     """All k of n at the chosen probability, and all probabilities at the chosen k of n."""
     own = chosen.point
     at = [it for it in rules if it.point.probability == own.probability]
-    of = [it for it in rules if (it.point.k, it.point.n) == (own.k, own.n)]
+    near = [it for it in rules if (it.point.k, it.point.n) == (own.k, own.n)]
+    of = [it for it in near if round(100 * abs(it.point.probability - own.probability)) % 9 == 0]
     title = "The finding alone, people of the validation part; normal ring, abnormal in time"
     report.table(title, _HEADS, [_row(it, chosen) for it in (*at, *of)])
 

@@ -22,11 +22,11 @@ from stream_processors.records import (
     Strip,
     WindowResult,
 )
+from stream_processors.results import STRIP_RATE_HZ
 from tests.benchmarks.alarm_study.hearing import Stream, Told
 from tests.benchmarks.alarm_study.rules import CLEARS_BELOW, Point, told_after_s
 
 _START_US = 1_790_000_000_000_000
-_STRIP = Strip(sample_rate_hz=500, full_scale=1.0, samples=b"")
 _AUDIO = AudioReference(topic="pcg.audio", partition=0, first_offset=0, last_offset=0)
 
 # What a ward for children sets: the highest rates awake, and the lowest asleep, of the American
@@ -117,7 +117,7 @@ def _result(device_id: str, index: int, told: Told) -> WindowResult:
         quality=Quality(score=quality.score, verdict=quality.verdict, reasons=quality.reasons),
         heart=told.heart,
         findings=told.findings,
-        strip=_STRIP,
+        strip=Strip(sample_rate_hz=STRIP_RATE_HZ, full_scale=told.peak, samples=b""),
         audio=_AUDIO,
         stages=StageTimes(
             captured_us=received_us,

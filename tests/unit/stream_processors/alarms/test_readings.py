@@ -3,20 +3,26 @@
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from models.quality import assess
 from models.quality_indices import measure
 from models.verdict import Assessment
 from stream_processors.alarms.limits import BUILT_IN, Limits
+from stream_processors.alarms.loudness import usual_after
 from stream_processors.alarms.readings import of_result
 from stream_processors.records import WindowResult
 from tests.unit.stream_processors.alarms.bedside import window
 
 
 def said(
-    given: WindowResult, limits: Limits = BUILT_IN, *, contact: bool | None = True
+    given: WindowResult,
+    limits: Limits = BUILT_IN,
+    *,
+    contact: bool | None = True,
+    usual_peak: float | None = None,
 ) -> dict[str, bool | None]:
-    readings = of_result(given, limits, contact=contact)
+    readings = of_result(given, limits, contact=contact, usual_peak=usual_peak)
     return {reading.condition: reading.holds for reading in readings}
 
 
@@ -35,18 +41,41 @@ def test_silence_as_quality_words_it_is_a_lost_heart_where_there_is_contact() ->
         assert "heart_lost" not in said(given, contact=False)
 
 
+NO_BEATS = ("no periodic heart sound",)
+
+
+def quiet(verdict: str = "unusable", reasons: tuple[str, ...] = NO_BEATS) -> WindowResult:
+    """A window whose filtered sound peaks at 0.01 of full scale."""
+    given = window(0, at_s=5, verdict=verdict, reasons=reasons)
+    strip = msgspec.structs.replace(given.strip, full_scale=0.01)
+    return msgspec.structs.replace(given, strip=strip)
+
+
+def test_no_beats_where_it_is_much_quieter_than_usual_are_a_lost_heart() -> None:
+    assert said(quiet(), usual_peak=0.1)["heart_lost"] is True
+
+
+def test_no_beats_where_it_is_as_loud_as_ever_are_covered_by_noise() -> None:
+    assert "heart_lost" not in said(quiet(), usual_peak=0.015)
+    assert "heart_lost" not in said(quiet(), usual_peak=None)
+
+
 def test_no_beats_beside_a_noise_are_no_lost_heart() -> None:
-    alone = window(0, at_s=5, verdict="unusable", reasons=("no periodic heart sound",))
-    noisy = window(
-        0, at_s=5, verdict="unusable", reasons=("speech covers it", "no periodic heart sound")
-    )
-    assert said(alone)["heart_lost"] is True
-    assert "heart_lost" not in said(noisy)
+    noisy = quiet(reasons=("speech covers it", *NO_BEATS))
+    assert "heart_lost" not in said(noisy, usual_peak=0.1)
 
 
 def test_beats_that_are_hard_to_make_out_are_no_lost_heart() -> None:
-    given = window(0, at_s=5, verdict="poor", reasons=("no periodic heart sound",))
-    assert "heart_lost" not in said(given)
+    assert "heart_lost" not in said(quiet("poor"), usual_peak=0.1)
+
+
+def test_what_is_usual_follows_good_windows_alone_and_forgets() -> None:
+    loud = window(0, at_s=5)
+    assert usual_after(None, loud) == 1.0
+    assert usual_after(1.0, quiet()) == 1.0
+    assert usual_after(1.0, quiet("good", ())) == pytest.approx(0.01**0.2)
+    broken = msgspec.structs.replace(loud.strip, full_scale=float("nan"))
+    assert usual_after(0.3, msgspec.structs.replace(loud, strip=broken)) == 0.3
 
 
 def test_a_gap_is_no_lost_heart() -> None:
