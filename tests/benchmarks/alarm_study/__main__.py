@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import torch
 import typer
+from msgspec.structs import replace
 from rich.progress import track
 
 from models.predictor import OnnxPredictor
@@ -24,9 +25,12 @@ from tests.benchmarks import report
 from tests.benchmarks.alarm_study import choice, figures, hearing, pictures, tables, ward
 from tests.benchmarks.alarm_study.figures import Group
 from tests.benchmarks.alarm_study.hearing import Stream
+from tests.benchmarks.alarm_study.marks import marked_bpm
 from tests.benchmarks.alarm_study.people import NOISES, Person, disturbed, noise, people, stream
 from tests.benchmarks.alarm_study.rules import Point, measured, points, said
 from training import export
+from training.datasets import catalogue
+from training.datasets.states import states
 from training.engine.parts import Owned
 from training.shipping import listening, origin, temperature, trained
 from training.shipping.trained import Trained
@@ -56,17 +60,20 @@ def main(
 def _hear(run: Trained, max_people: int | None) -> list[Stream]:
     models = [RunningModel(_predictor(run), shadow=False)]
     models.append(RunningModel(Registry().segmenter(), shadow=False))
-    found = []
+    marked = {name: states(catalogue.load(name)) for name in run.listed["test"]}
     added = {kind: noise(kind) for kind in NOISES}
+    found = []
     for part in _PARTS:
         beds = _some(people(_held_back(run, part)), max_people)
         draw = np.random.default_rng(_SEED)
         for number, person in enumerate(track(beds, f"hearing {run.folder.name}, {part}")):
             kind = list(NOISES)[number % len(NOISES)]
-            sound = stream(person)
-            found.append(_stream(person, part, "clean", hearing.told(sound, models)))
-            noisy = disturbed(sound, added[kind], draw)
-            found.append(_stream(person, part, kind, hearing.told(noisy, models)))
+            bpm = marked_bpm(person, marked[person.data_set.name])
+            who = Stream(person.name, person.age_group, person.abnormal, part, "clean", (), bpm)
+            clean = stream(person)
+            noisy = disturbed(clean, added[kind], draw)
+            found.append(replace(who, windows=hearing.told(clean, models)))
+            found.append(replace(who, noise=kind, windows=hearing.told(noisy, models)))
     return found
 
 
@@ -86,10 +93,6 @@ def _predictor(run: Trained) -> OnnxPredictor:
     by = temperature.fit(judged, exclusive=run.recipe.data.exclusive)
     names = origin.Names("screen", run.recipe.version(), "screen", "To be measured.")
     return OnnxPredictor(export.export(run.net, origin.contract([run], names), temperature=by))
-
-
-def _stream(person: Person, part: str, kind: str, windows: tuple[hearing.Told, ...]) -> Stream:
-    return Stream(person.name, person.age_group, person.abnormal, part, kind, windows)
 
 
 def _show(streams: list[Stream], out: Path) -> None:

@@ -29,12 +29,14 @@ class Bounded(msgspec.Struct, frozen=True):
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Streams of one kind of people, clean or noisy, and the physiological alarms in them.
 
-    `by_condition` counts the people who had an alarm of each condition, technical ones too.
+    `ring` and `per_hour` leave out rates that the annotators' marks bear out; `ring_at_all` does
+    not. `by_condition` counts the people who had an alarm of each condition, technical ones too.
     """
 
     people: int
     good_windows: float
     ring: Bounded
+    ring_at_all: float
     per_hour: Bounded
     in_time: Bounded
     by_finding_in_time: Bounded
@@ -44,13 +46,17 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 def group(streams: Sequence[Stream], raised: Sequence[Sequence[Raised]]) -> Group:
     alarms = [[it.at_s for it in own if it.kind == "physiological"] for own in raised]
+    wrong = [
+        [it.at_s for it in own if it.kind == "physiological" and not it.is_right] for own in raised
+    ]
     findings = [[it.at_s for it in own if it.condition == "finding"] for own in raised]
     first_s = [own[0] for own in alarms if own]
     return Group(
         people=len(streams),
         good_windows=share([w.quality.verdict == "good" for s in streams for w in s.windows]),
-        ring=bounded(alarms, lambda own: share([bool(times) for times in own])),
-        per_hour=bounded(alarms, lambda own: per_hour([len(times) for times in own])),
+        ring=bounded(wrong, _share_that_rings),
+        ring_at_all=_share_that_rings(alarms),
+        per_hour=bounded(wrong, lambda own: per_hour([len(times) for times in own])),
         in_time=bounded(alarms, _share_in_time),
         by_finding_in_time=bounded(findings, _share_in_time),
         delay_s=float(np.median(first_s)) if first_s else float("nan"),
@@ -86,6 +92,10 @@ def bounded(of: Sequence[Times], measure: Callable[[Sequence[Times]], float]) ->
     values = [measure([of[k] for k in row]) for row in drawn.tolist()]
     low, high = np.percentile(values, [2.5, 97.5])
     return Bounded(measure(of), float(low), float(high))
+
+
+def _share_that_rings(of: Sequence[Times]) -> float:
+    return share([bool(times) for times in of])
 
 
 def _share_in_time(of: Sequence[Times]) -> float:

@@ -41,6 +41,8 @@ class Stream(msgspec.Struct, frozen=True, array_like=True):
         ``validation`` chooses the limits, ``test`` judges them.
     noise
         ``clean``, or what was mixed in.
+    marked_bpm
+        The lowest and highest rate by the annotators' marks, if they made enough.
     """
 
     person: str
@@ -49,6 +51,7 @@ class Stream(msgspec.Struct, frozen=True, array_like=True):
     part: str
     noise: str
     windows: tuple[Told, ...]
+    marked_bpm: tuple[float, float] | None = None
 
     @property
     def noisy(self) -> bool:

@@ -19,7 +19,8 @@ from tests.benchmarks.alarm_study.people import STREAM_S
 WITHIN_S = 60.0
 K_OF_N = ((1, 1), (2, 3), (3, 4), (4, 6), (5, 6), (6, 8), (6, 10), (8, 10), (8, 12), (12, 16))
 PROBABILITIES = tuple(hundredths / 100 for hundredths in range(30, 97, 3))
-CLEARS_BELOW = 0.1  # so far below the limit to raise
+_CLEARS_BELOW = 0.4  # as the limits built in, and well below the limit to raise
+_LEAST_HYSTERESIS = 0.1
 LABEL = "abnormal"
 
 
@@ -35,6 +36,10 @@ class Point(NamedTuple):
         """Three quarters of the last two thirds clear, as 6 of 8 after 8 of 12."""
         clear_n = max(1, round(2 * self.n / 3))
         return Rule(self.k, self.n, max(1, round(3 * clear_n / 4)), clear_n)
+
+    @property
+    def clear_probability(self) -> float:
+        return min(_CLEARS_BELOW, self.probability - _LEAST_HYSTERESIS)
 
     def __str__(self) -> str:
         return f"{self.k} of {self.n} at {self.probability:.2f}"
@@ -87,7 +92,7 @@ def told_after_s(index: int) -> float:
 
 def raised_s(of: Said, point: Point) -> tuple[float, ...]:
     """When the finding would have been raised."""
-    rule, clears_at = point.rule, point.probability - CLEARS_BELOW
+    rule, clears_at = point.rule, point.clear_probability
     raised: list[float] = []
     active = False
     count: AlarmCount | None = None

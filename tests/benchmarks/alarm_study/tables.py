@@ -31,16 +31,17 @@ def tried(rules: Sequence[Measured], chosen: Measured) -> None:
 def judged(limits: str, groups: Mapping[str, Group]) -> None:
     """What the whole rule set did to people of the test part."""
     report.table(
-        f"The whole rule set, people of the test part; {limits}",
+        f"All rules, people of the test part; {limits}. Rates that marks bear out are right",
         (
             "",
             "people",
-            "good windows",
-            "ever ring",
-            "alarms per patient-hour",
-            f"within {WITHIN_S:.0f} s",
+            "good",
+            "ring wrongly",
+            "ring",
+            "wrong alarms/h",
+            f"in {WITHIN_S:.0f} s",
             "by a finding",
-            "median delay, s",
+            "delay, s",
         ),
         [
             (
@@ -48,6 +49,7 @@ def judged(limits: str, groups: Mapping[str, Group]) -> None:
                 own.people,
                 f"{own.good_windows:.0%}",
                 _percent(own.ring),
+                f"{own.ring_at_all:.1%}",
                 f"{own.per_hour.value:.2f} ({own.per_hour.low:.2f}-{own.per_hour.high:.2f})",
                 _percent(own.in_time),
                 _percent(own.by_finding_in_time),
@@ -68,9 +70,9 @@ def judged(limits: str, groups: Mapping[str, Group]) -> None:
 
 
 def _row(of: Measured, chosen: Measured) -> tuple[str, ...]:
-    mark = " *" if of is chosen else ""
+    mark = "* " if of is chosen else ""
     return (
-        f"{of.point}{mark}",
+        f"{mark}{of.point}",
         f"{of.ring_clean:.1%}",
         f"{of.ring_noisy:.1%}",
         f"{of.per_hour_clean:.2f}",
@@ -82,4 +84,4 @@ def _row(of: Measured, chosen: Measured) -> tuple[str, ...]:
 
 
 def _percent(of: Bounded) -> str:
-    return f"{of.value:.1%} ({of.low:.1%}-{of.high:.1%})"
+    return f"{of.value:.1%} ({100 * of.low:.0f}-{100 * of.high:.0f})"

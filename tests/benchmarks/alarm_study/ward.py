@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ingest.chunk import DeviceStatus
 from models.contract import PIPELINE_GRID
-from stream_processors.alarms.conditions import family
+from stream_processors.alarms.conditions import BRADYCARDIA, TACHYCARDIA, family
 from stream_processors.alarms.limits import BUILT_IN, with_profile
 from stream_processors.alarms.profiles import Profiles
 from stream_processors.alarms.replay import Recorded, Replay
@@ -24,7 +24,7 @@ from stream_processors.records import (
 )
 from stream_processors.results import STRIP_RATE_HZ
 from tests.benchmarks.alarm_study.hearing import Stream, Told
-from tests.benchmarks.alarm_study.rules import CLEARS_BELOW, Point, told_after_s
+from tests.benchmarks.alarm_study.rules import Point, told_after_s
 
 _START_US = 1_790_000_000_000_000
 _AUDIO = AudioReference(topic="pcg.audio", partition=0, first_offset=0, last_offset=0)
@@ -40,12 +40,19 @@ _LIMITS_OF_AGE = MappingProxyType(
 )
 
 
+_MARKS_ERR_BPM = 5.0
+
+
 class Raised(NamedTuple):
-    """An alarm of a stream; `at_s` from its first sample."""
+    """An alarm of a stream; `at_s` from its first sample.
+
+    `is_right` of a rate that the annotators' marks bear out, within 5 bpm.
+    """
 
     condition: str
     kind: AlarmKind
     at_s: float
+    is_right: bool = False
 
 
 def raised(streams: Sequence[Stream], point: Point | None) -> list[list[Raised]]:
@@ -54,11 +61,12 @@ def raised(streams: Sequence[Stream], point: Point | None) -> list[list[Raised]]
     assignments = AssignmentHistory()
     for device_id, stream in zip(ids, streams, strict=True):
         assignments.step(device_id, _assignment(device_id, stream))
+    by_id = dict(zip(ids, streams, strict=True))
     ward = Replay(_profiles(point), assignments)
     of: defaultdict[str, list[Raised]] = defaultdict(list)
     for event in ward.run(_recorded(ids, streams)):
         if event.transition == "raised":
-            of[event.device_id].append(_raised(event))
+            of[event.device_id].append(_raised(event, by_id[event.device_id]))
     return [of[device_id] for device_id in ids]
 
 
@@ -68,7 +76,7 @@ def _profiles(point: Point | None) -> Profiles:
     rule = point.rule
     limits = {
         "finding_probability": point.probability,
-        "finding_clear_probability": point.probability - CLEARS_BELOW,
+        "finding_clear_probability": point.clear_probability,
         "finding_k": rule.k,
         "finding_n": rule.n,
         "finding_clear_k": rule.clear_k,
@@ -128,5 +136,18 @@ def _result(device_id: str, index: int, told: Told) -> WindowResult:
     )
 
 
-def _raised(event: AlarmEvent) -> Raised:
-    return Raised(family(event.condition), event.kind, (event.at_us - _START_US) / 1e6)
+def _raised(event: AlarmEvent, stream: Stream) -> Raised:
+    condition = family(event.condition)
+    at_s = (event.at_us - _START_US) / 1e6
+    return Raised(condition, event.kind, at_s, _is_right(condition, event.limit, stream.marked_bpm))
+
+
+def _is_right(
+    condition: str, limit_bpm: float | None, marked_bpm: tuple[float, float] | None
+) -> bool:
+    if marked_bpm is None or limit_bpm is None:
+        return False
+    lowest_bpm, highest_bpm = marked_bpm
+    if condition == TACHYCARDIA:
+        return highest_bpm > limit_bpm - _MARKS_ERR_BPM
+    return condition == BRADYCARDIA and lowest_bpm < limit_bpm + _MARKS_ERR_BPM

@@ -14,6 +14,7 @@ from stream_processors.records import Finding
 from tests.benchmarks.alarm_study import choice, ward
 from tests.benchmarks.alarm_study.figures import bounded, group
 from tests.benchmarks.alarm_study.hearing import Stream, Told, read, told, write
+from tests.benchmarks.alarm_study.marks import marked_bpm
 from tests.benchmarks.alarm_study.people import SNRS_DB, STREAM_S, disturbed, people, stream
 from tests.benchmarks.alarm_study.rules import (
     Measured,
@@ -26,6 +27,7 @@ from tests.benchmarks.alarm_study.rules import (
 )
 from tests.benchmarks.alarm_study.ward import raised
 from training.datasets.recordings import DataSet, Recording
+from training.datasets.states import State
 
 RATE_HZ = PIPELINE_GRID.sample_rate_hz
 WINDOWS = int(STREAM_S / PIPELINE_GRID.hop_s) - 1
@@ -84,6 +86,26 @@ def test_a_child_has_the_limits_of_a_child() -> None:
     adult, of_child = raised([fast, child], None)
     assert [alarm.condition for alarm in adult] == ["tachycardia"]
     assert of_child == []
+
+
+def test_a_rate_alarm_is_right_where_the_marks_bear_it_out() -> None:
+    fast = [window(0.1, bpm=130)] * 20
+    borne_out, not_so = (
+        Stream("set/someone", None, False, "test", "clean", tuple(fast), marked)
+        for marked in ((110.0, 128.0), (60.0, 64.0))
+    )
+    found = raised([borne_out, not_so], None)
+    assert [[alarm.is_right for alarm in own] for own in found] == [[True], [False]]
+    assert group([borne_out], found[:1]).ring.value == 0.0
+    assert group([not_so], found[1:]).ring.value == 1.0
+
+
+def test_a_marked_rate_is_a_mean_over_some_beats_without_a_hole(data: DataSet) -> None:
+    ann = people([(data, each) for each in data.recordings])[0]
+    slow = [State(beat, beat + 0.1, "S1") for beat in range(8)]
+    fast = [State(20 + beat / 2, 20 + beat / 2 + 0.1, "S1") for beat in range(8)]
+    assert marked_bpm(ann, {"a.flac": (*slow, *fast)}) == pytest.approx((60, 120))
+    assert marked_bpm(ann, {"a.flac": tuple(slow[:5])}) is None
 
 
 def test_the_limits_tried_are_those_that_a_ward_may_set() -> None:
