@@ -1,6 +1,6 @@
 """Measure the net that ships, write the figures into it, and put it beside the other artifacts.
 
-python -m training.segmentation.ship runs/segment/shipped [--drawn docs/figures]
+python -m training.segmentation.ship runs/segment/shipped [--drawn training/reports]
 """
 
 import hashlib

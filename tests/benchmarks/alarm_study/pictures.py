@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,18 +17,21 @@ def operating_curve(tried: Sequence[Measured], chosen: Measured, file: Path) -> 
     """False alarms per hour against delay, and against abnormal people alarmed in time."""
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    for colour, rule in zip(_colours(tried), _by_k_of_n(tried), strict=True):
-        label = f"{rule[0].point.k} of {rule[0].point.n}"
+    for place, rule in enumerate(_by_k_of_n(tried)):
+        again, colour = divmod(place, len(COLOURS))
+        line = "--" if again else "-"
+        look: dict[str, Any] = {"color": COLOURS[colour], "marker": ".", "linestyle": line}
         alarms = [it.per_hour_clean for it in rule]
-        left.plot([it.delay_s for it in rule], alarms, color=colour, marker=".", label=label)
-        right.plot([it.in_time_clean for it in rule], alarms, color=colour, marker=".")
+        label = f"{rule[0].point.k} of {rule[0].point.n}"
+        left.plot([it.delay_s for it in rule], alarms, label=label, **look)
+        right.plot([it.in_time_clean for it in rule], alarms, **look)
     for axes, at in ((left, chosen.delay_s), (right, chosen.in_time_clean)):
         axes.plot(at, chosen.per_hour_clean, "o", color="black", fillstyle="none", markersize=10)
         axes.set_yscale("symlog", linthresh=0.05)
         axes.grid(alpha=0.3)
     left.set(xlabel="median delay of abnormal people, s", ylabel="false alarms per patient-hour")
     right.set(xlabel="abnormal people alarmed within 60 s")
-    left.legend(frameon=False, fontsize="x-small", ncols=2, title="limits fall from left to right")
+    left.legend(frameon=False, fontsize="x-small", ncols=2, title="windows that raise")
     figure.suptitle(f"People of the validation part; chosen: {chosen.point}", fontsize="medium")
     figure.savefig(file, dpi=110)
 
@@ -52,8 +56,3 @@ def ringing(groups: Mapping[str, Group], file: Path) -> None:
 def _by_k_of_n(tried: Sequence[Measured]) -> list[list[Measured]]:
     rules = dict.fromkeys((it.point.k, it.point.n) for it in tried)
     return [[it for it in tried if (it.point.k, it.point.n) == rule] for rule in rules]
-
-
-def _colours(tried: Sequence[Measured]) -> list[str]:
-    number = len(_by_k_of_n(tried))
-    return [COLOURS[k % len(COLOURS)] for k in range(number)]

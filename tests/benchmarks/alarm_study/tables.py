@@ -31,14 +31,14 @@ def tried(rules: Sequence[Measured], chosen: Measured) -> None:
 def judged(limits: str, groups: Mapping[str, Group]) -> None:
     """What the whole rule set did to people of the test part."""
     report.table(
-        f"All rules, people of the test part; {limits}. Rates that marks bear out are right",
+        f"All rules, people of the test part; {limits}. Rates that the marks bear out count apart",
         (
             "",
             "people",
             "good",
-            "ring wrongly",
-            "ring",
-            "wrong alarms/h",
+            "ever ring",
+            "with those",
+            "alarms/h",
             f"in {WITHIN_S:.0f} s",
             "by a finding",
             "delay, s",

@@ -94,7 +94,8 @@ def test_every_label_but_the_healthy_ones_is_a_condition_of_its_own() -> None:
 
 
 def test_the_limit_itself_is_beyond_it_for_a_finding() -> None:
-    assert said(window(0, at_s=5, abnormal=0.5))["finding/screen/abnormal"] is True
+    given = window(0, at_s=5, abnormal=BUILT_IN.finding_probability)
+    assert said(given)["finding/screen/abnormal"] is True
 
 
 def test_probabilities_that_are_none_say_nothing() -> None:
