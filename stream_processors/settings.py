@@ -51,7 +51,10 @@ class WorkerSettings(BaseSettings):
         64, ge=1, le=1024, description="Windows that are classified together at most."
     )
     batch_wait_s: float = Field(
-        0.02, ge=0.0, le=1.0, description="How long a window waits for others, in seconds."
+        0.02,
+        ge=0.0,
+        le=1.0,
+        description="How long a window waits for others, in seconds; longer under load.",
     )
     models_dir: Path = Field(
         ARTIFACTS, description="Folder with the models and the manifest of their checksums."
