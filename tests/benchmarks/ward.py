@@ -29,6 +29,12 @@ from tests import kafka_log
 from tests.processes import Part, addresses, cpu_s
 from tests.servers import Child, EmbeddedKafka, EmbeddedMqtt, Server
 
+# As `heartward up` sets them: the embedded Kafka looks through all that it holds when it is asked.
+_EVERYTHING = {
+    "HEARTWARD_WORKER_HEART": True,
+    "HEARTWARD_WORKER_FETCH_EVERY_S": 0.1,
+    "HEARTWARD_ALARMS_FETCH_EVERY_S": 0.25,
+}
 _VALVE = ModelChoice(task="valve", model="valve", version="0.1.0", role="active")
 
 
@@ -109,7 +115,7 @@ class Ward:
     ) -> None:
         self.mqtt, self.kafka, self.folder = mqtt, kafka, folder
         self.everything = everything
-        self._settings = addresses(mqtt, kafka)
+        self._settings = addresses(mqtt, kafka) | (_EVERYTHING if everything else {})
         self._connection = load(KafkaConnection, {"servers": kafka.address})
         self.bridge = self._part("bridge", "ingest.bridge", {})
         self.alarms: Part | None = None
@@ -127,8 +133,7 @@ class Ward:
             self.add_worker(f"worker-{number}")
 
     def add_worker(self, name: str) -> Part:
-        own = {"HEARTWARD_WORKER_NAME": name, "HEARTWARD_WORKER_HEART": self.everything}
-        worker = self._part(name, "stream_processors.app", own)
+        worker = self._part(name, "stream_processors.app", {"HEARTWARD_WORKER_NAME": name})
         self.workers.append(worker.start())
         return worker
 
