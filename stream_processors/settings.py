@@ -45,7 +45,7 @@ class WorkerSettings(BaseSettings):
     )
     heart: bool = Field(
         default=False,
-        description="Whether heart rate, S1 and S2 are told; it costs as much as all else.",
+        description="Whether heart rate, S1 and S2 are told; it adds half to the cost of a window.",
     )
     batch_windows: int = Field(
         64, ge=1, le=1024, description="Windows that are classified together at most."
