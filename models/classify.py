@@ -16,12 +16,12 @@ from models.contract import PIPELINE_FILTER, PIPELINE_GRID, ModelContract
 from models.dsp import Floats
 from models.heart import hear
 from models.predictor import SEGMENT, Predictor
-from models.quality import Assessment
 from models.recording import Pace, Recording
 from models.recording_heart import RecordingHeart, whole
 from models.recording_quality import RecordingQuality, of_recording
 from models.rhythm import Heart
 from models.sound_file import read_sound
+from models.verdict import Assessment
 
 _BATCH = 32  # windows that go through a model together; more only take more memory
 _PIPELINE = Pace(PIPELINE_GRID.window_s, PIPELINE_GRID.hop_s)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from scipy import fft
 
 from models.errors import SignalError
-from models.segmentation import FRAME_S, LEAST_BPM, MOST_BPM, STATES, Segments
+from models.rhythm import LEAST_BPM, MOST_BPM
+from models.segmentation import FRAME_S, STATES, Segments
 
 Floats = npt.NDArray[np.float32]
 

@@ -71,39 +71,40 @@ def decode(emission: Floats, durations: Floats, groups: tuple[slice, ...]) -> Pa
 class _Ends:
     """How well the sound up to each frame is explained if a state ends there.
 
-    `begin[:, s, longest + t]` is the best score of state s beginning at frame t, less all that
-    its own emission had before; zero before the window, where nothing is known. Only these scores
-    are kept: how long a state lasted is asked again for the few that lie on the best path.
+    `begin[s, longest + t]` is the best score of state s beginning at frame t, less all that its
+    own emission had before; zero before the window, where nothing is known. Only these scores are
+    kept: how long a state lasted is asked again for the few that lie on the best path. Windows are
+    the last axis of all that is kept, so each step is a few long runs of neighbouring numbers.
     """
 
     def __init__(self, emission: Floats, durations: Floats, groups: tuple[slice, ...]) -> None:
         windows, states, frames = emission.shape
         self.frames = frames
         self.longest = durations.shape[2]
-        self.total = np.zeros((windows, states, frames + 1), np.float32)
-        np.cumsum(emission, axis=2, out=self.total[:, :, 1:])
-        self.begin = np.zeros((windows, states, self.longest + frames + 1), np.float32)
-        self.longest_first = durations[:, :, ::-1].copy()
+        self.total = np.zeros((states, frames + 1, windows), np.float32)
+        np.cumsum(emission.transpose(1, 2, 0), axis=1, out=self.total[:, 1:])
+        self.begin = np.zeros((states, self.longest + frames + 1, windows), np.float32)
+        self.longest_first = np.ascontiguousarray(durations.transpose(1, 2, 0)[:, ::-1])
         self.runs = [_Run(self, own) for own in groups]
-        self._best = np.empty((windows, states, LEAST_FRAMES), np.float32)
+        self._best = np.empty((states, LEAST_FRAMES, windows), np.float32)
 
     def advance(self, frame: int) -> None:
         """Find the best beginnings of what follows an end after `frame`, and after the next."""
         for run in self.runs:
-            run.best(frame, self._best[:, run.own])
-        total = self.total[:, :, frame + 1 : frame + 1 + LEAST_FRAMES]
+            run.best(frame, self._best[run.own])
+        total = self.total[:, frame + 1 : frame + 1 + LEAST_FRAMES]
         self._best += total
         place = self.longest + frame + 1
-        later = self.begin[:, :, place : place + LEAST_FRAMES]
-        np.subtract(self._best[:, :-1], total[:, 1:], out=later[:, 1:])
-        np.subtract(self._best[:, -1], total[:, 0], out=later[:, 0])
+        later = self.begin[:, place : place + LEAST_FRAMES]
+        np.subtract(self._best[:-1], total[1:], out=later[1:])
+        np.subtract(self._best[-1], total[0], out=later[0])
 
     def paths(self) -> Paths:
         state, start, score = self._last()
         found = [np.full(len(state), self.frames), start]
         count = np.ones(len(state), np.int64)
         while (going := start > 0).any():
-            before = (state - 1) % self.total.shape[1]
+            before = (state - 1) % len(self.total)
             start = np.where(going, self._start_of(before, start), start)
             state = np.where(going, before, state)
             count += going
@@ -113,46 +114,50 @@ class _Ends:
 
     def _last(self) -> tuple[Integers, Integers, Floats]:
         """Which state is heard last and since when; it may go on after the window."""
-        at_least = np.maximum.accumulate(self.longest_first, axis=2)
-        scores = self.begin[:, :, self.frames : self.frames + self.longest] + at_least
-        scores += self.total[:, :, -1:]
-        flat = scores.reshape(len(scores), -1)
-        best = flat.argmax(axis=1)
+        at_least = np.maximum.accumulate(self.longest_first, axis=1)
+        scores = self.begin[:, self.frames : self.frames + self.longest] + at_least
+        scores += self.total[:, -1:]
+        flat = scores.reshape(-1, scores.shape[2])
+        best = flat.argmax(axis=0)
         state, place = np.divmod(best, self.longest)
         start = self.frames - self.longest + place
-        return state, start, np.take_along_axis(flat, best[:, np.newaxis], axis=1)[:, 0]
+        return state, start, flat[best, np.arange(len(best))]
 
     def _start_of(self, state: Integers, end: Integers) -> Integers:
         """When a state began that ends at `end`, both of shape (n,)."""
-        windows = np.arange(len(state))
-        width = self.longest - LEAST_FRAMES + 1
-        places = np.maximum(end, 0)[:, np.newaxis] + np.arange(width)
-        scores = self.begin[windows[:, np.newaxis], state[:, np.newaxis], places]
-        scores += self.longest_first[windows, state, :width]
-        start: Integers = end - self.longest + scores.argmax(axis=1)
+        windows = len(state)
+        first = min(run.shortened for run in self.runs)
+        lasting = np.arange(first, self.longest - LEAST_FRAMES + 1)[:, np.newaxis] * windows
+        here = np.arange(windows)
+        began = (state * self.begin.shape[1] + np.maximum(end, 0)) * windows + here
+        lasted = state * self.longest * windows + here
+        scores = self.begin.reshape(-1).take(began + lasting)
+        scores += self.longest_first.reshape(-1).take(lasted + lasting)
+        start: Integers = end - self.longest + first + scores.argmax(axis=0)
         return start
 
 
 class _Run:
-    """States whose durations reach alike far back."""
+    """States whose durations reach alike far back; the longest are left out that none may last."""
 
     def __init__(self, ends: _Ends, own: slice) -> None:
-        longest_first = ends.longest_first[:, own]
-        possible = np.flatnonzero((longest_first > NEVER / 2).any(axis=(0, 1)))
+        longest_first = ends.longest_first[own]
+        possible = np.flatnonzero((longest_first > NEVER / 2).any(axis=(0, 2)))
         last = ends.longest - LEAST_FRAMES + 1
-        self._shortened = min(int(possible[0]), last - 1) if len(possible) else 0
-        self._likely = longest_first[:, :, np.newaxis, self._shortened : last].copy()
-        width = self._likely.shape[3]
-        begin = ends.begin[:, own]
         self.own = own
-        self._windows = np.lib.stride_tricks.sliding_window_view(begin, width, axis=2)
-        self._scores = np.empty((*begin.shape[:2], LEAST_FRAMES, width), np.float32)
+        self.shortened = min(int(possible[0]), last - 1) if len(possible) else 0
+        self._likely = longest_first[:, np.newaxis, self.shortened : last].copy()
+        width = self._likely.shape[2]
+        windows = np.lib.stride_tricks.sliding_window_view(ends.begin[own], width, axis=1)
+        self._windows = windows.transpose(0, 1, 3, 2)  # (states, places, width, windows)
+        shape = (len(longest_first), LEAST_FRAMES, width, longest_first.shape[2])
+        self._scores = np.empty(shape, np.float32)
 
     def best(self, frame: int, out: Floats) -> None:
         """The best score of each state that ends after this frame and the next."""
-        first = self._shortened + frame + 1
-        np.add(self._windows[:, :, first : first + LEAST_FRAMES], self._likely, out=self._scores)
-        np.maximum.reduce(self._scores, axis=3, out=out)
+        first = self.shortened + frame + 1
+        np.add(self._windows[:, first : first + LEAST_FRAMES], self._likely, out=self._scores)
+        np.maximum.reduce(self._scores, axis=2, out=out)
 
 
 def _to_the_left(onset: Integers, count: Integers) -> Integers:

@@ -1,7 +1,7 @@
 """A heart's rate over many windows: smoothed, and not believed to change faster than hearts do.
 
-The state is one frozen record and a step gives the next one, so a snapshot is the state itself and
-a replay of the same windows gives the same rates.
+The state is one frozen record (`models.rhythm.TrackedRate`) and a step gives the next one, so a
+snapshot is the state itself and a replay of the same windows gives the same rates.
 """
 
 import math
@@ -9,7 +9,7 @@ import math
 import msgspec
 
 from models.errors import SignalError
-from models.segmentation import LEAST_BPM, MOST_BPM
+from models.rhythm import LEAST_BPM, MOST_BPM, UNKNOWN, TrackedRate
 
 _CHANGE_PER_S = 0.03  # of the rate, within which a heart may speed up or slow down
 _MOST_CHANGE = 0.25  # of the rate, however long ago it was agreed on
@@ -20,37 +20,6 @@ _AGREEING_MULTIPLE = 6  # the same, of twice or half the rate
 _FORGOTTEN_S = 30.0
 _FADES_S = 15.0  # time in which confidence falls to a third while no window agrees
 _MEMORY = 1.0  # windows of full confidence that the past weighs at most
-
-
-class TrackedRate(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known after a window.
-
-    Attributes
-    ----------
-    rate_bpm
-        None as long as nothing is known.
-    confidence
-        0 to 1, of when the rate was last agreed on: see `confidence_at`.
-    at_s
-        When the last window was that agreed; any clock, as long as it is the same.
-    seen_s
-        When the last window was that told any rate.
-    weight
-        Of the past, in windows of full confidence.
-    other_bpm, others
-        Another rate that windows in a row told, and how many.
-    """
-
-    rate_bpm: float | None = None
-    confidence: float = 0.0
-    at_s: float = -math.inf
-    seen_s: float = -math.inf
-    weight: float = 0.0
-    other_bpm: float = 0.0
-    others: int = 0
-
-
-UNKNOWN = TrackedRate()
 
 
 def tracked(

@@ -1,5 +1,6 @@
 """A whole recording, cut on whatever grid a model's contract names."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
@@ -10,7 +11,9 @@ import numpy.typing as npt
 
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID, SAMPLE_RATES_HZ, ModelContract
 from models.dsp import Floats, Windows, hear, windows_of
-from models.quality import Assessment, assess, measure
+from models.quality import assess, overall
+from models.quality_indices import Levels, join, measure
+from models.verdict import Assessment
 
 
 class Pace(NamedTuple):
@@ -22,6 +25,11 @@ class Pace(NamedTuple):
     @classmethod
     def of(cls, contract: ModelContract) -> "Pace":
         return cls(contract.window_s, contract.hop_s)
+
+
+_PIPELINE_PACE = Pace(PIPELINE_GRID.window_s, PIPELINE_GRID.hop_s)
+_STRETCH_S = Fraction(PIPELINE_GRID.window_s)
+_SHORTEST_S = Fraction(1, 10)
 
 
 class Recording:
@@ -66,22 +74,47 @@ class Recording:
         return every[:: contract.hop_samples][: len(self.starts_s(pace))]
 
     def qualities(self, pace: Pace) -> tuple[Assessment, ...]:
-        """How far each window can be trusted, by the whole tenths of a second in it."""
-        if pace == Pace(PIPELINE_GRID.window_s, PIPELINE_GRID.hop_s):
+        """How far each window can be trusted, by the whole tenths of a second in it.
+
+        Its faults are its own. What needs a heart's rhythm is judged in stretches of the pipeline's
+        window, from which quality was learnt: of a shorter window by the stretch around it, of a
+        longer one by all stretches in it. A recording shorter than that is judged as a whole.
+        """
+        if pace == _PIPELINE_PACE:
             return judge(self._as_a_stream)
-        tenths = int(10 * _exact(pace.window_s))
-        raw = self._padded(pace.window_s)
-        heard_rate_hz = PIPELINE_GRID.sample_rate_hz
-        heard = hear(raw, self._rate_hz, PIPELINE_FILTER, heard_rate_hz)
-        levels = [
-            measure(
-                _tenths(raw, self._rate_hz, start_s, tenths),
-                _tenths(heard, heard_rate_hz, start_s, tenths),
-            )
-            for start_s in self.starts_s(pace)
-        ]
-        gap_fraction = self.gap_fraction(pace)
-        return tuple(assess([level], gap_fraction) for level in levels)
+        window_s, starts_s = _exact(pace.window_s), self.starts_s(pace)
+        within = [self._stretches(start_s, window_s) for start_s in starts_s]
+        around = self._levels([at_s for own in within for at_s in own], self._stretch_s)
+        gaps = np.full(len(around.power), self.gap_fraction(pace))
+        if len(gaps) > len(starts_s):
+            judged = iter(assess(around, gaps))
+            return tuple(overall([next(judged) for _ in own]) for own in within)
+        return assess(self._levels(starts_s, window_s), gaps, around=around)
+
+    @property
+    def _stretch_s(self) -> Fraction:
+        return min(_STRETCH_S, max(_SHORTEST_S, self._duration_s))
+
+    def _stretches(self, start_s: Fraction, window_s: Fraction) -> list[Fraction]:
+        """Where the stretches begin that judge one window; of a long one the last ends with it."""
+        more_s = min(window_s, max(self._duration_s, _SHORTEST_S)) - self._stretch_s
+        if more_s > 0:
+            number = ceil(more_s / _exact(PIPELINE_GRID.hop_s))
+            return [start_s + more_s * k / number for k in range(number + 1)]
+        latest_s = max(Fraction(0), self._duration_s - self._stretch_s)
+        middle_s = start_s + (window_s - self._stretch_s) / 2
+        return [min(max(Fraction(0), middle_s), latest_s)]
+
+    def _levels(self, starts_s: Sequence[Fraction], length_s: Fraction) -> Levels:
+        """Of equally long pieces; what the recording does not have of them is silence."""
+        tenths = int(10 * length_s)
+        raw = self._padded(float(length_s))
+        rate_hz = PIPELINE_GRID.sample_rate_hz
+        heard = hear(raw, self._rate_hz, PIPELINE_FILTER, rate_hz)
+        return measure(
+            np.stack([_tenths(raw, self._rate_hz, start_s, tenths) for start_s in starts_s]),
+            np.stack([_tenths(heard, rate_hz, start_s, tenths) for start_s in starts_s]),
+        )
 
     @cached_property
     def _as_a_stream(self) -> Windows:
@@ -94,10 +127,9 @@ class Recording:
 
 def judge(windows: Windows) -> tuple[Assessment, ...]:
     """The quality of each window of the pipeline's grid."""
-    levels = [measure(*pair) for pair in zip(windows.raw, windows.blocks, strict=True)]
-    return tuple(
-        assess(levels[k : k + 2], float(gap)) for k, gap in enumerate(windows.gap_fraction)
-    )
+    blocks = measure(windows.raw, windows.blocks)
+    levels = join(blocks.rows(slice(0, -1)), blocks.rows(slice(1, None)))
+    return assess(levels, windows.gap_fraction)
 
 
 def _exact(seconds: float) -> Fraction:

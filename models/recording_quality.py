@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from models.quality import Assessment, Verdict
+from models.verdict import GOOD_FROM, Assessment, Verdict
 
-_GOOD_FROM = 0.7  # as of a window
 _AMOUNT = re.compile(r"-?\d+(\.\d+)?%?")
 
 
@@ -39,7 +38,7 @@ def of_recording(windows: Sequence[Assessment], starts_s: Sequence[float]) -> Re
     """Judge a recording by its windows, of which there is at least one."""
     score = sum(window.score for window in windows) / len(windows)
     usable = sum(window.usable for window in windows)
-    verdict: Verdict = "unusable" if not usable else "good" if score >= _GOOD_FROM else "poor"
+    verdict: Verdict = "unusable" if not usable else "good" if score >= GOOD_FROM else "poor"
     return RecordingQuality(
         score=round(score, 3),
         verdict=verdict,

@@ -1,10 +1,13 @@
-"""The record of what a window tells of the heart; `models.heart` makes it."""
+"""The records of what windows tell of the heart; `models.heart` and `rate_tracker` make them."""
 
+import math
 from typing import Literal
 
 import msgspec
 
 Timing = Literal["systolic", "diastolic", "continuous"]
+
+LEAST_BPM, MOST_BPM = 30.0, 220.0  # what is told as a rate
 
 
 class Heart(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,3 +44,34 @@ class Heart(msgspec.Struct, frozen=True, kw_only=True):
     murmur: Timing | None = None
     systole_db: float | None = None
     diastole_db: float | None = None
+
+
+class TrackedRate(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known after a window.
+
+    Attributes
+    ----------
+    rate_bpm
+        None as long as nothing is known.
+    confidence
+        0 to 1, of when the rate was last agreed on: see `confidence_at`.
+    at_s
+        When the last window was that agreed; any clock, as long as it is the same.
+    seen_s
+        When the last window was that told any rate.
+    weight
+        Of the past, in windows of full confidence.
+    other_bpm, others
+        Another rate that windows in a row told, and how many.
+    """
+
+    rate_bpm: float | None = None
+    confidence: float = 0.0
+    at_s: float = -math.inf
+    seen_s: float = -math.inf
+    weight: float = 0.0
+    other_bpm: float = 0.0
+    others: int = 0
+
+
+UNKNOWN = TrackedRate()

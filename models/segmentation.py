@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from models import hsmm
 from models.errors import SignalError
+from models.rhythm import LEAST_BPM, MOST_BPM
 
 Floats = npt.NDArray[np.float32]
 
@@ -19,7 +20,6 @@ FRAME_S = 0.02
 STATES = ("S1", "systole", "S2", "diastole")
 _S1, _SYSTOLE, _S2, _DIASTOLE = range(4)
 
-LEAST_BPM, MOST_BPM = 30.0, 220.0
 _BPM_STEP = 1.0  # of the table of durations
 
 # Mean durations in seconds by the length of the cycle: 81,137 beats of physionet2016 and 12,015 of

@@ -10,8 +10,10 @@ import numpy.typing as npt
 from models.dsp import block_filter
 from models.heart import hear
 from models.predictor import SEGMENT
-from models.quality import Assessment, assess
+from models.quality import assess
+from models.quality_indices import join, measure, stacked
 from models.rhythm import Heart
+from models.verdict import Assessment
 from stream_processors.records import Finding
 from stream_processors.running_models import RunningModel
 from stream_processors.windows import Block, Window
@@ -32,10 +34,7 @@ def judge(windows: Sequence[Window], models: Sequence[RunningModel]) -> list[Jud
     waveforms = np.concatenate(halves).reshape(len(windows), -1)
     classifiers = [model for model in models if model.predictor.contract.task != SEGMENT]
     probabilities = [model.predictor.predict(waveforms) for model in classifiers]
-    qualities = [
-        assess((window.earlier.levels, window.later.levels), window.gap_fraction)
-        for window in windows
-    ]
+    qualities = _qualities(windows)
     hearts = _hearts(waveforms, [quality.usable for quality in qualities], models)
     judgements = []
     for number, quality in enumerate(qualities):
@@ -45,6 +44,14 @@ def judge(windows: Sequence[Window], models: Sequence[RunningModel]) -> list[Jud
         )
         judgements.append(Judgement(quality, findings, hearts[number]))
     return judgements
+
+
+def _qualities(windows: Sequence[Window]) -> tuple[Assessment, ...]:
+    levels = join(
+        stacked([window.earlier.levels for window in windows]),
+        stacked([window.later.levels for window in windows]),
+    )
+    return assess(levels, [window.gap_fraction for window in windows])
 
 
 def _hearts(
@@ -71,8 +78,9 @@ def finish(blocks: Iterable[Block]) -> None:
     for sample_rate_hz, unfinished in by_rate.items():
         together = list(unfinished.values())
         filtered = block_filter(sample_rate_hz).many(np.stack([block.raw for block in together]))
-        for block, row in zip(together, filtered, strict=True):
-            block.finish(row)
+        levels = measure(np.stack([block.own for block in together]), filtered)
+        for number, block in enumerate(together):
+            block.finish(filtered[number], levels.row(number))
 
 
 def _finding(

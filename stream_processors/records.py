@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from models.errors import RecordError
-from models.quality import Verdict
-from models.rhythm import Heart
+from models.rhythm import Heart, TrackedRate
+from models.verdict import Verdict
 
 RECORD_VERSION = 1
 _READABLE_VERSIONS = (RECORD_VERSION,)
@@ -267,8 +267,9 @@ class AlarmState(Record, frozen=True, kw_only=True):
     `owner_us` is when the worker that wrote it took the partition over, `clock_us` the latest
     time that it has been told. `boots` are (boot_id, last window_index), the present boot last;
     `counted_us` is when the last window that counted was received, `begun` the number of alarms
-    so far. From `watched_us` on the device must be heard. `outbox` are events that may not be on
-    their topic yet.
+    so far, `rate` and `usual_peak` the heart rate over the windows of this assignment, and how loud
+    they are. From `watched_us` on the
+    device must be heard. `outbox` are events that may not be on their topic yet.
     """
 
     device_id: str
@@ -285,6 +286,8 @@ class AlarmState(Record, frozen=True, kw_only=True):
     heard_us: int = 0
     late_us: int = 0
     contact: bool | None = None
+    rate: TrackedRate | None = None
+    usual_peak: float | None = None
     counts: dict[str, AlarmCount] = {}
     episodes: tuple[AlarmEpisode, ...] = ()
     shelves: dict[str, int] = {}

@@ -40,7 +40,7 @@ class RunningModels:
     Parameters
     ----------
     heart
-        Whether the default of task `segment` runs: it costs as much as all else of a window.
+        Whether the default of task `segment` runs: it adds half to the cost of a window.
 
     Attributes
     ----------

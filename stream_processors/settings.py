@@ -45,13 +45,16 @@ class WorkerSettings(BaseSettings):
     )
     heart: bool = Field(
         default=False,
-        description="Whether heart rate, S1 and S2 are told; it costs as much as all else.",
+        description="Whether heart rate, S1 and S2 are told; it adds half to the cost of a window.",
     )
     batch_windows: int = Field(
-        32, ge=1, le=1024, description="Windows that are classified together at most."
+        64, ge=1, le=1024, description="Windows that are classified together at most."
     )
     batch_wait_s: float = Field(
-        0.02, ge=0.0, le=1.0, description="How long a window waits for others, in seconds."
+        0.02,
+        ge=0.0,
+        le=1.0,
+        description="How long a window waits for others, in seconds; longer under load.",
     )
     models_dir: Path = Field(
         ARTIFACTS, description="Folder with the models and the manifest of their checksums."

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.contract import Grid
-from models.quality import BlockLevels, measure
+from models.quality_indices import Levels
 from stream_processors.arrivals import Arrival, LaneKey
 
 
@@ -45,7 +45,7 @@ class Block:
     )
 
     filtered: npt.NDArray[np.float32]
-    levels: BlockLevels
+    levels: Levels
 
     def __init__(
         self,
@@ -63,10 +63,15 @@ class Block:
         self.sample_rate_hz = sample_rate_hz
         self.finished = False
 
-    def finish(self, filtered: npt.NDArray[np.float32]) -> None:
-        """Keep what the filter made of `raw`, shape (hop of the pipeline's grid,)."""
+    @property
+    def own(self) -> npt.NDArray[np.int16]:
+        """The hop itself, without the pre-roll: shape (`hop_samples`,)."""
+        return self.raw[-self.hop_samples :]
+
+    def finish(self, filtered: npt.NDArray[np.float32], levels: Levels) -> None:
+        """Keep what the filter made of `raw`, shape (hop of the pipeline's grid,), measured."""
         self.filtered = filtered
-        self.levels = measure(self.raw[-self.hop_samples :], filtered)
+        self.levels = levels
         self.finished = True
 
 

@@ -38,13 +38,18 @@ _STATIC = (
 )
 
 
-def static(artifact: bytes, calibration: npt.NDArray[np.float32]) -> bytes:
+def static(
+    artifact: bytes, calibration: npt.NDArray[np.float32], *, reduced: bool = False
+) -> bytes:
     """Weights and activations in 8 bits, by the ranges that some windows of training show.
 
     Parameters
     ----------
     calibration
         Shape (n, window), float32, scaled as the contract says.
+    reduced
+        Weights in 7 bits: on x86 without VNNI the sum of two products may not fit its 16 bits else,
+        and is cut off without a word, so that a machine's age would change what a model says.
     """
 
     def quantised(source: Path, target: Path) -> None:
@@ -56,6 +61,7 @@ def static(artifact: bytes, calibration: npt.NDArray[np.float32]) -> bytes:
             op_types_to_quantize=list(_STATIC),
             nodes_to_exclude=front_end(artifact),
             per_channel=True,
+            reduce_range=reduced,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
         )

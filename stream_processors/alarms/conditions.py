@@ -96,5 +96,12 @@ def rule_of(condition: str, limits: Limits) -> Rule:
     return Rule(*(getattr(limits, number) for number in numbers))
 
 
+def beyond(value: float, limit: float, clear: float, *, reached: bool = False) -> bool | None:
+    """True beyond the limit, False on the far side of where it clears, None between."""
+    if value > limit or (reached and value == limit):
+        return True
+    return False if value <= clear else None
+
+
 def outranks(priority: Priority, other: Priority) -> bool:
     return PRIORITIES.index(priority) > PRIORITIES.index(other)

@@ -13,6 +13,8 @@ from stream_processors.alarms.actions import act
 from stream_processors.alarms.conditions import LIMITS_REFUSED, OFFLINE, Reading
 from stream_processors.alarms.events import sound_of
 from stream_processors.alarms.life_cycle import read
+from stream_processors.alarms.loudness import usual_after
+from stream_processors.alarms.rates import follow, of_rate
 from stream_processors.alarms.readings import of_result, of_stats, of_status
 from stream_processors.alarms.timers import fire_due, next_due_us
 from stream_processors.alarms.turn import Moment, Step, Turn
@@ -105,7 +107,7 @@ def _(result: WindowResult, turn: Turn) -> None:
     turn.late = result.late or turn.is_late(received_us)
     if result.assignment_id == turn.facts.assignment_id:
         turn.sound = sound_of(result)
-        for reading in of_result(result, turn.limits, contact=turn.facts.contact):
+        for reading in _readings(result, turn):
             read(turn, reading)
     turn.sound = None
     if turn.late:
@@ -114,6 +116,18 @@ def _(result: WindowResult, turn: Turn) -> None:
         turn.ring_what_has_not(why="still so")
     if not result.late:
         _hear(turn, received_us)
+
+
+def _readings(result: WindowResult, turn: Turn) -> tuple[Reading, ...]:
+    """What a window says, in the light of those before it."""
+    facts, limits = turn.facts, turn.limits
+    usual_peak = usual_after(facts.usual_peak, result)
+    rate = follow(facts.rate, result, limits)
+    turn.learn(usual_peak=usual_peak, rate=rate)
+    return (
+        *of_result(result, limits, contact=facts.contact, usual_peak=usual_peak),
+        *of_rate(rate, result, limits),
+    )
 
 
 @_take.register
@@ -160,7 +174,7 @@ def _assign(turn: Turn, assignment: Assignment | None, at_us: int) -> None:
     if assignment_id != turn.facts.assignment_id:
         turn.move_clock(at_us)
         turn.end_all(_why_it_ends(turn.facts, assignment))
-        turn.learn(watched_us=turn.at_us)
+        turn.learn(watched_us=turn.at_us, rate=None, usual_peak=None)
     place = (None,) * 3 if assignment is None else _place(assignment)
     if (assignment_id, *place) != (turn.facts.assignment_id, *_place(turn.facts)):
         patient_id, ward, bed = place

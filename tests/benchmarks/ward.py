@@ -15,16 +15,27 @@ from typing import NamedTuple
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
+from deploy.assignments import demonstration_ward
 from deploy.embedded import PARTITIONS
 from ingest import simulator_report
 from ingest.connections import KafkaConnection, load
+from ingest.simulated_names import PREFIX, device_id
 from ingest.simulator_report import SimulatorReport, acknowledged_windows
 from models.contract import PIPELINE_GRID
 from stream_processors import topics
-from stream_processors.records import StageTimes, stage_latencies_ms
+from stream_processors.records import ModelChoice, StageTimes, stage_latencies_ms
 from stream_processors.topic_admin import apply_topics
+from tests import kafka_log
 from tests.processes import Part, addresses, cpu_s
 from tests.servers import Child, EmbeddedKafka, EmbeddedMqtt, Server
+
+# As `heartward up` sets them: the embedded Kafka looks through all that it holds when it is asked.
+_EVERYTHING = {
+    "HEARTWARD_WORKER_HEART": True,
+    "HEARTWARD_WORKER_FETCH_EVERY_S": 0.1,
+    "HEARTWARD_ALARMS_FETCH_EVERY_S": 0.25,
+}
+_VALVE = ModelChoice(task="valve", model="valve", version="0.1.0", role="active")
 
 
 class Seen(msgspec.Struct):
@@ -93,18 +104,30 @@ class ResultsReader:
 
 
 class Ward:
-    """What runs: two brokers, one bridge, workers and the load."""
+    """What runs: two brokers, one bridge, workers and the load.
 
-    def __init__(self, mqtt: Server, kafka: Server, folder: Path) -> None:
+    Of `everything` two models look at each window, rate and beats are told, and the alarms follow,
+    of devices that are assigned.
+    """
+
+    def __init__(
+        self, mqtt: Server, kafka: Server, folder: Path, *, everything: bool = False
+    ) -> None:
         self.mqtt, self.kafka, self.folder = mqtt, kafka, folder
-        self._settings = addresses(mqtt, kafka)
+        self.everything = everything
+        self._settings = addresses(mqtt, kafka) | (_EVERYTHING if everything else {})
+        self._connection = load(KafkaConnection, {"servers": kafka.address})
         self.bridge = self._part("bridge", "ingest.bridge", {})
+        self.alarms: Part | None = None
         self.workers: list[Part] = []
         self._report = folder / "simulator.json"
         self.load: Part | None = None
 
     def start(self, *, workers: int, partitions: int) -> None:
-        apply_topics(load(KafkaConnection, {"servers": self.kafka.address}), partitions=partitions)
+        apply_topics(self._connection, partitions=partitions)
+        if self.everything:
+            kafka_log.publish(self._connection, topics.MODELS, [(_VALVE.task, _VALVE)])
+            self.alarms = self._part("alarms", "stream_processors.alarm_app", {}).start()
         self.bridge.start()
         for number in range(1, workers + 1):
             self.add_worker(f"worker-{number}")
@@ -118,6 +141,8 @@ class Ward:
         self, *, devices: int, connections: int, seed: int = 1, power_up_s: float = 5.0
     ) -> None:
         """Switch devices on over the length of a window, for a ward's do not beat in step."""
+        if self.everything:
+            self._assign(devices)
         settings = {
             "DEVICES": devices,
             "CONNECTIONS": connections,
@@ -138,7 +163,8 @@ class Ward:
         return simulator_report.read(self._report)
 
     def stop(self) -> None:
-        for child in [self.load, *self.workers, self.bridge, self.kafka, self.mqtt]:
+        parts = [self.load, *self.workers, self.alarms, self.bridge, self.kafka, self.mqtt]
+        for child in parts:
             if child is not None:
                 child.stop()
 
@@ -146,12 +172,21 @@ class Ward:
         found: dict[str, Child] = {"MQTT broker": self.mqtt, "Kafka": self.kafka}
         found["bridge"] = self.bridge
         found |= {worker.name: worker for worker in self.workers}
+        if self.alarms is not None:
+            found["alarm worker"] = self.alarms
         if self.load is not None:
             found["load generator"] = self.load
         return found
 
     def cpu_s(self) -> dict[str, float]:
         return {name: cpu_s(child.pid) for name, child in self.processes().items()}
+
+    def _assign(self, devices: int) -> None:
+        ids = [device_id(PREFIX, index, devices) for index in range(devices)]
+        beds = demonstration_ward(ids, ward="load", from_us=time.time_ns() // 1000)
+        kafka_log.publish(
+            self._connection, topics.ASSIGNMENTS, [(bed.assignment_id, bed) for bed in beds]
+        )
 
     def _part(self, name: str, module: str, settings: dict[str, object]) -> Part:
         return Part(name, module, self._settings | settings, folder=self.folder)
@@ -165,9 +200,10 @@ def ward(
     partitions: int = PARTITIONS,
     mqtt: type[Server] = EmbeddedMqtt,
     kafka: type[Server] = EmbeddedKafka,
+    everything: bool = False,
 ) -> Iterator[Ward]:
     """Start a ward without load, and end all of it whatever happens."""
-    running = Ward(mqtt(folder / "mqtt"), kafka(folder / "kafka"), folder)
+    running = Ward(mqtt(folder / "mqtt"), kafka(folder / "kafka"), folder, everything=everything)
     try:
         running.mqtt.start()
         running.kafka.start()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from deploy.flags import environment_of
 from ingest import simulator_report
 from ingest.connections import KafkaConnection, load
+from ingest.simulated_names import device_id
 from ingest.simulator_report import SimulatorReport
 from ingest.simulator_settings import SimulatorSettings
 from models.registry import ARTIFACTS
@@ -167,6 +168,11 @@ class Load:
             addresses(ward.mqtt, ward.kafka) | environment_of(self.settings),
             folder=ward.folder,
         )
+
+    @property
+    def device_ids(self) -> list[str]:
+        number = self.settings.devices
+        return [device_id(self.prefix, index, number) for index in range(number)]
 
     def start(self) -> None:
         """Return once every device has a result."""

@@ -10,7 +10,7 @@ from training.export import OPSET, export
 from training.segmentation.net import StateNet
 from training.segmentation.train import DATA_SETS, SCALING
 
-NAME, VERSION = "segment", "0.1.0"
+NAME, VERSION = "segment", "0.2.0"
 
 
 def contract() -> ModelContract:

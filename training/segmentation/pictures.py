@@ -17,6 +17,7 @@ from training.segmentation.scoring import middles_s
 
 _COLOURS = {"S1": "#1f6feb", "S2": "#d1495b"}
 _DPI = 120
+_DPI_OF_MANY = 80
 
 
 def bland_altman(heard: Sequence[Heard], to: Path) -> None:
@@ -54,7 +55,7 @@ def examples(heard: Sequence[Heard], to: Path) -> None:
         _example(axes, own, len(own.hearts) // 2)
     rows[0].legend(loc="upper right", fontsize=7)
     rows[-1].set_xlabel("seconds; triangles are what was marked")
-    figure.savefig(to, dpi=_DPI)
+    figure.savefig(to, dpi=_DPI_OF_MANY)
 
 
 def _example(axes: Any, heard: Heard, window: int) -> None:

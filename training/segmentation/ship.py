@@ -1,6 +1,6 @@
 """Measure the net that ships, write the figures into it, and put it beside the other artifacts.
 
-python -m training.segmentation.ship runs/segment/shipped
+python -m training.segmentation.ship runs/segment/shipped [--drawn training/reports]
 """
 
 import hashlib
@@ -18,9 +18,11 @@ from models.registry import ARTIFACTS, MANIFEST, Entry, Manifest, read_manifest
 from training import splits
 from training.datasets import catalogue
 from training.export import with_contract
+from training.segmentation import pictures
 from training.segmentation.export import artifact, contract
 from training.segmentation.figures import Figures, figures
 from training.segmentation.listening import Heard, listen
+from training.segmentation.rounding import rounded
 from training.segmentation.train import CHECKPOINT, DATA_SETS, load
 from training.shipping.listing import write_whole
 
@@ -35,7 +37,7 @@ _CARD = """\
 | input | {window_s:g} s of heart sound every {hop_s:g} s at {sample_rate_hz} Hz, {filter}, \
 each window scaled to an RMS of {target:g} |
 | output | probabilities of the four states every 20 ms; they add up to 1 |
-| file | `{file}`, {size_kb:.0f} kB, ONNX opset {opset} |
+| file | `{file}`, {size_kb:.0f} kB, ONNX opset {opset}; activations in 8 bits, weights in 7 (QDQ) |
 | licence | {licence} |
 
 Where S1 and S2 are, `models.segmentation` decodes from it: how long each state lasts at the \
@@ -107,12 +109,20 @@ def reference(heard: list[Heard]) -> dict[str, Distribution]:
     }
 
 
-def publish(net: bytes, folder: Path) -> Entry:
-    """Measure, stamp and write ``NAME-VERSION.onnx``, its card and its line in the manifest."""
+def publish(net: bytes, folder: Path, drawn: Path | None = None) -> Entry:
+    """Measure, stamp and write ``NAME-VERSION.onnx``, its card and its line in the manifest.
+
+    An earlier version of it leaves the manifest. Pictures of the test go to `drawn`.
+    """
     predictor = OnnxPredictor(net)
+    tested = _part(predictor, "test")
+    if drawn is not None:
+        drawn.mkdir(parents=True, exist_ok=True)
+        pictures.bland_altman(tested, drawn / "heart-rate.png")
+        pictures.examples(tested, drawn / "segmentation.png")
     stamped_contract = msgspec.structs.replace(
         predictor.contract,
-        metrics=measured(_part(predictor, "test")),
+        metrics=measured(tested),
         reference=reference(_part(predictor, "validation")),
     )
     stamped = with_contract(net, stamped_contract)
@@ -130,11 +140,7 @@ def publish(net: bytes, folder: Path) -> Entry:
     write_whole(folder / entry.file, stamped)
     write_whole(folder / entry.card, card(stamped_contract, entry, len(stamped)).encode())
     others = read_manifest(folder).models if (folder / MANIFEST).exists() else ()
-    kept = tuple(
-        msgspec.structs.replace(other, default=other.default and other.task != entry.task)
-        for other in others
-        if other.file != entry.file
-    )
+    kept = tuple(other for other in others if other.name != entry.name)
     encoded = msgspec.json.encode(Manifest(models=(*kept, entry)))
     write_whole(folder / MANIFEST, msgspec.json.format(encoded) + b"\n")
     return entry
@@ -171,10 +177,13 @@ def _part(predictor: OnnxPredictor, wanted: Literal["validation", "test"]) -> li
 def main(
     trained: Annotated[Path, typer.Argument(help="Folder of the training named `shipped`.")],
     folder: Annotated[Path, typer.Option(help="Where the shipped artifacts lie.")] = ARTIFACTS,
+    drawn: Annotated[
+        Path | None, typer.Option(help="Folder for pictures: rates against marks, examples.")
+    ] = None,
 ) -> None:
-    """Ship the net that segments."""
+    """Ship the net that segments, in 8 bits."""
     torch.set_num_threads(1)
-    entry = publish(artifact(load(trained / CHECKPOINT), contract()), folder)
+    entry = publish(rounded(artifact(load(trained / CHECKPOINT), contract())), folder, drawn)
     print(f"{entry.name} {entry.version}: {folder / entry.card}")  # noqa: T201
 
 

@@ -218,8 +218,8 @@ def test_where_no_file_can_be_read_there_is_no_table(
 @pytest.mark.parametrize(
     ("sound", "reason"),
     [
-        (np.zeros(20_000, np.int16), "there is no sound: is the sensor on the skin?"),
-        (np.full(20_000, 1234, np.int16), "there is no sound: is the sensor on the skin?"),
+        (np.zeros(20_000, np.int16), "there is no sound, is the sensor on the skin?"),
+        (np.full(20_000, 1234, np.int16), "there is no sound, is the sensor on the skin?"),
         (np.where(np.arange(20_000) // 9 % 2, 32767, -32768).astype(np.int16), "is clipped"),
         (np.arange(600, dtype=np.int16), "of the sound is missing"),
     ],

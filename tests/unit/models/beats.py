@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.contract import PIPELINE_GRID
-from models.segmentation import FRAME_S, LEAST_BPM, MOST_BPM, STATES, likely_durations
+from models.rhythm import LEAST_BPM, MOST_BPM
+from models.segmentation import FRAME_S, STATES, likely_durations
 
 Floats = npt.NDArray[np.float32]
 

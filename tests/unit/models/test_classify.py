@@ -141,7 +141,7 @@ def test_a_recording_shorter_than_a_window_of_another_grid_is_filled_up(tmp_path
     model = model_of(window_s=30.0, hop_s=10.0)
     result = classify_file(saved(tmp_path, heart(12.0, 2000), 2000), [model])
     assert [window.gap_fraction for window in result.windows] == [pytest.approx(0.6)]
-    assert result.windows[0].quality.reasons[0] == "60% of the sound is missing"
+    assert result.windows[0].quality.reasons[0] == "gap: 60% of the sound is missing"
 
 
 def test_only_the_windows_of_another_grid_that_hold_a_fault_are_unusable(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_recordings_quality_is_judged_on_the_wards_grid_whatever_the_models_he
     assert [window.start_s for window in quality.windows] == [0.0, 2.5, 5.0]
     assert [window.verdict for window in quality.windows] == ["unusable", "poor", "good"]
     assert (quality.verdict, quality.usable_windows) == ("poor", 2)
-    assert quality.reasons[0] == "the signal stands still for 80% of the time"
+    assert quality.reasons[0] == "no contact: no signal for 80% of the time"
 
 
 def test_silence_has_a_result_without_a_usable_window(

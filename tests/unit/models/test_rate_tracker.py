@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from models.errors import SignalError
-from models.rate_tracker import UNKNOWN, TrackedRate, confidence_at, tracked
+from models.rate_tracker import confidence_at, tracked
+from models.rhythm import UNKNOWN, TrackedRate
 
 HOP_S = 2.5
 

@@ -1,7 +1,7 @@
 import pytest
 
-from models.quality import Assessment, Verdict
 from models.recording_quality import of_recording
+from models.verdict import Assessment, Verdict
 
 
 def window(score: float, *reasons: str) -> Assessment:

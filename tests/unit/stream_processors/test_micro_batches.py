@@ -134,3 +134,26 @@ async def test_what_the_work_raises_ends_the_run() -> None:
     await batches.submit(["a"], history=False)
     with pytest.raises(RuntimeError, match="broken"):
         await batches.run()
+
+
+async def test_after_a_batch_that_took_long_the_next_waits_for_more() -> None:
+    recorder = Recorder()
+    async with running(recorder, wait_s=0.0) as batches:
+        recorder.let.clear()
+        await batches.submit(["long"], history=False)
+        await asyncio.sleep(0.1)
+        recorder.let.set()
+        await until_done(recorder, 1)
+        await batches.submit(["a"], history=False)
+        await asyncio.sleep(0.02)
+        await batches.submit(["b"], history=False)
+        await until_done(recorder, 3)
+    assert recorder.batches == [["long"], ["a", "b"]]
+
+
+async def test_a_full_batch_waits_for_nobody() -> None:
+    recorder = Recorder()
+    async with running(recorder, wait_s=60) as batches:
+        await batches.submit(["a", "b", "c", "d"], history=False)
+        await until_done(recorder, 4)
+    assert recorder.batches == [["a", "b", "c", "d"]]

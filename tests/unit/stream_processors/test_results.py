@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.quality import Assessment
+from models.verdict import Assessment
 from stream_processors.assignments import AssignmentHistory
 from stream_processors.inference import Judgement, finish
 from stream_processors.partition import Partition

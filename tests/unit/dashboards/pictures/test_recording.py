@@ -84,7 +84,7 @@ def test_unusable_windows_are_grey_and_the_reason_is_said(models: Sequence[Predi
     assert grey(panels.waveform) == [(3.75, 6.25), (6.25, 8.75), (8.75, 11.25)]
     assert grey(panels.models[1]) == grey(panels.waveform)
     assert f"{result.quality.usable_windows} of 7 windows usable" in words(panels)
-    assert "the signal stands still" in words(panels)
+    assert "no signal for" in words(panels)
 
 
 def test_the_finding_stands_beside_its_model_and_none_is_bold_without_a_usable_window(

@@ -1,7 +1,7 @@
 """Records as the pipeline writes them, with what a test cares about as arguments."""
 
-from models.quality import Verdict
 from models.rhythm import Heart
+from models.verdict import Verdict
 from stream_processors.records import (
     AudioReference,
     DeviceStats,
