@@ -59,7 +59,7 @@ constraints: ## Pin the newest versions that fit pyproject.toml
 	$(VENV)-pins/bin/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 	rm -rf $(VENV)-pins
 
-$(RUN_STAMP): EXTRAS := embedded
+$(RUN_STAMP): EXTRAS := embedded,console
 $(RUN_STAMP): DONE := $(RUN_STAMP)
 $(DEV_STAMP): EXTRAS := embedded,training,bench,test
 $(DEV_STAMP): DONE := $(RUN_STAMP) $(DEV_STAMP)

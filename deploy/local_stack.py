@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGKILL
 
@@ -23,13 +23,16 @@ ONE_THREAD = dict.fromkeys(
 # The groups that read on an embedded Kafka to the end and commit what they have done with.
 _AUDIO_GROUP, _INFLUX_GROUP = "heartward-audio", "heartward-influx"
 _ALARMS_GROUP = "heartward-alarms"
+_CONSOLE_GROUP = "heartward-console"
 _ON_EMBEDDED_KAFKA = {
     "HEARTWARD_WORKER_GROUP": _AUDIO_GROUP,
     "HEARTWARD_INFLUX_GROUP": _INFLUX_GROUP,
     "HEARTWARD_ALARMS_GROUP": _ALARMS_GROUP,
+    "HEARTWARD_CONSOLE_GROUP": _CONSOLE_GROUP,
     # It looks through all that it holds whenever it is asked.
     "HEARTWARD_WORKER_FETCH_EVERY_S": "0.1",
     "HEARTWARD_ALARMS_FETCH_EVERY_S": "0.25",
+    "HEARTWARD_CONSOLE_FETCH_WAIT_MS": "400",
 }
 # What one machine shows of a ward is rather rich than large, if nobody says otherwise.
 _IN_FULL = {"HEARTWARD_WORKER_HEART": "true"}
@@ -38,7 +41,7 @@ _SIMULATOR_SETTLES_S = 10.0
 # Devices of a gentle ward set their clocks by the bridge, so that the first delay says something.
 _CLOCKS_THAT_ARE_SET = "clock_offset_s=0.02"
 MQTT, KAFKA, BRIDGE, SIMULATOR, INFLUX = "mqtt", "kafka", "bridge", "simulator", "influx"
-ALARM_WORKER = "alarms"
+ALARM_WORKER, CONSOLE = "alarms", "console"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +76,28 @@ class Simulation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Login:
+    """Where the console listens, and who gets in; without a user, those whom it knows already."""
+
+    port: int
+    user: str | None = None
+    password: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}/"
+
+    def environment(self) -> dict[str, str]:
+        own = {"HEARTWARD_CONSOLE_HOST": LOOPBACK, "HEARTWARD_CONSOLE_PORT": str(self.port)}
+        if self.user is None:
+            return own
+        return own | {
+            "HEARTWARD_CONSOLE_LOGIN_USER": self.user,
+            "HEARTWARD_CONSOLE_LOGIN_PASSWORD": self.password,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What to run.
 
@@ -86,6 +111,8 @@ class Plan:
         Ports for the embedded brokers; without one a free one is taken.
     kafka_memory_mib
         The embedded Kafka is emptied of what is no longer needed when it holds more.
+    console
+        Show the ward in browsers too; None runs without.
     """
 
     mqtt: MqttConnection | None = None
@@ -96,6 +123,7 @@ class Plan:
     listen_mqtt: int | None = None
     listen_kafka: int | None = None
     kafka_memory_mib: int = 2048
+    console: Login | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,15 +154,16 @@ def settle(plan: Plan) -> Addresses:
         )
     # Not from the environment: what it says of users and certificates is for other brokers.
     mqtt = plan.mqtt or MqttConnection.model_construct(
-        host=LOOPBACK, port=_port(plan.listen_mqtt, "--listen-mqtt")
+        host=LOOPBACK, port=port_of(plan.listen_mqtt, "--listen-mqtt")
     )
     kafka = plan.kafka or KafkaConnection.model_construct(
-        servers=f"{LOOPBACK}:{_port(plan.listen_kafka, '--listen-kafka')}"
+        servers=f"{LOOPBACK}:{port_of(plan.listen_kafka, '--listen-kafka')}"
     )
     return Addresses(mqtt=mqtt, kafka=kafka)
 
 
-def _port(wanted: int | None, flag: str) -> int:
+def port_of(wanted: int | None, flag: str) -> int:
+    """The port that was asked for, or a free one; raises `UserError` when it is in use."""
     if wanted is None:
         return free_port()
     with socket.socket() as probe:
@@ -165,10 +194,11 @@ def parts(plan: Plan, addresses: Addresses, hooks: Hooks) -> list[Part]:
 def readers(plan: Plan) -> dict[str, tuple[str, ...]]:
     """Which groups read a topic of the embedded Kafka to its end; a log without any is kept."""
     writers = (_INFLUX_GROUP,) if plan.influx.url else ()
+    history = (_CONSOLE_GROUP,) if plan.console else ()
     return {
         AUDIO.name: (_AUDIO_GROUP,),
         AUDIO_HISTORY.name: (_AUDIO_GROUP,),
-        RESULTS.name: (_ALARMS_GROUP, *writers),
+        RESULTS.name: (_ALARMS_GROUP, *writers, *history),
         ALARM_ACTIONS.name: (_ALARMS_GROUP,),
         ALARMS.name: (),
     }
@@ -214,6 +244,11 @@ def _pipeline(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
     yield reporting(ALARM_WORKER, "stream_processors.alarm_app", after=(*kafka, BRIDGE))
     if plan.influx.url:
         yield reporting(INFLUX, "stream_processors.influx")
+    if plan.console is not None:
+        yield replace(
+            reporting(CONSOLE, "dashboards.console.serve", after=(*kafka, BRIDGE)),
+            environment=environment | plan.console.environment(),
+        )
     if plan.simulation is not None:
         yield Part(
             name=SIMULATOR,

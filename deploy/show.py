@@ -10,6 +10,7 @@ from rich.console import Console
 from dashboards.terminal.render import Heading
 from dashboards.terminal.screen import LineScreen, Screen, TableScreen
 from dashboards.terminal.ward_view import WardView
+from deploy.console_login import said
 from deploy.embedded import LOOPBACK
 from deploy.local_stack import Plan
 from deploy.measurement import Measurement
@@ -25,8 +26,15 @@ class Show:
     """Steps a run, and passes on what comes: to the view, its screen and the measurement."""
 
     def __init__(
-        self, run: WardRun, assignments: Sequence[Assignment], screen: Screen, folder: RunFolder
+        self,
+        run: WardRun,
+        assignments: Sequence[Assignment],
+        screen: Screen,
+        folder: RunFolder,
+        *,
+        console: str = "",
     ) -> None:
+        self._console = console
         self.run = run
         self.view = WardView()
         self.view.assigned(assignments)
@@ -67,6 +75,7 @@ class Show:
                 title=f"Heartward, {_clock(self.elapsed_s)}. {DISCLAIMER}",
                 footer=self._footer,
                 notices=self.run.notices,
+                console=self._console,
             ),
         )
 
@@ -83,7 +92,7 @@ def watch(plan: Plan, assignments: Sequence[Assignment], *, seconds: float | Non
     screen: Screen = TableScreen(console) if console.is_terminal else LineScreen(console)
     with run_folder() as folder, Interrupts() as interrupts:
         run = WardRun(plan, assignments, folder)
-        show = Show(run, assignments, screen, folder)
+        show = Show(run, assignments, screen, folder, console=said(plan.console))
         try:
             with screen:
                 while not interrupts.count and show.elapsed_s < (seconds or inf):

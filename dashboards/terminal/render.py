@@ -36,11 +36,12 @@ _PRIORITIES = {
 
 
 class Heading(NamedTuple):
-    """Words around the tables; each notice has a line of its own, above the footer."""
+    """Words around the tables; notices and the console's address have lines of their own."""
 
     title: str
     footer: str
     notices: tuple[str, ...] = ()
+    console: str = ""
 
 
 class _Look(NamedTuple):
@@ -72,7 +73,8 @@ def ward(
     notices = [_line(notice, "bold yellow") for notice in heading.notices]
     of_pipeline = [] if picture.pipeline_alarm is None else [_alarm(picture.pipeline_alarm)]
     rows = max(len(STAGES) + 1, len(processes))
-    lines_below = _OTHER_LINES + len(refused) + len(of_pipeline) + rows + len(notices)
+    console = [_line(heading.console, "bold")] if heading.console else []
+    lines_below = _OTHER_LINES + rows + sum(map(len, (refused, of_pipeline, notices, console)))
     shown, rest = fitting(picture.beds, max(2, height - lines_below))
     return Group(
         _line(heading.title, "bold"),
@@ -84,6 +86,7 @@ def ward(
         *refused,
         _machinery(picture, processes),
         *notices,
+        *console,
         _line(heading.footer, "dim"),
     )
 

@@ -81,6 +81,8 @@ class LineScreen:
     ) -> None:
         if not self._told_where:  # nobody can guess the ports of embedded brokers
             self._told_where = True
+            if heading.console:
+                self._console.out(heading.console, highlight=False)
             self._console.out(heading.footer, highlight=False)
         for notice in heading.notices:
             if notice not in self._told:

@@ -2,6 +2,8 @@
 
 # ruff: noqa: PLC0415 (each command loads what it needs, and nothing else does)
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,7 @@ import typer
 from deploy.flags import connected
 from deploy.settings_help import reading
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
+from models.errors import UserError
 
 ward = typer.Typer(rich_help_panel="The ward")
 
@@ -21,6 +24,10 @@ ListenMqtt = Annotated[
 ]
 ListenKafka = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Port of the embedded Kafka.")
+]
+ConsolePort = Annotated[
+    int | None,
+    typer.Option(min=1, max=65535, help="Port of the console; else 8000, or a free one."),
 ]
 KafkaMemory = Annotated[
     int, typer.Option(min=64, help="MiB that the embedded Kafka may take before it is emptied.")
@@ -49,9 +56,11 @@ def demo(
     listen_mqtt: ListenMqtt = None,
     listen_kafka: ListenKafka = None,
     kafka_memory_mib: KafkaMemory = 2048,
+    port: ConsolePort = None,
 ) -> None:
     """Watch a simulated ward come alive; needs nothing but this machine."""
     from deploy.assignments import demonstration_ward
+    from deploy.console_login import demonstration_login
     from deploy.headless import measure
     from deploy.local_stack import Plan, Simulation
     from deploy.show import watch
@@ -65,6 +74,8 @@ def demo(
         listen_mqtt=listen_mqtt,
         listen_kafka=listen_kafka,
         kafka_memory_mib=kafka_memory_mib,
+        # What is measured without a person before it is measured without pages, unless asked.
+        console=demonstration_login(port) if json is None or port is not None else None,
     )
     assignments = demonstration_ward(simulation.device_ids(), ward="demonstration", from_us=0)
     if json is None:
@@ -83,8 +94,10 @@ def up(
     listen_mqtt: ListenMqtt = None,
     listen_kafka: ListenKafka = None,
     kafka_memory_mib: KafkaMemory = 2048,
+    port: ConsolePort = None,
 ) -> None:
-    """Run bridge, workers and writer here, and show the ward; brokers not named are embedded."""
+    """Run all parts here, the console too, and show the ward; brokers not named are embedded."""
+    from deploy.console_login import own_login
     from deploy.local_stack import Plan
     from deploy.show import watch
 
@@ -96,6 +109,7 @@ def up(
         listen_mqtt=listen_mqtt,
         listen_kafka=listen_kafka,
         kafka_memory_mib=kafka_memory_mib,
+        console=own_login(port),
     )
     watch(plan, (), seconds=None)
 
@@ -142,6 +156,34 @@ def influx(kafka: KafkaConnection, influx: InfluxConnection) -> None:
     run(load(InfluxSettings), kafka, influx)
 
 
+@ward.command(cls=reading("dashboards.console.configuration:ConsoleSettings"))
+@connected(KafkaConnection)
+def console(
+    kafka: KafkaConnection,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port to listen on; by default 8000.")
+    ] = None,
+) -> None:
+    """Show the ward in browsers, handle alarms and admissions, and keep the history."""
+    from dashboards.console.configuration import ConsoleSettings
+
+    settings = load(ConsoleSettings, {"host": host, "port": port})
+    with _console_extra():
+        from dashboards.console.serve import run
+
+        run(settings, kafka)
+
+
+@ward.command(cls=reading("dashboards.console.configuration:ConsoleSettings"))
+def token(user: Annotated[str, typer.Argument(help="A user of the console.")]) -> None:
+    """Print a new token with which a program may use the console's interface."""
+    with _console_extra():
+        from deploy.console_login import new_token
+
+        typer.echo(new_token(user))
+
+
 @ward.command(cls=reading("ingest.simulator_settings:SimulatorSettings"))
 @connected(MqttConnection)
 def simulate(
@@ -179,3 +221,11 @@ def simulate(
         "report": report,
     }
     run(load(SimulatorSettings, flags), mqtt)
+
+
+@contextmanager
+def _console_extra() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(f"this needs {error.name}: pip install 'heartward[console]'") from error

@@ -1,0 +1,153 @@
+"""Admit, move, discharge, change limits: each in one transaction with the record for Kafka."""
+
+import time
+from collections.abc import Mapping
+
+from django.db import transaction
+
+from dashboards.console.admissions.models import (
+    Assignment,
+    Bed,
+    Device,
+    LimitsChange,
+    Patient,
+    Ward,
+    current,
+)
+from dashboards.console.outbox.models import post
+from dashboards.console.outbox.postman import wake_after_commit
+from ingest.chunk import is_device_id
+from models.errors import ConfigurationError
+from stream_processors import records
+from stream_processors.alarms.limits import BUILT_IN, with_profile
+from stream_processors.topics import ASSIGNMENTS
+
+NAME_CHARACTERS = 64
+
+
+class AdmissionError(Exception):
+    """In one line, why it cannot be done."""
+
+
+@transaction.atomic
+def assign(*, device_id: str, pseudonym: str, ward: str, bed: str) -> Assignment:
+    """From now on this patient, in this bed, wears this device.
+
+    What the device, the bed or the patient was assigned to before ends with it, but that a
+    patient may wear several devices in one bed.
+
+    Raises
+    ------
+    AdmissionError
+        When a name cannot be.
+    """
+    if not is_device_id(device_id):
+        raise AdmissionError(f"{device_id!r} is no device id: 1 to 64 characters A-Z a-z 0-9 _ -")
+    for what, name in (("patient", pseudonym), ("ward", ward), ("bed", bed)):
+        _check_name(what, name)
+    now_us = _now_us()
+    device, _ = Device.objects.get_or_create(device_id=device_id)
+    patient, _ = Patient.objects.get_or_create(pseudonym=pseudonym)
+    place, _ = Bed.objects.get_or_create(
+        ward=Ward.objects.get_or_create(name=ward)[0], name=bed
+    )
+    in_force = current(now_us)
+    _end(in_force.filter(device=device), now_us)
+    _end(in_force.filter(bed=place).exclude(patient=patient), now_us)
+    _end(in_force.filter(patient=patient).exclude(bed=place), now_us)
+    made = Assignment.objects.create(
+        assignment_id=f"{device_id}-{now_us}",
+        device=device,
+        patient=patient,
+        bed=place,
+        from_us=now_us,
+    )
+    _tell(made)
+    return made
+
+
+@transaction.atomic
+def move(assignment: Assignment, *, ward: str, bed: str) -> Assignment:
+    """The same patient with the same device and limits in another bed."""
+    for what, name in (("ward", ward), ("bed", bed)):
+        _check_name(what, name)
+    limits = assignment.limits
+    moved = assign(
+        device_id=assignment.device.device_id,
+        pseudonym=assignment.patient.pseudonym,
+        ward=ward,
+        bed=bed,
+    )
+    if limits:
+        moved.limits = limits
+        moved.save(update_fields=["limits"])
+        _tell(moved)
+    return moved
+
+
+@transaction.atomic
+def discharge(assignment: Assignment) -> None:
+    """The patient wears the device no longer."""
+    _end(Assignment.objects.filter(pk=assignment.pk), _now_us())
+
+
+@transaction.atomic
+def change_limits(assignment: Assignment, limits: Mapping[str, float], actor: str) -> None:
+    """Hold the patient's alarms against these limits; what is not named is the ward's.
+
+    Raises
+    ------
+    AdmissionError
+        Naming the limit, its value and what is allowed.
+    """
+    try:
+        with_profile(BUILT_IN, limits, where=f"assignment {assignment.assignment_id}")
+    except ConfigurationError as error:
+        raise AdmissionError(str(error)) from None
+    LimitsChange.objects.create(
+        assignment=assignment, actor=actor, before=assignment.limits, after=dict(limits)
+    )
+    assignment.limits = dict(limits)
+    assignment.save(update_fields=["limits"])
+    _tell(assignment)
+
+
+@transaction.atomic
+def mirror(record: records.Assignment) -> None:
+    """Take over what somebody else wrote to Kafka; what is here already is only brought up."""
+    place, _ = Bed.objects.get_or_create(
+        ward=Ward.objects.get_or_create(name=record.ward)[0], name=record.bed
+    )
+    Assignment.objects.update_or_create(
+        assignment_id=record.assignment_id,
+        defaults={
+            "device": Device.objects.get_or_create(device_id=record.device_id)[0],
+            "patient": Patient.objects.get_or_create(pseudonym=record.patient_id)[0],
+            "bed": place,
+            "from_us": record.from_us,
+            "until_us": record.until_us,
+            "limits": record.limits,
+        },
+    )
+
+
+def _end(assignments: object, now_us: int) -> None:
+    for assignment in assignments.select_related("device", "patient", "bed__ward"):  # type: ignore[attr-defined]
+        assignment.until_us = now_us
+        assignment.save(update_fields=["until_us"])
+        _tell(assignment)
+
+
+def _tell(assignment: Assignment) -> None:
+    record = assignment.record()
+    post(ASSIGNMENTS, record.assignment_id, record)
+    wake_after_commit()
+
+
+def _check_name(what: str, name: str) -> None:
+    if not (name.strip() and len(name) <= NAME_CHARACTERS and name.isprintable()):
+        raise AdmissionError(f"the {what} needs a name of 1 to {NAME_CHARACTERS} characters")
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

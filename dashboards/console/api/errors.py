@@ -1,0 +1,22 @@
+"""What an error looks like: ``{"detail": ...}``, or the fields that are wrong."""
+
+from typing import Any
+
+from django.db import DatabaseError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from dashboards.console.admissions.desk import AdmissionError
+from dashboards.console.history.sound import SoundError
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """An answer for what people may cause; the rest is ours and stays an error."""
+    if isinstance(error, AdmissionError):
+        return Response({"detail": str(error)}, status=400)
+    if isinstance(error, SoundError):
+        return Response({"detail": str(error)}, status=404)
+    if isinstance(error, DatabaseError):
+        return Response({"detail": "the database does not answer; try again"}, status=503)
+    response: Response | None = exception_handler(error, context)
+    return response

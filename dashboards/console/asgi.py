@@ -1,0 +1,38 @@
+"""The console as an ASGI application: Django, and what runs beside it while it is up."""
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboards.console.settings")
+
+from django.core.asgi import get_asgi_application
+
+_django = get_asgi_application()
+
+from dashboards.console.background import Background  # noqa: E402 (Django's apps must be ready)
+from ingest.connections import KafkaConnection, load  # noqa: E402
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    else:
+        await _django(scope, receive, send)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    background = Background(load(KafkaConnection))
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await background.start()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await background.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,168 @@
+"""How the console works; where Kafka is says `KafkaConnection`."""
+
+import os
+import re
+import socket
+from pathlib import Path
+from typing import ClassVar, Self
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_DATABASES = ("postgresql", "postgres")
+_MOST_SECRET_BYTES = 16 * 1024
+
+
+def _own_name() -> str:
+    host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:48]
+    return f"console-{host}-{os.getpid()}"
+
+
+def _own_folder() -> Path:
+    """Where programs of a user keep their data, by the XDG base directory specification."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "heartward" / "console"
+
+
+class ConsoleSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="HEARTWARD_CONSOLE_", extra="ignore")
+    title: ClassVar[str] = "Console"
+
+    name: str = Field(
+        default_factory=_own_name,
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Name of this console, its own among all; by default host and process id.",
+    )
+    group: str = Field(
+        "heartward-console",
+        description="Consumer group; its consoles share the writing of the history.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    production: bool = Field(
+        False, description="Refuse whatever is right on one machine only; browsers must use HTTPS."
+    )
+    names: str = Field(
+        "127.0.0.1,localhost,[::1]",
+        description="Host names under which browsers reach the console, comma between.",
+    )
+    fetch_wait_ms: int = Field(
+        100, ge=10, le=2000, description="How long Kafka may wait for more before it answers."
+    )
+    behind_proxy: bool = Field(
+        False, description="A proxy ends TLS and says so in X-Forwarded-Proto and -For."
+    )
+    folder: Path = Field(
+        default_factory=_own_folder,
+        description="Folder for the SQLite database, clips and recordings, and keys of its own.",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://USER:PASSWORD@HOST:PORT/NAME; else SQLite in the folder."
+    )
+    database_url_file: Path | None = Field(None, description="File whose first line is that.")
+    secret_key: SecretStr | None = Field(
+        None, description="Signs sessions, 50 characters or more; else made in the folder."
+    )
+    secret_key_file: Path | None = Field(None, description="File whose first line is that.")
+    identity_key: SecretStr | None = Field(
+        None,
+        description="Fernet keys that encrypt patients' identities, newest first, comma between; "
+        "else made in the folder.",
+    )
+    identity_key_file: Path | None = Field(None, description="File whose first line is that.")
+    login_user: str | None = Field(
+        None, description="Made an administrator at start, with login_password."
+    )
+    login_password: SecretStr | None = Field(None, description="Password of login_user.")
+    require_second_factor: bool = Field(
+        False, description="Nobody gets in without a one-time code (TOTP)."
+    )
+    keep_windows_h: float = Field(
+        48.0, ge=1.0, le=24 * 31, description="Hours for which every window's result is kept."
+    )
+    keep_history_days: float = Field(
+        90.0, ge=1.0, description="Days for which minutes, alarms and clips are kept."
+    )
+    oidc_client_id: str | None = Field(None, description="Single sign-on: the console's name.")
+    oidc_client_secret: SecretStr | None = Field(None, description="Single sign-on: its secret.")
+    oidc_client_secret_file: Path | None = Field(
+        None, description="File whose first line is that."
+    )
+    oidc_authorization_url: str | None = Field(None, description="The provider's endpoint.")
+    oidc_token_url: str | None = Field(None, description="The provider's endpoint.")
+    oidc_user_url: str | None = Field(None, description="The provider's endpoint.")
+    oidc_keys_url: str | None = Field(None, description="The provider's keys (JWKS).")
+    mail_host: str | None = Field(None, description="SMTP server for notifications by e-mail.")
+    mail_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
+    mail_user: str | None = Field(None, description="User of the SMTP server.")
+    mail_password: SecretStr | None = Field(None, description="Password of that user.")
+    mail_password_file: Path | None = Field(None, description="File whose first line is that.")
+    mail_tls: bool = Field(True, description="Speak STARTTLS with the SMTP server.")
+    mail_from: str = Field("heartward@localhost", description="Sender of notifications.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        url = self.secret("database_url")
+        if url is not None and urlsplit(url).scheme not in _DATABASES:
+            raise ValueError("HEARTWARD_CONSOLE_DATABASE_URL is no postgresql://HOST/NAME")
+        if self.production:
+            self._check_production()
+        oidc = ("authorization_url", "token_url", "user_url", "keys_url")
+        missing = [name for name in oidc if not getattr(self, f"oidc_{name}")]
+        if self.oidc_client_id and missing:
+            raise ValueError(f"HEARTWARD_CONSOLE_OIDC_{missing[0].upper()} is missing")
+        return self
+
+    def _check_production(self) -> None:
+        for name in ("secret_key", "identity_key"):
+            if not self.secret(name):
+                raise ValueError(
+                    f"HEARTWARD_CONSOLE_{name.upper()} or its _FILE is missing: in production "
+                    "no key is made in a folder"
+                )
+
+    def secret(self, field: str) -> str | None:
+        """A secret in clear, from its setting or from the first line of its file."""
+        given: SecretStr | None = getattr(self, field)
+        file: Path | None = getattr(self, f"{field}_file", None)
+        if given is not None and file is not None:
+            raise ValueError(f"give {field} or {field}_file, not both")
+        if file is None:
+            return None if given is None else given.get_secret_value()
+        try:
+            with file.open("rb") as opened:
+                line, _, _ = opened.read(_MOST_SECRET_BYTES).partition(b"\n")
+        except OSError as error:
+            raise ValueError(f"{field}_file {file} cannot be read: {error.strerror}") from None
+        return line.decode().strip() or None
+
+    def database(self) -> dict[str, object]:
+        """What Django wants to know of the database."""
+        url = self.secret("database_url")
+        if url is None:
+            return _sqlite(self.folder / "console.sqlite3")
+        parts = urlsplit(url)
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path.lstrip("/")),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": parts.hostname or "",
+            "PORT": parts.port or "",
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+        }
+
+
+def _sqlite(file: Path) -> dict[str, object]:
+    """Readers do not wait for the one writer, and writers wait for each other."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": file,
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }

@@ -1,0 +1,55 @@
+"""The thread that saves the sound around alarms before Kafka forgets it."""
+
+import logging
+import threading
+import time
+
+from django.core.files.base import ContentFile
+from django.db import DatabaseError, close_old_connections
+
+from dashboards.console.history.models import Clip
+from dashboards.console.history.sound import SoundError, SoundFinder, as_flac
+from ingest.connections import KafkaConnection
+
+_LOOK_EVERY_S = 5.0
+_SETTLED_US = 12_000_000  # so long after its end a clip's last windows are in the database
+_GIVE_UP_US = 15 * 60_000_000
+_BATCH = 5
+
+_log = logging.getLogger(__name__)
+
+
+class ClipKeeper:
+    """Takes clips that are wanted, once their time is over."""
+
+    def __init__(self, kafka: KafkaConnection) -> None:
+        self._finder = SoundFinder(kafka)
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                close_old_connections()
+                self.step(time.time_ns() // 1000)
+            except DatabaseError as error:
+                _log.warning("clips cannot be read: %s", error)
+            stop.wait(_LOOK_EVERY_S)
+
+    def step(self, now_us: int) -> None:
+        wanted = Clip.objects.filter(state="wanted", until_us__lt=now_us - _SETTLED_US)
+        for clip in wanted.order_by("until_us")[:_BATCH]:
+            self._keep(clip, now_us)
+
+    def _keep(self, clip: Clip, now_us: int) -> None:
+        try:
+            sound = self._finder.raw(clip.device_id, clip.from_us, clip.until_us)
+        except SoundError as error:
+            clip.why = str(error)[:200]
+            if now_us - clip.until_us > _GIVE_UP_US:
+                clip.state = "lost"
+            clip.save()
+            return
+        clip.file.save("clip.flac", ContentFile(as_flac(sound)), save=False)
+        clip.sample_rate_hz = sound.sample_rate_hz
+        clip.missing_fraction = sound.missing_fraction
+        clip.state, clip.why = "kept", ""
+        clip.save()

@@ -1,0 +1,82 @@
+"""The one Kafka reader of the live ward: asyncio, in no group, from now on.
+
+What is compacted is read from its beginning, so a console that has just started knows assignments,
+statuses and open alarms at once; of the rest only what comes is of interest.
+"""
+
+import asyncio
+import logging
+import time
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from dashboards.console.live.room import Room
+from ingest.connections import KafkaConnection
+from models.errors import ChunkError, RecordError
+from stream_processors.topics import ALARM_STATE, ASSIGNMENTS, HEARTBEATS, RESULTS, STATUS
+
+TOPICS = (ASSIGNMENTS, STATUS, ALARM_STATE, RESULTS, HEARTBEATS)
+_METADATA_S = 10.0
+_PAUSE_S = 1.0
+_MOST_RECORDS = 2000
+
+_log = logging.getLogger(__name__)
+
+
+async def keep_reading(room: Room, kafka: KafkaConnection, *, wait_ms: int) -> None:
+    """Read until cancelled; where Kafka is away, wait for it."""
+    while True:
+        try:
+            await _read(room, kafka, wait_ms=wait_ms)
+        except (KafkaError, KafkaException, OSError) as error:
+            _log.warning("Kafka %s cannot be read: %s", kafka.address, error)
+        await asyncio.sleep(_PAUSE_S)
+
+
+async def _read(room: Room, kafka: KafkaConnection, *, wait_ms: int) -> None:
+    partitions = await asyncio.to_thread(_partitions, kafka)
+    consumer = AIOKafkaConsumer(
+        **kafka.python_clients(),
+        client_id="heartward-console-live",
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=wait_ms,
+        fetch_max_bytes=16 * 1024 * 1024,
+    )
+    await consumer.start()
+    try:
+        consumer.assign([at for of_topic in partitions.values() for at in of_topic])
+        for topic in TOPICS:
+            begin = consumer.seek_to_beginning if topic.compacted else consumer.seek_to_end
+            await begin(*partitions[topic.name])
+        while True:
+            batches = await consumer.getmany(timeout_ms=wait_ms, max_records=_MOST_RECORDS)
+            if batches:
+                room.ward.heard_from_kafka(time.time_ns() // 1000)
+            for records in batches.values():
+                _take(room, records)
+    finally:
+        await consumer.stop()
+
+
+def _take(room: Room, records: list[ConsumerRecord]) -> None:
+    for record in records:
+        try:
+            room.take(record.topic, record.key, record.value, record.timestamp * 1000)
+        except (RecordError, ChunkError) as error:
+            _log.warning("%s at %d: %s", record.topic, record.offset, error)
+
+
+def _partitions(kafka: KafkaConnection) -> dict[str, list[TopicPartition]]:
+    known = AdminClient(kafka.confluent()).list_topics(timeout=_METADATA_S).topics
+    missing = [topic.name for topic in TOPICS if topic.name not in known]
+    if missing:
+        raise OSError(f"it lacks the topics {', '.join(missing)}: heartward topics apply")
+    return {
+        topic.name: [TopicPartition(topic.name, p) for p in known[topic.name].partitions]
+        for topic in TOPICS
+    }

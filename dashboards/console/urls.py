@@ -1,0 +1,17 @@
+"""Every page; each app names its own."""
+
+from django.conf import settings
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("dashboards.console.ward.urls")),
+    path("", include("dashboards.console.people.urls")),
+    path("audit/", include("dashboards.console.audit.urls")),
+    path("admissions/", include("dashboards.console.admissions.urls")),
+    path("history/", include("dashboards.console.history.urls")),
+    path("notifications/", include("dashboards.console.notifications.urls")),
+    path("api/v1/", include("dashboards.console.api.urls")),
+    path("fhir/", include("dashboards.console.fhir.urls")),
+]
+if settings.SINGLE_SIGN_ON:
+    urlpatterns.append(path("oidc/", include("mozilla_django_oidc.urls")))

@@ -1,0 +1,118 @@
+"""The live feed over server-sent events.
+
+    GET /api/v1/feed                  the wards that the asker may see
+    GET /api/v1/beds/DEVICE/feed      one bed, with whole strips
+
+Events: ``snapshot`` first, then ``bed``, ``strip``, ``pipeline``, ``gone``, and ``pulse`` once a
+second, each with one picture of `dashboards.console.live.pictures` as JSON. Who hears nothing for
+five seconds should say so loudly: the feed is dead. The asker proves itself with a session or a
+token; what it may see is looked up anew every minute.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from rest_framework.exceptions import AuthenticationFailed
+
+from dashboards.console.live import current
+from dashboards.console.live.hub import Interest, Subscriber, message
+from dashboards.console.people.access import Access, Role
+from dashboards.console.people.models import access_of
+from dashboards.console.people.second_factor import lacks_second_factor
+from dashboards.console.people.tokens import TokenAuthentication
+
+_LOOK_AGAIN_S = 60.0
+_TURN_S = 5.0
+
+
+@login_not_required
+async def ward(request: HttpRequest) -> HttpResponse:
+    return await _answer(request, None)
+
+
+@login_not_required
+async def bed(request: HttpRequest, device_id: str) -> HttpResponse:
+    return await _answer(request, device_id)
+
+
+async def _answer(request: HttpRequest, device_id: str | None) -> HttpResponse:
+    user = await sync_to_async(_who)(request)
+    if user is None:
+        return JsonResponse({"detail": "log in, or give a token"}, status=401)
+    access = await sync_to_async(access_of)(user)
+    if access.highest is None:
+        return JsonResponse({"detail": "nothing was granted to you yet"}, status=403)
+    if device_id is not None and not _sees(access, device_id):
+        return JsonResponse({"detail": "there is no such bed, or not for you"}, status=404)
+    response = StreamingHttpResponse(
+        _stream(user, interest_of(access, device_id)), content_type="text/event-stream"
+    )
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # a proxy passes each event on at once
+    return response
+
+
+def _who(request: HttpRequest) -> Any:
+    """The user of the token or of the session; None: nobody who is let in."""
+    try:
+        by_token = TokenAuthentication().authenticate(request)
+    except AuthenticationFailed:
+        return None
+    user = by_token[0] if by_token else request.user
+    if not user.is_authenticated or (by_token is None and lacks_second_factor(user)):
+        return None
+    return user
+
+
+def interest_of(access: Access, device_id: str | None = None) -> Interest:
+    return Interest(
+        wards=access.wards(Role.VIEWER),
+        unassigned=access.may(Role.NURSE, None),
+        device_id=device_id,
+    )
+
+
+def _sees(access: Access, device_id: str) -> bool:
+    known = current.room().ward.bed(device_id)
+    return known is not None and access.may(Role.VIEWER, known.ward)
+
+
+async def _stream(user: Any, interest: Interest) -> AsyncIterator[bytes]:
+    room = current.room()
+    subscriber = room.hub.join(interest)
+    allowed_until_s = time.monotonic() + _LOOK_AGAIN_S
+    try:
+        yield b"retry: 1000\n\n"
+        yield message("snapshot", room.snapshot(interest))
+        while not subscriber.closed:
+            data = await _next(subscriber)
+            if subscriber.overflowed:
+                subscriber.overflowed = False
+                data = message("snapshot", room.snapshot(interest))
+            if data:
+                yield data
+            if time.monotonic() > allowed_until_s:
+                if await sync_to_async(_interest_now)(user.pk, interest) != interest:
+                    return
+                allowed_until_s = time.monotonic() + _LOOK_AGAIN_S
+    finally:
+        room.hub.leave(subscriber)
+
+
+async def _next(subscriber: Subscriber) -> bytes:
+    with suppress(TimeoutError):
+        return await asyncio.wait_for(subscriber.next(), _TURN_S)
+    return b""
+
+
+def _interest_now(user_id: int, interest: Interest) -> Interest | None:
+    """What the user may see by now; a page whose rights have changed is sent away to ask anew."""
+    user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
+    return None if user is None else interest_of(access_of(user), interest.device_id)
