@@ -13,7 +13,6 @@ DEMO_USER = "demo"
 _NEEDED = ("django", "uvicorn", "rest_framework", "axes", "csp", "django_otp", "whitenoise")
 
 
-
 def is_installed() -> bool:
     """Whether the console's libraries are there; without them a ward runs all the same."""
     return all(importlib.util.find_spec(name) is not None for name in _NEEDED)

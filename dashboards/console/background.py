@@ -85,7 +85,7 @@ class Background:
         while not self._stop.is_set():
             try:
                 run(self._stop)
-            except Exception:
+            except Exception:  # noqa: BLE001 (it is logged, and none of them may stay away)
                 _log.exception("%s has failed and begins again", name)
                 self._stop.wait(1.0)
 

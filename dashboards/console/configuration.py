@@ -86,9 +86,7 @@ class ConsoleSettings(BaseSettings):
     )
     oidc_client_id: str | None = Field(None, description="Single sign-on: the console's name.")
     oidc_client_secret: SecretStr | None = Field(None, description="Single sign-on: its secret.")
-    oidc_client_secret_file: Path | None = Field(
-        None, description="File whose first line is that."
-    )
+    oidc_client_secret_file: Path | None = Field(None, description="File whose first line is that.")
     oidc_authorization_url: str | None = Field(None, description="The provider's endpoint.")
     oidc_token_url: str | None = Field(None, description="The provider's endpoint.")
     oidc_user_url: str | None = Field(None, description="The provider's endpoint.")

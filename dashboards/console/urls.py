@@ -6,7 +6,6 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("dashboards.console.ward.urls")),
     path("", include("dashboards.console.people.urls")),
-    path("audit/", include("dashboards.console.audit.urls")),
     path("admissions/", include("dashboards.console.admissions.urls")),
     path("history/", include("dashboards.console.history.urls")),
     path("notifications/", include("dashboards.console.notifications.urls")),

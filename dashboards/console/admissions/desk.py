@@ -48,14 +48,12 @@ def assign(*, device_id: str, pseudonym: str, ward: str, bed: str) -> Assignment
     now_us = _now_us()
     device, _ = Device.objects.get_or_create(device_id=device_id)
     patient, _ = Patient.objects.get_or_create(pseudonym=pseudonym)
-    place, _ = Bed.objects.get_or_create(
-        ward=Ward.objects.get_or_create(name=ward)[0], name=bed
-    )
+    place, _ = Bed.objects.get_or_create(ward=Ward.objects.get_or_create(name=ward)[0], name=bed)
     in_force = current(now_us)
     _end(in_force.filter(device=device), now_us)
     _end(in_force.filter(bed=place).exclude(patient=patient), now_us)
     _end(in_force.filter(patient=patient).exclude(bed=place), now_us)
-    made = Assignment.objects.create(
+    made: Assignment = Assignment.objects.create(
         assignment_id=f"{device_id}-{now_us}",
         device=device,
         patient=patient,
@@ -72,7 +70,7 @@ def move(assignment: Assignment, *, ward: str, bed: str) -> Assignment:
     for what, name in (("ward", ward), ("bed", bed)):
         _check_name(what, name)
     limits = assignment.limits
-    moved = assign(
+    moved: Assignment = assign(
         device_id=assignment.device.device_id,
         pseudonym=assignment.patient.pseudonym,
         ward=ward,

@@ -90,7 +90,8 @@ class OpenAlarms(APIView):
     def get(self, request: Any) -> Response:
         beds = seen_beds(access_of(request.user), _now_us())
         alarms = [alarm for bed in beds for alarm in bed.alarms]
-        return Response([msgspec.to_builtins(a) for a in (*alarms, *current.room().ward.pipeline())])
+        alarms += current.room().ward.pipeline()
+        return Response([msgspec.to_builtins(alarm) for alarm in alarms])
 
 
 class Actions(APIView):

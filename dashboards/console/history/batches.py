@@ -52,7 +52,8 @@ def _write_windows(results: Sequence[Published]) -> None:
     better = [row for key, row in rows.items() if key in stored and fuller(row, stored[key])]
     for row in better:
         row.pk = stored[row.device_id, row.boot_id, row.window_index]["id"]
-    changed = [f.name for f in Window._meta.concrete_fields if f.name not in _FIXED]
+    fields = Window._meta.concrete_fields  # noqa: SLF001 (its public name)
+    changed = [field.name for field in fields if field.name not in _FIXED]
     Window.objects.bulk_update(better, changed)
     fresh = [row for key, row in rows.items() if key not in stored]
     Window.objects.bulk_create(fresh, ignore_conflicts=True)

@@ -73,7 +73,8 @@ def _minutes(minute_us: int, device_ids: set[str]) -> Iterable[Minute]:
 
 
 def _write(minutes: list[Minute]) -> None:
-    fields = [f.name for f in Minute._meta.concrete_fields if f.name not in (*_KEY, "id")]
+    fields = Minute._meta.concrete_fields  # noqa: SLF001 (its public name)
+    changed = [field.name for field in fields if field.name not in (*_KEY, "id")]
     Minute.objects.bulk_create(
-        minutes, update_conflicts=True, unique_fields=_KEY, update_fields=fields
+        minutes, update_conflicts=True, unique_fields=_KEY, update_fields=changed
     )

@@ -112,9 +112,7 @@ def _spans(windows: object) -> list[_Span]:
         .annotate(first=Min("audio_first_offset"), last=Max("audio_last_offset"))
         .order_by("audio_topic")
     )
-    return [
-        _Span(r["audio_topic"], r["audio_partition"], r["first"], r["last"]) for r in rows
-    ]
+    return [_Span(r["audio_topic"], r["audio_partition"], r["first"], r["last"]) for r in rows]
 
 
 def _placed(windows: object) -> dict[int, int]:

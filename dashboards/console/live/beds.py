@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from msgspec.structs import replace
+
 from dashboards.console.live.alarm_pictures import alarms_of, ending
 from dashboards.console.live.pictures import URGENCY, BedPicture, Standing
 from dashboards.console.live.strips import end_us, kept_strips
@@ -54,39 +56,19 @@ class LiveBed:
         """How it stands at this moment."""
         alarms = () if self.alarms is None else alarms_of(self.alarms)
         standing = self._standing(now_us)
-        assignment, result, status = self.assignment, self.latest, self.status
-        finding = None if result is None else main_finding(result.findings)
-        heart = None if result is None else result.heart
-        return BedPicture(
+        picture = BedPicture(
             device_id=self.device_id,
-            ward=assignment and assignment.ward,
-            bed=assignment and assignment.bed,
-            patient_id=assignment and assignment.patient_id,
-            assignment_id=assignment and assignment.assignment_id,
             standing=standing,
             urgency=_urgency(standing, alarms[0].priority if alarms else None),
-            published_us=self.published_us or None,
-            window_end_us=None if result is None else end_us(result),
-            rate_bpm=heart and round(heart.rate_bpm, 1),
-            rate_confidence=heart and round(heart.confidence, 3),
-            finding=finding and finding.label,
-            probability=finding and round(finding.probability, 4),
-            abstained=finding is None or finding.abstained,
-            model=finding and f"{finding.model}-{finding.version}",
-            verdict=None if result is None else result.quality.verdict,
-            quality=None if result is None else round(result.quality.score, 3),
-            reasons=() if result is None else result.quality.reasons,
-            gap_fraction=0.0 if result is None else round(result.gap_fraction, 4),
-            latency_ms=None if result is None else _latency_ms(result, self.published_us),
-            online=None if status is None else status.state == "online",
-            contact=status and status.contact,
-            battery_fraction=status and status.battery_fraction,
-            signal_dbm=status and status.signal_dbm,
-            firmware=status and status.firmware,
             paused_until_us=self._ending(AUDIO_PAUSE),
             standby_until_us=self._ending(STANDBY),
             alarms=alarms,
         )
+        if self.assignment is not None:
+            picture = _with_assignment(picture, self.assignment)
+        if self.latest is not None:
+            picture = _with_result(picture, self.latest, self.published_us)
+        return picture if self.status is None else _with_status(picture, self.status)
 
     def _ending(self, condition: str) -> int | None:
         return None if self.alarms is None else ending(self.alarms, condition)
@@ -112,6 +94,55 @@ class LiveBed:
 def main_finding(findings: tuple[Finding, ...]) -> Finding | None:
     """What the model in service says; one in shadow is not shown."""
     return next((finding for finding in findings if not finding.shadow), None)
+
+
+def _with_assignment(picture: BedPicture, assignment: Assignment) -> BedPicture:
+    return replace(
+        picture,
+        ward=assignment.ward,
+        bed=assignment.bed,
+        patient_id=assignment.patient_id,
+        assignment_id=assignment.assignment_id,
+    )
+
+
+def _with_result(picture: BedPicture, result: WindowResult, published_us: int) -> BedPicture:
+    finding = main_finding(result.findings)
+    if finding is not None:
+        picture = replace(
+            picture,
+            finding=finding.label,
+            probability=round(finding.probability, 4),
+            abstained=finding.abstained,
+            model=f"{finding.model}-{finding.version}",
+        )
+    if result.heart is not None:
+        picture = replace(
+            picture,
+            rate_bpm=round(result.heart.rate_bpm, 1),
+            rate_confidence=round(result.heart.confidence, 3),
+        )
+    return replace(
+        picture,
+        published_us=published_us,
+        window_end_us=end_us(result),
+        verdict=result.quality.verdict,
+        quality=round(result.quality.score, 3),
+        reasons=result.quality.reasons,
+        gap_fraction=round(result.gap_fraction, 4),
+        latency_ms=_latency_ms(result, published_us),
+    )
+
+
+def _with_status(picture: BedPicture, status: DeviceStatus) -> BedPicture:
+    return replace(
+        picture,
+        online=status.state == "online",
+        contact=status.contact,
+        battery_fraction=status.battery_fraction,
+        signal_dbm=status.signal_dbm,
+        firmware=status.firmware,
+    )
 
 
 def _of_result(result: WindowResult) -> Standing:

@@ -123,9 +123,7 @@ class Hub:
         self._send(small, "strip", lambda: make(False))
 
     @staticmethod
-    def _send(
-        to: Iterable[Subscriber], event: str, make: Callable[[], msgspec.Struct]
-    ) -> None:
+    def _send(to: Iterable[Subscriber], event: str, make: Callable[[], msgspec.Struct]) -> None:
         data: bytes | None = None
         for subscriber in to:
             if data is None:

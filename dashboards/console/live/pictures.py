@@ -42,19 +42,19 @@ class BedPicture(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     device_id: str
-    ward: str | None
-    bed: str | None
-    patient_id: str | None
-    assignment_id: str | None
     standing: Standing
     urgency: int
+    ward: str | None = None
+    bed: str | None = None
+    patient_id: str | None = None
+    assignment_id: str | None = None
     published_us: int | None = None
     window_end_us: int | None = None
     rate_bpm: float | None = None
     rate_confidence: float | None = None
     finding: str | None = None
     probability: float | None = None
-    abstained: bool = False
+    abstained: bool = True
     model: str | None = None
     verdict: str | None = None
     quality: float | None = None
@@ -72,8 +72,10 @@ class BedPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StripPicture(msgspec.Struct, frozen=True, kw_only=True):
-    """Filtered sound of one hop; `samples` is base64 of int8 in the feed of a ward, of int16
-    little endian in the feed of one bed. Sounds are in seconds from the strip's start."""
+    """Filtered sound of one hop; sounds are in seconds from the strip's start.
+
+    `samples` is base64 of int8 in the feed of a ward, of int16 little endian in that of one bed.
+    """
 
     device_id: str
     boot_id: int

@@ -1,7 +1,6 @@
 """The ward and those who look at it: records go in, messages come out."""
 
 from collections.abc import Callable
-from functools import partial
 
 from dashboards.console.live.beds import LiveBed
 from dashboards.console.live.hub import Hub, Interest
@@ -89,7 +88,7 @@ class Room:
         bed = bed or self.ward.bed(result.device_id)
         if bed is not None:
             self._show(bed, self._now_us())
-            self.hub.strip(bed.ward, bed.device_id, partial(_strip, result))
+            self.hub.strip(bed.ward, bed.device_id, lambda whole: strip_of(result, whole=whole))
 
     def _status(self, device_id: str, status: DeviceStatus) -> None:
         bed = self.ward.bed(device_id) if self.ward.take_status(device_id, status) else None
@@ -107,9 +106,7 @@ class Room:
             self.hub.to_all("pipeline", self._pipeline_picture())
 
     def _pipeline_picture(self) -> Snapshot:
-        return Snapshot(
-            server_us=self._now_us(), beds=(), strips=(), pipeline=self.ward.pipeline()
-        )
+        return Snapshot(server_us=self._now_us(), beds=(), strips=(), pipeline=self.ward.pipeline())
 
     def _show(self, bed: LiveBed, now_us: int) -> None:
         """Send a bed's picture where it differs from the last that was sent."""
@@ -126,16 +123,4 @@ class Room:
 
 def picture_gone(picture: BedPicture) -> BedPicture:
     """As much of a bed as may be told where it is no longer seen: that it has left."""
-    return BedPicture(
-        device_id=picture.device_id,
-        ward=None,
-        bed=None,
-        patient_id=None,
-        assignment_id=None,
-        standing="waiting",
-        urgency=0,
-    )
-
-
-def _strip(result: WindowResult, whole: bool) -> object:  # noqa: FBT001 (called by position)
-    return strip_of(result, whole=whole)
+    return BedPicture(device_id=picture.device_id, standing="waiting", urgency=0)

@@ -41,7 +41,9 @@ class Messenger:
     def _try(delivery: Delivery, now_us: int) -> bool:
         delivery.attempts += 1
         try:
-            delivery.answer = deliver(delivery.rule.channel, delivery.rule.address, delivery.message)
+            delivery.answer = deliver(
+                delivery.rule.channel, delivery.rule.address, delivery.message
+            )
         except DeliveryError as error:
             delivery.answer = str(error)[:300]
             pause_s = min(_FIRST_PAUSE_S * 2 ** (delivery.attempts - 1), _LONGEST_PAUSE_S)

@@ -15,9 +15,7 @@ class Rule(models.Model):
         max_length=300, help_text="URL, e-mail address, or mqtt://HOST:PORT/TOPIC"
     )
     ward = models.CharField(max_length=64, blank=True)
-    priority = models.CharField(
-        max_length=8, default="high", choices=[(p, p) for p in PRIORITIES]
-    )
+    priority = models.CharField(max_length=8, default="high", choices=[(p, p) for p in PRIORITIES])
     escalation = models.PositiveSmallIntegerField(
         default=0, help_text="0: at once; 1: when nobody answered; 2: when still nobody did"
     )
@@ -49,9 +47,7 @@ class Delivery(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        constraints = (
-            models.UniqueConstraint(fields=("rule", "event_id"), name="told_once"),
-        )
+        constraints = (models.UniqueConstraint(fields=("rule", "event_id"), name="told_once"),)
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.state}"

@@ -46,7 +46,7 @@ def fits(rule: Rule, event: AlarmEvent) -> bool:
         return False
     if PRIORITIES.index(event.priority) > PRIORITIES.index(rule.priority):
         return False
-    return event.escalation >= rule.escalation
+    return bool(event.escalation >= rule.escalation)
 
 
 def message_of(event: AlarmEvent) -> dict[str, Any]:

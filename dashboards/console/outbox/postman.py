@@ -76,7 +76,7 @@ class Postman:
 
 
 def is_sent(number: int) -> bool:
-    return Outgoing.objects.filter(pk=number, sent_us__isnull=False).exists()
+    return bool(Outgoing.objects.filter(pk=number, sent_us__isnull=False).exists())
 
 
 def wait_until_sent(number: int, *, timeout_s: float) -> bool:

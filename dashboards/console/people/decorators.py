@@ -21,7 +21,11 @@ def needs(role: Role, *, everywhere: bool = False) -> Callable[[View], View]:
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             access = access_of(request.user)
             highest = access.highest
-            if highest is None or highest < role or (everywhere and not access.may_everywhere(role)):
+            if (
+                highest is None
+                or highest < role
+                or (everywhere and not access.may_everywhere(role))
+            ):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 

@@ -26,9 +26,7 @@ class Membership(models.Model):
     may_listen_raw = models.BooleanField(default=False)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=("user", "ward"), name="one_role_a_ward"),
-        )
+        constraints = (models.UniqueConstraint(fields=("user", "ward"), name="one_role_a_ward"),)
 
     def __str__(self) -> str:
         return f"{self.user}: {Role(self.role).name.lower()} in {self.ward or 'every ward'}"
@@ -71,7 +69,8 @@ class ApiToken(models.Model):
         now = timezone.now()
         if found.used_at is None or (now - found.used_at).total_seconds() > 3600:
             cls.objects.filter(pk=found.pk).update(used_at=now)
-        return found
+        known: ApiToken = found
+        return known
 
 
 def _digest(key: str) -> str:

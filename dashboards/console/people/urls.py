@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dashboards.console.people import second_factor_views, user_views, views
+from dashboards.console.people import audit_views, second_factor_views, user_views, views
 
 urlpatterns = [
     path("login/", views.Login.as_view(), name="login"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("profile/enrol/", second_factor_views.enrol, name="enrol"),
     path("profile/tokens/", views.make_token, name="make_token"),
     path("profile/tokens/<int:number>/remove/", views.remove_token, name="remove_token"),
+    path("audit/", audit_views.audit, name="audit"),
     path("users/", user_views.users, name="users"),
     path("users/<int:number>/", user_views.user, name="user"),
 ]

@@ -92,9 +92,7 @@ def _changed(request: HttpRequest, somebody: object, form: MembershipForm) -> bo
         Membership.objects.filter(user=somebody, pk=request.POST.get("role_id")).delete()
     elif action == "grant" and form.is_valid():
         values = dict(form.cleaned_data)
-        Membership.objects.update_or_create(
-            user=somebody, ward=values.pop("ward"), defaults=values
-        )
+        Membership.objects.update_or_create(user=somebody, ward=values.pop("ward"), defaults=values)
     else:
         return False
     log.note(request, "user changed", subject=subject, do=action)

@@ -1,5 +1,7 @@
 """The database itself refuses to change or delete what was written down."""
 
+from typing import Any
+
 from django.db import migrations
 
 _SQLITE = """
@@ -15,7 +17,7 @@ FOR EACH ROW EXECUTE FUNCTION audit_refuse();
 """
 
 
-def _refuse(_apps, schema_editor):
+def _refuse(_apps: object, schema_editor: Any) -> None:
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(_POSTGRESQL)
         return

@@ -5,46 +5,98 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Rule',
+            name="Rule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('channel', models.CharField(choices=[('webhook', 'webhook'), ('mail', 'mail'), ('mqtt', 'mqtt')], max_length=8)),
-                ('address', models.CharField(help_text='URL, e-mail address, or mqtt://HOST:PORT/TOPIC', max_length=300)),
-                ('ward', models.CharField(blank=True, max_length=64)),
-                ('priority', models.CharField(choices=[('high', 'high'), ('medium', 'medium'), ('low', 'low')], default='high', max_length=8)),
-                ('escalation', models.PositiveSmallIntegerField(default=0, help_text='0: at once; 1: when nobody answered; 2: when still nobody did')),
-                ('active', models.BooleanField(default=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("webhook", "webhook"), ("mail", "mail"), ("mqtt", "mqtt")],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "address",
+                    models.CharField(
+                        help_text="URL, e-mail address, or mqtt://HOST:PORT/TOPIC", max_length=300
+                    ),
+                ),
+                ("ward", models.CharField(blank=True, max_length=64)),
+                (
+                    "priority",
+                    models.CharField(
+                        choices=[("high", "high"), ("medium", "medium"), ("low", "low")],
+                        default="high",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "escalation",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="0: at once; 1: when nobody answered; 2: when still nobody did",
+                    ),
+                ),
+                ("active", models.BooleanField(default=True)),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_id', models.CharField(max_length=64)),
-                ('ward', models.CharField(blank=True, max_length=64)),
-                ('message', models.JSONField()),
-                ('created_us', models.BigIntegerField(db_index=True)),
-                ('due_us', models.BigIntegerField(db_index=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('delivered', 'delivered'), ('given up', 'given up')], default='waiting', max_length=10)),
-                ('answer', models.CharField(blank=True, max_length=300)),
-                ('rule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='notifications.rule')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("event_id", models.CharField(max_length=64)),
+                ("ward", models.CharField(blank=True, max_length=64)),
+                ("message", models.JSONField()),
+                ("created_us", models.BigIntegerField(db_index=True)),
+                ("due_us", models.BigIntegerField(db_index=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("delivered", "delivered"),
+                            ("given up", "given up"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("answer", models.CharField(blank=True, max_length=300)),
+                (
+                    "rule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="notifications.rule",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
-                'constraints': [models.UniqueConstraint(fields=('rule', 'event_id'), name='told_once')],
+                "ordering": ("-id",),
+                "constraints": [
+                    models.UniqueConstraint(fields=("rule", "event_id"), name="told_once")
+                ],
             },
         ),
     ]

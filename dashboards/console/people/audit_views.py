@@ -24,4 +24,4 @@ def audit(request: HttpRequest) -> HttpResponse:
         if value:
             entries = entries.filter(**{f"{name}__icontains": value})
     context = {"page": page_of(request, entries), "chosen": chosen}
-    return render(request, "audit/audit.html", context)
+    return render(request, "people/audit.html", context)

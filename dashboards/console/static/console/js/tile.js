@@ -1,0 +1,97 @@
+// One tile: painted from a picture, and only where it differs from what is shown.
+
+import { Strip } from "./strip.js";
+import { SYMBOLS, STATES, age, clock, finding, findingNote, place } from "./words.js";
+
+const QUALITY = { good: [3, "good signal"], poor: [1, "poor signal"], unusable: [0, "no usable signal"] };
+const OVER = { offline: "OFFLINE", silent: "NO RESULT", waiting: "WAITING", standby: "STANDBY" };
+
+export class Tile {
+  constructor(template, bed) {
+    this.node = template.content.firstElementChild.cloneNode(true);
+    const at = (selector) => this.node.querySelector(selector);
+    this.parts = {
+      open: at(".open"), bed: at(".bed"), who: at(".who"), age: at(".age"), rate: at(".rate b"),
+      finding: at(".finding"), over: at(".over"), alarm: at(".alarm-line"), tag: at(".alarm-line .tag"),
+      why: at(".alarm-line .why"), meter: at(".meter"), quality: at(".quality-text"), battery: at(".battery"),
+    };
+    this.strip = new Strip(at(".strip"));
+    this.node.dataset.device = bed.device_id;
+    this.parts.open.href = `/beds/${encodeURIComponent(bed.device_id)}/`;
+    this.show(bed);
+  }
+
+  show(bed) {
+    this.bed = bed;
+    const { parts, node } = this;
+    const alarm = bed.alarms[0];
+    set(node.dataset, "standing", bed.standing);
+    set(node.dataset, "priority", alarm && alarm.state !== "shelved" ? alarm.priority : "");
+    set(node.dataset, "calls", String(Boolean(alarm) && ["active", "latched"].includes(alarm.state)));
+    text(parts.bed, place(bed));
+    text(parts.who, bed.patient_id ?? bed.device_id);
+    parts.who.title = [bed.patient_id, bed.ward, bed.device_id].filter(Boolean).join(" · ");
+    const isFresh = !["offline", "silent", "waiting", "standby"].includes(bed.standing);
+    text(parts.rate, isFresh && bed.rate_bpm !== null && bed.verdict !== "unusable" ? String(Math.round(bed.rate_bpm)) : "–");
+    this.showFinding(bed);
+    text(parts.over, OVER[bed.standing] ?? "");
+    parts.over.hidden = !OVER[bed.standing];
+    this.showAlarm(alarm, bed.alarms.length);
+    this.showBase(bed);
+    text(parts.open, "");
+    parts.open.setAttribute("aria-label", this.spoken());
+  }
+
+  showFinding(bed) {
+    const words = finding(bed), note = findingNote(bed);
+    if (this.findingShown === words + note) return;
+    this.findingShown = words + note;
+    const small = document.createElement("small");
+    small.textContent = note;
+    this.parts.finding.replaceChildren(words, small);
+  }
+
+  showAlarm(alarm, count) {
+    const { alarm: line, tag, why } = this.parts;
+    line.hidden = !alarm;
+    if (!alarm) return;
+    const state = STATES[alarm.state];
+    tag.className = `tag ${alarm.state === "acknowledged" || alarm.state === "shelved" ? "off" : alarm.priority}`;
+    text(tag, `${SYMBOLS[alarm.priority]} ${alarm.title}${count > 1 ? ` +${count - 1}` : ""}`);
+    text(why, state || alarm.cause);
+  }
+
+  showBase(bed) {
+    const [level, words] = QUALITY[bed.verdict] ?? [0, "no signal"];
+    set(this.parts.meter.dataset, "level", String(level));
+    const gap = bed.gap_fraction > 0.02 ? `, ${Math.round(bed.gap_fraction * 100)} % missing` : "";
+    text(this.parts.quality, bed.contact === false ? "no contact" : words + gap);
+    const battery = this.parts.battery, share = bed.battery_fraction;
+    battery.hidden = share === null;
+    if (share === null) return;
+    battery.classList.toggle("low", share < 0.2);
+    battery.querySelector("i b").style.setProperty("--fill", `${Math.round(share * 100)}%`);
+    text(battery.querySelector("span"), `${Math.round(share * 100)} %`);
+  }
+
+  // What changes with time alone.
+  tick(nowUs) {
+    const until = this.bed.standby_until_us ?? this.bed.paused_until_us;
+    const left = until ? ` · ${this.bed.standby_until_us ? "standby" : "audio paused"} ${clock((until - nowUs) / 1e6)}` : "";
+    text(this.parts.age, age(this.bed, nowUs) + left);
+  }
+
+  spoken() {
+    const { bed } = this, alarm = bed.alarms[0];
+    return [`Bed ${place(bed)}`, finding(bed), bed.rate_bpm && `${Math.round(bed.rate_bpm)} beats per minute`,
+      alarm && `${alarm.priority} alarm: ${alarm.title}`].filter(Boolean).join(", ");
+  }
+}
+
+function text(node, words) {
+  if (node.textContent !== words) node.textContent = words;
+}
+
+function set(dataset, name, value) {
+  if (dataset[name] !== value) dataset[name] = value;
+}
