@@ -14,12 +14,15 @@ from django.db.models import Max, Min
 from dashboards.console.history.models import Window
 from ingest.chunk import AudioChunk, decode_chunk, pcm
 from ingest.connections import KafkaConnection
-from models.contract import PIPELINE_GRID
+from models.contract import PIPELINE_FILTER, PIPELINE_GRID
+from models.dsp import hear
 from models.errors import ChunkError
 
 _TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 0.2
 _MOST_RECORDS = 200_000
+_HEARD_HZ = PIPELINE_GRID.sample_rate_hz
+_LOUD, _SILENT = 0.7, 1e-5  # of full scale
 
 
 class SoundError(Exception):
@@ -164,3 +167,12 @@ def _encoded(sound: Sound, form: str) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, sound.samples, sound.sample_rate_hz, format=form, subtype="PCM_16")
     return file.getvalue()
+
+
+def filtered(sound: Sound) -> Sound:
+    """As the pipeline hears it, made loud enough to be heard by people."""
+    heard = hear(sound.samples, sound.sample_rate_hz, PIPELINE_FILTER, _HEARD_HZ)
+    loudest = float(np.abs(heard).max(initial=0.0))
+    gain = _LOUD / loudest if loudest > _SILENT else 0.0
+    samples = np.round(heard * gain * 32767).astype(np.int16)
+    return Sound(samples, _HEARD_HZ, sound.start_us, sound.missing_fraction)

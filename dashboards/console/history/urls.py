@@ -1,3 +1,9 @@
-from typing import Any
+from django.urls import path
 
-urlpatterns: list[Any] = []
+from dashboards.console.history import export_views, views
+
+urlpatterns = [
+    path("alarms/", views.alarms, name="alarms"),
+    path("handover/", views.handover, name="handover"),
+    path("labels.zip", export_views.labels, name="export_labels"),
+]

@@ -10,6 +10,8 @@ from dashboards.console.people.access import Role
 from dashboards.console.people.decorators import needs
 from dashboards.console.people.models import access_of
 
+SPANS = ((0.25, "15 min"), (1, "1 h"), (6, "6 h"), (24, "24 h"), (168, "7 days"))
+
 
 @require_GET
 @needs(Role.VIEWER)
@@ -29,6 +31,7 @@ def bed(request: HttpRequest, device_id: str) -> HttpResponse:
     log.note(request, "view", ward=known.ward, subject=device_id)
     context = {
         "device_id": device_id,
+        "spans": SPANS,
         "ward_name": known.ward,
         "assignment": known.assignment,
         "may_act": access.may(Role.NURSE, known.ward),

@@ -28,17 +28,15 @@ HOP_US = 2_500_000
 
 
 def assignment(bed: int = 1, *, ward: str = "west", **given: Any) -> Assignment:
-    return Assignment(
-        **{
-            "assignment_id": f"{ward}-{bed}",
-            "device_id": f"dev-{ward}-{bed}",
-            "patient_id": f"p-{ward}-{bed}",
-            "ward": ward,
-            "bed": str(bed),
-            "from_us": 0,
-        }
-        | given
-    )
+    values: dict[str, Any] = {
+        "assignment_id": f"{ward}-{bed}",
+        "device_id": f"dev-{ward}-{bed}",
+        "patient_id": f"p-{ward}-{bed}",
+        "ward": ward,
+        "bed": str(bed),
+        "from_us": 0,
+    }
+    return Assignment(**(values | given))
 
 
 def result(bed: int = 1, *, ward: str = "west", index: int = 10, **given: Any) -> WindowResult:
@@ -48,66 +46,66 @@ def result(bed: int = 1, *, ward: str = "west", index: int = 10, **given: Any) -
     other = "abnormal" if label == "normal" else "normal"
     samples = (1000 * np.sin(np.arange(1250) / 9)).astype("<i2")
     end_us = start_us + 5_000_000
-    return WindowResult(
-        **{
-            "device_id": f"dev-{ward}-{bed}",
-            "boot_id": 7,
-            "window_index": index,
-            "start_us": start_us,
-            "window_s": 5.0,
-            "gap_fraction": 0.0,
-            "late": False,
-            "assignment_id": f"{ward}-{bed}",
-            "patient_id": f"p-{ward}-{bed}",
-            "ward": ward,
-            "bed": str(bed),
-            "quality": Quality(score=0.95, verdict="good"),
-            "heart": Heart(rate_bpm=72.4, confidence=0.9, s1_s=(0.5, 3.0), s2_s=(0.8, 3.3)),
-            "findings": (
-                Finding(
-                    model="screen",
-                    version="1",
-                    label=label,
-                    probability=probability,
-                    probabilities={label: probability, other: 1 - probability},
-                ),
+    values: dict[str, Any] = {
+        "device_id": f"dev-{ward}-{bed}",
+        "boot_id": 7,
+        "window_index": index,
+        "start_us": start_us,
+        "window_s": 5.0,
+        "gap_fraction": 0.0,
+        "late": False,
+        "assignment_id": f"{ward}-{bed}",
+        "patient_id": f"p-{ward}-{bed}",
+        "ward": ward,
+        "bed": str(bed),
+        "quality": Quality(score=0.95, verdict="good"),
+        "heart": Heart(rate_bpm=72.4, confidence=0.9, s1_s=(0.5, 3.0), s2_s=(0.8, 3.3)),
+        "findings": (
+            Finding(
+                model="screen",
+                version="1",
+                label=label,
+                probability=probability,
+                probabilities={label: probability, other: 1 - probability},
             ),
-            "strip": Strip(sample_rate_hz=500, full_scale=0.5, samples=samples.tobytes()),
-            "audio": AudioReference(
-                topic="pcg.audio", partition=0, first_offset=index, last_offset=index + 5
-            ),
-            "stages": StageTimes(
-                captured_us=end_us,
-                received_us=end_us + 20_000,
-                windowed_us=end_us + 30_000,
-                inferred_us=end_us + 40_000,
-            ),
-        }
-        | given
-    )
+        ),
+        "strip": Strip(sample_rate_hz=500, full_scale=0.5, samples=samples.tobytes()),
+        "audio": AudioReference(
+            topic="pcg.audio", partition=0, first_offset=index, last_offset=index + 5
+        ),
+        "stages": StageTimes(
+            captured_us=end_us,
+            received_us=end_us + 20_000,
+            windowed_us=end_us + 30_000,
+            inferred_us=end_us + 40_000,
+        ),
+    }
+    return WindowResult(**(values | given))
 
 
 def status(**given: Any) -> DeviceStatus:
-    return DeviceStatus(
-        **{"state": "online", "boot_id": 7, "at_us": NOW_US, "battery_fraction": 0.8} | given
-    )
+    values: dict[str, Any] = {
+        "state": "online",
+        "boot_id": 7,
+        "at_us": NOW_US,
+        "battery_fraction": 0.8,
+    }
+    return DeviceStatus(**(values | given))
 
 
 def episode(**given: Any) -> AlarmEpisode:
-    return AlarmEpisode(
-        **{
-            "episode_id": "e1",
-            "condition": "tachycardia",
-            "kind": "physiological",
-            "priority": "medium",
-            "state": "active",
-            "transition_no": 2,
-            "began_us": NOW_US - 10_000_000,
-            "cause": "HR 134 > 120",
-            "rang": True,
-        }
-        | given
-    )
+    values: dict[str, Any] = {
+        "episode_id": "e1",
+        "condition": "tachycardia",
+        "kind": "physiological",
+        "priority": "medium",
+        "state": "active",
+        "transition_no": 2,
+        "began_us": NOW_US - 10_000_000,
+        "cause": "HR 134 > 120",
+        "rang": True,
+    }
+    return AlarmEpisode(**(values | given))
 
 
 def alarm_state(*episodes: AlarmEpisode, bed: int = 1, ward: str = "west") -> AlarmState:
@@ -121,29 +119,27 @@ def alarm_state(*episodes: AlarmEpisode, bed: int = 1, ward: str = "west") -> Al
 
 
 def event(bed: int = 1, *, ward: str = "west", **given: Any) -> AlarmEvent:
-    return AlarmEvent(
-        **{
-            "event_id": "v1",
-            "episode_id": "e1",
-            "transition_no": 1,
-            "device_id": f"dev-{ward}-{bed}",
-            "assignment_id": f"{ward}-{bed}",
-            "patient_id": f"p-{ward}-{bed}",
-            "ward": ward,
-            "bed": str(bed),
-            "condition": "tachycardia",
-            "kind": "physiological",
-            "priority": "medium",
-            "state_from": "inactive",
-            "state_to": "active",
-            "transition": "raised",
-            "at_us": NOW_US,
-            "cause": "HR 134 > 120",
-            "actor": "heartward",
-            "rings": True,
-        }
-        | given
-    )
+    values: dict[str, Any] = {
+        "event_id": "v1",
+        "episode_id": "e1",
+        "transition_no": 1,
+        "device_id": f"dev-{ward}-{bed}",
+        "assignment_id": f"{ward}-{bed}",
+        "patient_id": f"p-{ward}-{bed}",
+        "ward": ward,
+        "bed": str(bed),
+        "condition": "tachycardia",
+        "kind": "physiological",
+        "priority": "medium",
+        "state_from": "inactive",
+        "state_to": "active",
+        "transition": "raised",
+        "at_us": NOW_US,
+        "cause": "HR 134 > 120",
+        "actor": "heartward",
+        "rings": True,
+    }
+    return AlarmEvent(**(values | given))
 
 
 def fill(room: Room, *beds: tuple[str, int]) -> None:

@@ -9,7 +9,7 @@ def test_a_role_in_one_ward_gives_nothing_in_another() -> None:
     access = Access.of([Grant("west", Role.CLINICIAN)])
     assert access.may(Role.CLINICIAN, "west")
     assert not access.may(Role.VIEWER, "east")
-    assert access.wards(Role.VIEWER) == {"west"}
+    assert access.wards(Role.VIEWER) == frozenset({"west"})
 
 
 def test_a_role_for_all_wards_holds_in_each_and_the_higher_one_counts() -> None:
@@ -17,7 +17,7 @@ def test_a_role_for_all_wards_holds_in_each_and_the_higher_one_counts() -> None:
     assert access.role_in("west") is Role.NURSE
     assert access.role_in("east") is Role.VIEWER
     assert access.wards(Role.VIEWER) is None
-    assert access.wards(Role.NURSE) == {"west"}
+    assert access.wards(Role.NURSE) == frozenset({"west"})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,171 @@
+"""What was: results, minutes, alarms, clips; notes and labels, which people add."""
+
+import time
+from typing import Any
+
+import msgspec
+from django.http import FileResponse, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.mixins import CreateModelMixin
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from dashboards.console.api import history_serializers as shapes
+from dashboards.console.api.permissions import require
+from dashboards.console.api.tables import FILTERS, FROM, UNTIL, OfWards, time_parameter
+from dashboards.console.audit import log
+from dashboards.console.history.labels import LabelError, label, raised
+from dashboards.console.history.models import AlarmTransition, Clip, Label, Minute, Note, Window
+from dashboards.console.history.trends import trend_of
+from dashboards.console.live import current
+from dashboards.console.people.access import Role
+from dashboards.console.people.models import access_of
+
+Answer = Any
+
+
+@extend_schema_view(get=extend_schema(operation_id="results_list"))
+class Results(OfWards):
+    """Every window of the last days, the newest first."""
+
+    rows = Window.objects.order_by("-start_us")
+    serializer_class = shapes.WindowSerializer
+    time_field = "start_us"
+
+
+class Minutes(OfWards):
+    """Heart rate, findings, quality and gaps, summed up by the minute, the oldest first."""
+
+    rows = Minute.objects.order_by("minute_us")
+    serializer_class = shapes.MinuteSerializer
+    time_field = "minute_us"
+
+
+class AlarmHistory(OfWards):
+    """Every transition of every alarm, the newest first."""
+
+    rows = AlarmTransition.objects.all()
+    serializer_class = shapes.TransitionSerializer
+    filters = ("device_id", "patient_id", "episode_id", "condition", "transition")
+
+
+class Clips(OfWards):
+    """Raw sound that was kept around alarms."""
+
+    rows = Clip.objects.all()
+    serializer_class = shapes.ClipSerializer
+    time_field = "from_us"
+    filters = ("device_id", "patient_id", "episode_id")
+
+
+class ClipSound(APIView):
+    """The sound of a clip, as it came from the device."""
+
+    @extend_schema(responses={(200, "audio/flac"): OpenApiTypes.BINARY})
+    def get(self, request: Any, clip_id: str) -> FileResponse:
+        """Send it; that it was listened to is written down."""
+        clip = Clip.objects.filter(pk=clip_id, state="kept").first()
+        if clip is None:
+            raise NotFound("there is no such thing, or not for you")
+        require(request, Role.VIEWER, clip.ward)
+        if not access_of(request.user).may_listen_raw(clip.ward):
+            self.permission_denied(request, "listening to raw sound is a right of its own")
+        log.note(request, "listen raw", ward=clip.ward, subject=clip.device_id, clip=str(clip.pk))
+        return FileResponse(clip.file.open("rb"), content_type="audio/flac")
+
+
+@extend_schema_view(post=extend_schema(parameters=[]))
+class Notes(CreateModelMixin, OfWards):
+    """Notes for the next shift."""
+
+    rows = Note.objects.all()
+    serializer_class = shapes.NoteSerializer
+
+    def post(self, request: Any) -> Answer:
+        """Write a note of the patient who wears this device now."""
+        return self.create(request)
+
+    def perform_create(self, serializer: Any) -> None:
+        device_id = serializer.validated_data["device_id"]
+        known = current.room().ward.bed(device_id)
+        if known is None or known.assignment is None:
+            raise NotFound("there is no such thing, or not for you")
+        require(self.request, Role.NURSE, known.ward)
+        serializer.save(
+            patient_id=known.assignment.patient_id,
+            ward=known.assignment.ward,
+            bed=known.assignment.bed,
+            at_us=time.time_ns() // 1000,
+            author=self.request.user.get_username(),
+        )
+        log.note(self.request, "note", ward=known.ward, subject=device_id)
+
+
+class Labels(CreateModelMixin, OfWards):
+    """Clinicians' verdicts on alarms."""
+
+    rows = Label.objects.all()
+    serializer_class = shapes.LabelSerializer
+    filters = ("device_id", "patient_id", "episode_id", "verdict")
+    time_field = "id"
+
+    @extend_schema(parameters=[p for p in FILTERS if not p.name.endswith("_us")])
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Answer:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(parameters=[])
+    def post(self, request: Any) -> Answer:
+        """Say whether an alarm was right."""
+        return self.create(request)
+
+    def perform_create(self, serializer: Any) -> None:
+        asked = serializer.validated_data
+        alarm = raised(asked["episode_id"])
+        if alarm is None:
+            raise NotFound("there is no such thing, or not for you")
+        require(self.request, Role.CLINICIAN, alarm.ward)
+        try:
+            serializer.instance = label(
+                alarm,
+                verdict=asked["verdict"],
+                corrected=asked.get("corrected", ""),
+                author=self.request.user.get_username(),
+            )
+        except LabelError as error:
+            raise ValidationError({"detail": str(error)}) from None
+        log.note(self.request, "label", ward=alarm.ward, subject=alarm.episode_id)
+
+
+class AlarmStrip(APIView):
+    """The filtered sound that caused an alarm, int16 little endian."""
+
+    @extend_schema(operation_id="alarm_strip", responses={(200, "application/octet-stream"): bytes})
+    def get(self, request: Any, episode_id: str) -> HttpResponse:
+        """Send it with its rate in the header X-Sample-Rate."""
+        alarm = raised(episode_id)
+        if alarm is None or alarm.strip is None:
+            raise NotFound("there is no such thing, or not for you")
+        require(request, Role.VIEWER, alarm.ward)
+        answer = HttpResponse(bytes(alarm.strip), content_type="application/octet-stream")
+        answer.headers["X-Sample-Rate"] = str(alarm.strip_rate_hz)
+        return answer
+
+
+class BedTrend(APIView):
+    """Trends of the patient who wears a device now, for a plot."""
+
+    @extend_schema(parameters=[FROM, UNTIL], responses=shapes.TrendSerializer)
+    def get(self, request: Any, device_id: str) -> Response:
+        """The last hour, or what lies between two times."""
+        known = current.room().ward.bed(device_id)
+        if known is None:
+            raise NotFound("there is no such thing, or not for you")
+        require(request, Role.VIEWER, known.ward)
+        until_us = time_parameter(request, "until_us") or time.time_ns() // 1000
+        from_us = time_parameter(request, "from_us") or until_us - 3600 * 1_000_000
+        if from_us >= until_us:
+            raise ValidationError({"from_us": "it is not before until_us"})
+        patient_id = None if known.assignment is None else known.assignment.patient_id
+        return Response(msgspec.to_builtins(trend_of(device_id, from_us, until_us, patient_id)))

@@ -1,0 +1,80 @@
+"""The past as pages: alarms, and what the next shift should know."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from dashboards.console.history.handover import report
+from dashboards.console.history.models import AlarmTransition, seen
+from dashboards.console.lib.pages import page_of
+from dashboards.console.live import current
+from dashboards.console.live.words import title
+from dashboards.console.notifications.models import PRIORITIES
+from dashboards.console.people.access import Access, Role
+from dashboards.console.people.decorators import needs
+from dashboards.console.people.models import access_of
+
+_SHIFT_H = 8.0
+_LONGEST_H = 7 * 24.0
+
+
+@require_GET
+@needs(Role.VIEWER)
+def alarms(request: HttpRequest) -> HttpResponse:
+    """Every alarm that was raised, the newest first."""
+    access = access_of(request.user)
+    rows = _seen(AlarmTransition.objects.exclude(transition="pending"), access)
+    chosen = {name: request.GET.get(name, "").strip() for name in ("ward", "bed", "priority")}
+    for name, value in chosen.items():
+        if value:
+            rows = rows.filter(**{name: value[:64]})
+    page = page_of(request, rows)
+    for row in page:
+        row.title = title(row.condition)
+    return render(
+        request, "history/alarms.html", {"page": page, "chosen": chosen, "priorities": PRIORITIES}
+    )
+
+
+@require_GET
+@needs(Role.VIEWER)
+def handover(request: HttpRequest) -> HttpResponse:
+    """What happened in a ward since a time, per bed; made to be printed."""
+    access = access_of(request.user)
+    wards = _wards(access)
+    ward = request.GET.get("ward", "") or (wards[0] if wards else "")
+    now_us = time.time_ns() // 1000
+    hours = _hours(request.GET.get("hours", ""))
+    context = {
+        "wards": wards,
+        "ward": ward,
+        "hours": f"{hours:g}",
+        "since": datetime.fromtimestamp(now_us / 1e6 - hours * 3600, UTC),
+        "now": datetime.fromtimestamp(now_us / 1e6, UTC),
+        "author": request.user.get_username(),
+        "beds": report(ward, now_us - round(hours * 3600e6), now_us) if ward in wards else [],
+    }
+    return render(request, "history/handover.html", context)
+
+
+def _hours(text: str) -> float:
+    try:
+        return min(max(float(text), 0.1), _LONGEST_H)
+    except ValueError:
+        return _SHIFT_H
+
+
+def _wards(access: Access) -> list[str]:
+    """Wards that there are now or were, as far as they may be seen."""
+    live = {bed.ward for bed in current.room().ward.beds() if bed.ward}
+    past = set(AlarmTransition.objects.exclude(ward="").values_list("ward", flat=True).distinct())
+    return sorted(ward for ward in live | past if access.may(Role.VIEWER, ward))
+
+
+def _seen(rows: Any, access: Access) -> Any:
+    unassigned = access.may(Role.NURSE, None)
+    return seen(rows, access.wards(Role.VIEWER), unassigned=unassigned)

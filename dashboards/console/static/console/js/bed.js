@@ -1,0 +1,112 @@
+// One bed: its live sound on top, its past below.
+
+import { act, call } from "./api.js";
+import { Banner } from "./banner.js";
+import { Feed } from "./feed.js";
+import { Player } from "./listen.js";
+import { PastAlarms, time } from "./past.js";
+import { Pause } from "./pause.js";
+import { Pcg } from "./pcg.js";
+import { Shouts } from "./shouts.js";
+import { AlarmSound } from "./sound.js";
+import { Trends } from "./trends.js";
+import { age, finding, findingNote } from "./words.js";
+
+const byId = (id) => document.getElementById(id);
+const deviceId = document.body.dataset.device;
+const mayAct = document.body.dataset.mayAct === "yes";
+let bed = null, pipeline = [];
+
+const pcg = new Pcg(byId("pcg"), byId("spectrogram"));
+const banner = new Banner(byId("banner"), byId("alarm"), mayAct);
+const shouts = new Shouts();
+const sound = new AlarmSound(byId("sound"));
+const player = new Player(byId("player"));
+const pause = new Pause(byId("pause"), byId("pause-line"), () => feed, () => (bed ? [bed] : []));
+
+function show(picture) {
+  bed = picture;
+  byId("vitals").dataset.standing = bed.standing;
+  const isFresh = !["offline", "silent", "waiting", "standby"].includes(bed.standing);
+  byId("rate").textContent = isFresh && bed.rate_bpm !== null ? Math.round(bed.rate_bpm) : "–";
+  byId("finding").textContent = finding(bed);
+  byId("finding-note").textContent = findingNote(bed);
+  byId("quality").textContent = bed.quality === null ? "–" : `${Math.round(bed.quality * 100)} %`;
+  byId("reasons").textContent = bed.reasons.join(", ") || bed.verdict || "";
+  byId("battery").textContent = bed.battery_fraction === null ? "–" : `${Math.round(bed.battery_fraction * 100)} %`;
+  byId("radio").textContent = [bed.contact === false && "no contact", bed.signal_dbm !== null && `${bed.signal_dbm} dBm`].filter(Boolean).join(" · ");
+  byId("latency").textContent = bed.latency_ms === null ? "–" : `${Math.round(bed.latency_ms)} ms`;
+  byId("bed-name").textContent = bed.bed ? `Bed ${bed.bed}` : "Unassigned";
+  byId("patient").textContent = [bed.patient_id, bed.ward].filter(Boolean).join(" · ");
+  showAlarms();
+  tick();
+}
+
+function showAlarms() {
+  const alarms = [...(bed?.alarms ?? []), ...pipeline];
+  banner.show(alarms);
+  ring();
+}
+
+function ring() {
+  const alarms = [...(bed?.alarms ?? []), ...pipeline];
+  sound.set([...alarms.filter((alarm) => alarm.sounds).map((alarm) => alarm.priority), ...shouts.priorities()]);
+}
+
+function tick() {
+  if (!bed) return;
+  byId("age").textContent = `${age(bed, feed.nowUs())} ago`;
+  if (mayAct) pause.tick();
+  const standby = byId("standby");
+  if (standby) standby.textContent = bed.standby_until_us ? "End standby" : "Standby 30 min";
+}
+
+const feed = new Feed(document.body.dataset.feed, {
+  snapshot: (snapshot) => {
+    pipeline = snapshot.pipeline;
+    shouts.showLost(snapshot.lost);
+    snapshot.strips.forEach((strip) => pcg.add(strip));
+    snapshot.beds.forEach(show);
+  },
+  bed: show,
+  strip: (strip) => pcg.add(strip),
+  pipeline: (picture) => { pipeline = picture.pipeline; showAlarms(); },
+  gone: () => location.assign("/"),
+  pulse: (pulse) => shouts.showLost(pulse.lost),
+}, (state, seconds) => { shouts.showLink(state, seconds); ring(); });
+setInterval(tick, 1000);
+
+byId("standby")?.addEventListener("click", () => act(bed?.standby_until_us ? "resume" : "standby", deviceId));
+document.querySelectorAll(".listen").forEach((button) => button.addEventListener("click", () => {
+  const kind = button.dataset.kind;
+  player.play(`/api/v1/beds/${encodeURIComponent(deviceId)}/sound?kind=${kind}`, `The last 30 s, ${kind}`);
+}));
+
+async function loadNotes() {
+  const page = await call("GET", `/api/v1/notes?device_id=${encodeURIComponent(deviceId)}`);
+  if (!page.results.length) return;
+  byId("notes").replaceChildren(...page.results.map((note) => {
+    const line = document.createElement("div");
+    line.className = "written";
+    line.textContent = `${note.text}\n— ${note.author}, ${time(note.at_us)}`;
+    return line;
+  }));
+}
+
+byId("note")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const field = byId("note-text");
+  try {
+    await call("POST", "/api/v1/notes", { device_id: deviceId, text: field.value });
+    field.value = "";
+    await loadNotes();
+  } catch (error) {
+    field.setCustomValidity(error.message);
+    field.reportValidity();
+    field.setCustomValidity("");
+  }
+});
+
+loadNotes().catch(() => {});
+new PastAlarms(byId("alarms"), byId("past-alarm"), deviceId, player);
+addEventListener("load", () => new Trends(deviceId));

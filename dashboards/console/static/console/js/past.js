@@ -1,0 +1,112 @@
+// Alarms that were: what happened to each, the strip that caused it, its sound, and verdicts on it.
+
+import { call } from "./api.js";
+import { peak, ready } from "./pcg.js";
+import { SYMBOLS } from "./words.js";
+
+const DAY_US = 24 * 3600e6;
+
+export class PastAlarms {
+  constructor(box, template, deviceId, player) {
+    Object.assign(this, { box, template, deviceId, player, nodes: new Map() });
+    this.load();
+    setInterval(() => this.load(), 10000);
+  }
+
+  async load() {
+    try {
+      const since = Math.round(Date.now() * 1000 - DAY_US);
+      const page = await call("GET", `/api/v1/alarms/history?device_id=${encodeURIComponent(this.deviceId)}&from_us=${since}&limit=500`);
+      this.show(episodes(page.results));
+    } catch { /* the page itself says when it is not up to date */ }
+  }
+
+  show(found) {
+    if (!found.length) return;
+    for (const steps of found) {
+      const known = this.nodes.get(steps[0].episode_id) ?? this.make(steps);
+      this.nodes.set(steps[0].episode_id, known);
+      fill(known, steps);
+    }
+    this.box.replaceChildren(...found.map((steps) => this.nodes.get(steps[0].episode_id)));
+  }
+
+  make(steps) {
+    const node = this.template.content.firstElementChild.cloneNode(true);
+    const { episode_id: episode, at_us: atUs } = steps.find((step) => step.transition === "raised") ?? steps[0];
+    node.querySelector(".hear")?.addEventListener("click", () => this.hear(episode, atUs));
+    node.querySelectorAll("[data-verdict]").forEach((button) => button.addEventListener("click", () => judge(node, episode, button)));
+    strip(node.querySelector(".cause"), episode);
+    return node;
+  }
+
+  // The clip that was saved; before it is, what Kafka holds.
+  async hear(episode, atUs) {
+    const clips = await call("GET", `/api/v1/clips?episode_id=${encodeURIComponent(episode)}`);
+    const kept = clips.results.find((clip) => clip.state === "kept");
+    const from = atUs - 30e6, until = Math.min(atUs + 30e6, Date.now() * 1000);
+    const url = kept ? `/api/v1/clips/${kept.id}/sound`
+      : `/api/v1/beds/${encodeURIComponent(this.deviceId)}/sound?kind=raw&from_us=${from}&until_us=${Math.round(until)}`;
+    this.player.box.scrollIntoView({ block: "center" });
+    await this.player.play(url, "Raw, around the alarm");
+  }
+}
+
+function episodes(transitions) {
+  const by = new Map();
+  for (const step of transitions) by.set(step.episode_id, [...(by.get(step.episode_id) ?? []), step]);
+  return [...by.values()]
+    .map((steps) => steps.sort((a, b) => a.transition_no - b.transition_no))
+    .filter((steps) => steps.some((step) => ["raised", "paused", "standby"].includes(step.transition)))
+    .sort((a, b) => b.at(-1).at_us - a.at(-1).at_us);
+}
+
+function fill(node, steps) {
+  const first = steps.find((step) => step.transition === "raised") ?? steps[0], last = steps.at(-1);
+  const tag = node.querySelector(".tag");
+  tag.className = `tag ${["cleared", "acknowledged"].includes(last.state_to) ? "off" : first.priority}`;
+  tag.textContent = `${SYMBOLS[first.priority]} ${last.state_to}`;
+  node.querySelector(".what").textContent = first.title ?? first.condition.replaceAll("_", " ").replaceAll("/", ": ");
+  node.querySelector(".when").textContent = time(first.at_us);
+  const lines = steps.map((step) => {
+    const line = document.createElement("li");
+    line.textContent = `${time(step.at_us)} ${step.transition}: ${step.cause}${step.actor && step.actor !== "heartward" ? ` (${step.actor})` : ""}`;
+    return line;
+  });
+  node.querySelector(".steps").replaceChildren(...lines);
+}
+
+async function strip(canvas, episode) {
+  const answer = await fetch(`/api/v1/alarms/${encodeURIComponent(episode)}/strip`);
+  if (!answer.ok) return;
+  const samples = new Int16Array(await answer.arrayBuffer());
+  canvas.hidden = false;
+  const { pen, width, height } = ready(canvas), most = peak(samples);
+  pen.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--trace").trim();
+  pen.beginPath();
+  samples.forEach((sample, i) => pen.lineTo((i / samples.length) * width, height / 2 - (sample / most) * (height / 2 - 3)));
+  pen.stroke();
+}
+
+async function judge(node, episode, button) {
+  const verdict = button.dataset.verdict, instead = node.querySelector(".instead");
+  const corrected = verdict === "disagree" ? instead.value.trim() : "";
+  if (verdict === "disagree" && !corrected) {
+    instead.hidden = false;
+    instead.focus();
+    node.querySelector(".verdict").textContent = "Say what it is instead, then press Disagree again";
+    return;
+  }
+  try {
+    await call("POST", "/api/v1/labels", { episode_id: episode, verdict, corrected });
+    node.querySelectorAll("[data-verdict]").forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+    instead.hidden = true;
+    node.querySelector(".verdict").textContent = "kept, with its sound";
+  } catch (error) {
+    node.querySelector(".verdict").textContent = error.message;
+  }
+}
+
+export function time(us) {
+  return new Date(us / 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+}

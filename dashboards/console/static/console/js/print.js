@@ -1,0 +1,2 @@
+// Print this page.
+document.getElementById("print").addEventListener("click", () => print());
