@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from dashboards.console.history import models
+from dashboards.console.live.words import title
 
 
 class WindowSerializer(serializers.ModelSerializer):
@@ -18,9 +19,14 @@ class MinuteSerializer(serializers.ModelSerializer):
 
 
 class TransitionSerializer(serializers.ModelSerializer):
+    title = serializers.SerializerMethodField()
+
     class Meta:
         model = models.AlarmTransition
         exclude = ("id", "strip", "strip_rate_hz")
+
+    def get_title(self, row: models.AlarmTransition) -> str:
+        return title(row.condition)
 
 
 class ClipSerializer(serializers.ModelSerializer):

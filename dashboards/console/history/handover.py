@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dashboards.console.history.models import MINUTE_US, AlarmTransition, Minute, Note
-from dashboards.console.live.words import title
+from dashboards.console.live.words import cause_in_words, title
 
 _Row = TypeVar("_Row", Minute, AlarmTransition, Note)
 
@@ -32,8 +32,13 @@ class BedReport:
     notes: list[Note] = field(default_factory=list)
 
 
-def report(ward: str, from_us: int, until_us: int) -> list[BedReport]:
-    """Every bed of which anything is known in this time, in the order of the beds."""
+def report(
+    ward: str, from_us: int, until_us: int, open_episodes: frozenset[str]
+) -> list[BedReport]:
+    """Every bed of which anything is known in this time, in the order of the beds.
+
+    `open_episodes` are the alarms that are open now.
+    """
     beds: dict[tuple[str, str], BedReport] = {}
 
     def of(bed: str, patient_id: str) -> BedReport:
@@ -44,7 +49,7 @@ def report(ward: str, from_us: int, until_us: int) -> list[BedReport]:
         _fill_trend(of(*key), rows, from_us, until_us)
     alarms = AlarmTransition.objects.filter(ward=ward, at_us__gte=from_us, at_us__lt=until_us)
     for key, rows in _by_bed(alarms.order_by("at_us", "transition_no")).items():
-        _fill_alarms(of(*key), rows)
+        _fill_alarms(of(*key), rows, open_episodes)
     notes = Note.objects.filter(ward=ward, at_us__gte=from_us, at_us__lt=until_us)
     for key, rows in _by_bed(notes.order_by("at_us")).items():
         of(*key).notes = list(rows)
@@ -83,7 +88,9 @@ def _fill_trend(bed: BedReport, rows: Sequence[Minute], from_us: int, until_us: 
         bed.abnormal_share = sum(r.abnormal_probability > 0.5 for r in judged) / len(judged)
 
 
-def _fill_alarms(bed: BedReport, rows: Sequence[AlarmTransition]) -> None:
+def _fill_alarms(
+    bed: BedReport, rows: Sequence[AlarmTransition], open_episodes: frozenset[str]
+) -> None:
     raised: Counter[tuple[str, str]] = Counter(
         (row.priority, title(row.condition)) for row in rows if row.transition == "raised"
     )
@@ -93,6 +100,6 @@ def _fill_alarms(bed: BedReport, rows: Sequence[AlarmTransition]) -> None:
         key=lambda line: (order.index(line[0]), -line[2]),
     )
     last = {row.episode_id: row for row in rows}
-    bed.still_open = [row for row in last.values() if row.state_to not in ("cleared", "pending")]
+    bed.still_open = [row for episode, row in last.items() if episode in open_episodes]
     for row in bed.still_open:
-        row.title = title(row.condition)
+        row.title, row.cause = title(row.condition), cause_in_words(row.cause)

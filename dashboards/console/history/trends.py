@@ -32,9 +32,9 @@ class _Point(msgspec.Struct, frozen=True):
     rate_low_bpm: float | None
     rate_high_bpm: float | None
     abnormal_probability: float | None
-    quality: float
-    gap_fraction: float
-    latency_ms: float
+    quality: float | None
+    gap_fraction: float | None
+    latency_ms: float | None
 
 
 def trend_of(device_id: str, from_us: int, until_us: int, patient_id: str | None = None) -> Trend:
@@ -46,7 +46,8 @@ def trend_of(device_id: str, from_us: int, until_us: int, patient_id: str | None
         if span_us <= _IN_WINDOWS_US
         else _minutes(of, from_us, until_us)
     )
-    return _columns(list(_thinned(points, max(1, span_us // MOST_POINTS))))
+    step_us = max(1, span_us // MOST_POINTS)
+    return _columns(list(_parted(list(_thinned(points, step_us)), 3 * max(step_us, MINUTE_US))))
 
 
 def _windows(of: dict[str, str], from_us: int, until_us: int) -> list[_Point]:
@@ -98,10 +99,20 @@ def _thinned(points: Sequence[_Point], step_us: int) -> Iterable[_Point]:
             min(_told(p.rate_low_bpm for p in some), default=None),
             max(_told(p.rate_high_bpm for p in some), default=None),
             _mean(p.abnormal_probability for p in some),
-            fmean(p.quality for p in some),
-            fmean(p.gap_fraction for p in some),
-            fmean(p.latency_ms for p in some),
+            _mean(p.quality for p in some),
+            _mean(p.gap_fraction for p in some),
+            _mean(p.latency_ms for p in some),
         )
+
+
+def _parted(points: Sequence[_Point], longest_us: int) -> Iterable[_Point]:
+    """With an empty point wherever nothing came for longer, so that no line is drawn over it."""
+    before_us: int | None = None
+    for point in points:
+        if before_us is not None and point.at_us - before_us > longest_us:
+            yield _Point(before_us + 1, *(None,) * 7)
+        yield point
+        before_us = point.at_us
 
 
 def _told(values: Iterable[float | None]) -> list[float]:

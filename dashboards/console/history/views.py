@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from dashboards.console.history.handover import report
+from dashboards.console.history.handover import BedReport, report
 from dashboards.console.history.models import AlarmTransition, seen
 from dashboards.console.lib.pages import page_of
 from dashboards.console.live import current
@@ -56,9 +56,15 @@ def handover(request: HttpRequest) -> HttpResponse:
         "since": datetime.fromtimestamp(now_us / 1e6 - hours * 3600, UTC),
         "now": datetime.fromtimestamp(now_us / 1e6, UTC),
         "author": request.user.get_username(),
-        "beds": report(ward, now_us - round(hours * 3600e6), now_us) if ward in wards else [],
+        "beds": _beds(ward, hours, now_us) if ward in wards else [],
     }
     return render(request, "history/handover.html", context)
+
+
+def _beds(ward: str, hours: float, now_us: int) -> list[BedReport]:
+    pictures = current.room().ward.pictures(now_us)
+    is_open = frozenset(alarm.episode_id for bed in pictures for alarm in bed.alarms)
+    return report(ward, now_us - round(hours * 3600e6), now_us, is_open)
 
 
 def _hours(text: str) -> float:

@@ -1,7 +1,7 @@
 """What the alarm worker's state of a device means on a screen."""
 
 from dashboards.console.live.pictures import AlarmPicture
-from dashboards.console.live.words import title
+from dashboards.console.live.words import cause_in_words, title
 from stream_processors.alarms.conditions import AUDIO_PAUSE, STANDBY
 from stream_processors.records import AlarmEpisode, AlarmState
 
@@ -45,7 +45,7 @@ def _picture(episode: AlarmEpisode, state: AlarmState, *, paused: bool) -> Alarm
         kind=episode.kind,
         priority=episode.priority,
         state=episode.state,
-        cause=episode.cause,
+        cause=cause_in_words(episode.cause),
         began_us=episode.began_us,
         escalation=episode.escalation,
         sounds=episode.state in _CALLS and episode.rang and not paused,

@@ -1,5 +1,7 @@
 """Conditions in words for people."""
 
+import re
+
 from stream_processors.alarms.conditions import family
 
 _TITLES = {
@@ -18,6 +20,14 @@ _TITLES = {
     "audio_pause": "Audio paused",
     "standby": "Standby",
 }
+
+
+_UNANSWERED = re.compile(r"^(nobody has answered: )+")
+
+
+def cause_in_words(cause: str) -> str:
+    """Why an alarm rings; how often nobody answered is told apart from it."""
+    return _UNANSWERED.sub("", cause)
 
 
 def title(condition: str) -> str:

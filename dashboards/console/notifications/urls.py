@@ -1,3 +1,5 @@
-from typing import Any
+from django.urls import path
 
-urlpatterns: list[Any] = []
+from dashboards.console.notifications import views
+
+urlpatterns = [path("", views.notifications, name="notifications")]

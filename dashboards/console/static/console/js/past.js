@@ -66,7 +66,7 @@ function fill(node, steps) {
   const tag = node.querySelector(".tag");
   tag.className = `tag ${["cleared", "acknowledged"].includes(last.state_to) ? "off" : first.priority}`;
   tag.textContent = `${SYMBOLS[first.priority]} ${last.state_to}`;
-  node.querySelector(".what").textContent = first.title ?? first.condition.replaceAll("_", " ").replaceAll("/", ": ");
+  node.querySelector(".what").textContent = first.title;
   node.querySelector(".when").textContent = time(first.at_us);
   const lines = steps.map((step) => {
     const line = document.createElement("li");
@@ -108,5 +108,5 @@ async function judge(node, episode, button) {
 }
 
 export function time(us) {
-  return new Date(us / 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(us / 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 }

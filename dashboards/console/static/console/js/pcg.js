@@ -30,9 +30,12 @@ export class Pcg {
     const lengthS = samples.length / strip.sample_rate_hz;
     const isNext = last && last.boot === strip.boot_id && strip.index === last.index + 1;
     const endS = isNext ? last.endS + lengthS : Math.max(strip.start_us / 1e6 + lengthS, (last?.endS ?? 0) + 0.2 + lengthS);
+    const scaled = samples.map((sample) => sample * Math.min(1, strip.full_scale * 4));
+    const [picture, reference] = columns(scaled, isNext ? last.scaled : null, this.reference ?? 0);
+    this.reference = reference;
     this.hops.push({
       boot: strip.boot_id, index: strip.index, samples, rateHz: strip.sample_rate_hz, lengthS, endS,
-      gain: strip.full_scale, s1: strip.s1_s, s2: strip.s2_s, columns: columns(samples, strip.sample_rate_hz),
+      gain: strip.full_scale, s1: strip.s1_s, s2: strip.s2_s, picture, scaled,
     });
     this.hops = this.hops.slice(-8);
     this.cameMs = performance.now();
@@ -103,7 +106,7 @@ export class Pcg {
     const pxPerS = width / SHOWN_S;
     for (const hop of this.hops) {
       const left = width - (edgeS - (hop.endS - hop.lengthS)) * pxPerS;
-      pen.drawImage(hop.columns, left, 0, hop.lengthS * pxPerS, height);
+      pen.drawImage(hop.picture, left, 0, hop.lengthS * pxPerS, height);
     }
     this.spectrogramDirty = false;
   }

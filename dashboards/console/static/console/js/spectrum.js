@@ -6,23 +6,29 @@ const hann = Float32Array.from({ length: WINDOW }, (_, i) => 0.5 - 0.5 * Math.co
 const cosines = Float32Array.from({ length: WINDOW }, (_, i) => Math.cos((2 * Math.PI * i) / WINDOW));
 const sines = Float32Array.from({ length: WINDOW }, (_, i) => Math.sin((2 * Math.PI * i) / WINDOW));
 
-export function columns(samples) {
+// `before` are the samples of the hop before, so that no seam shows; `reference` is the loudest power
+// so far. Returns the picture and the reference for the next.
+export function columns(samples, before, reference) {
   const count = Math.max(1, Math.floor(samples.length / HOP));
   const power = new Float32Array(count * BINS);
-  let most = 1e-9;
+  const lead = before ? before.slice(-(WINDOW - HOP)) : new Int16Array(WINDOW - HOP);
+  const sound = new Float32Array(lead.length + samples.length);
+  sound.set(lead);
+  sound.set(samples, lead.length);
+  let most = Math.max(1e-9, reference * 0.7);
   for (let c = 0; c < count; c += 1) {
-    const first = Math.min(c * HOP, samples.length - WINDOW);
+    const first = c * HOP;
     for (let k = 0; k < BINS; k += 1) {
       let re = 0, im = 0;
       for (let i = 0; i < WINDOW; i += 1) {
-        const x = (samples[first + i] ?? 0) * hann[i], at = (k * i) % WINDOW;
+        const x = (sound[first + i] ?? 0) * hann[i], at = (k * i) % WINDOW;
         re += x * cosines[at];
         im -= x * sines[at];
       }
       most = Math.max(most, (power[c * BINS + k] = re * re + im * im));
     }
   }
-  return picture(power, count, most);
+  return [picture(power, count, Math.max(most, reference * 0.7)), most];
 }
 
 function picture(power, count, most) {

@@ -57,10 +57,16 @@ export class Trends {
     return new uPlot({
       title, width: width(box), height: HEIGHT_PX, cursor: { sync: { key: "bed" } },
       scales: { x: { min: fromS, max: untilS }, y: range ? { range } : {} },
-      axes: [axis, { ...axis, size: 54 }],
-      series: [{}, ...lines.map(([label, , stroke, lineWidth]) => ({ label, stroke, width: lineWidth, spanGaps: false, value: (_, v) => (v === null || v === undefined ? "–" : v.toFixed(0)) }))],
+      axes: [{ ...axis, values: (_, times) => times.map((s) => clockTime(s, this.hours)) }, { ...axis, size: 54 }],
+      series: [{}, ...lines.map(([label, , stroke, lineWidth]) => ({ label, stroke, width: lineWidth, spanGaps: false, points: { show: at.length < 40 }, value: (_, v) => (v === null || v === undefined ? "–" : v.toFixed(0)) }))],
     }, [at, ...lines.map(([, column]) => column)], box);
   }
+}
+
+function clockTime(seconds, hours) {
+  const date = new Date(seconds * 1000);
+  const clock = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return hours > 24 ? `${date.getDate()}. ${clock}` : clock;
 }
 
 function width(box) {

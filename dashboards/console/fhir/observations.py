@@ -1,0 +1,127 @@
+"""A window's result as FHIR R4 Observations; pure.
+
+Heart rate is LOINC 8867-4. For what a model finds and for signal quality no code fits, so they
+have codes of this project's own system. The strip is SampledData; it is there only for results
+that are still in memory.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from stream_processors.records import Finding, WindowResult
+
+SYSTEM = "https://heartward.dev/fhir/codes"
+_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+_UNITS = "http://unitsofmeasure.org"
+KINDS = ("rate", "finding", "quality", "strip")
+DISCLAIMER = "Research software, not a medical device."
+_MOST_DIGITS = 6
+
+
+def observation_id(device_id: str, boot_id: int, window_index: int, kind: str) -> str:
+    """Within FHIR's 64 characters where the device's id is short; underscores are not allowed."""
+    return f"{device_id.replace('_', '.')}-{boot_id}-{window_index}-{kind}"
+
+
+def observations(result: WindowResult) -> list[dict[str, Any]]:
+    """All that a window says, one Observation each."""
+    made = [_quality(result), _strip(result)]
+    finding = next((f for f in result.findings if not f.shadow), None)
+    if finding is not None:
+        made.insert(0, _finding(result, finding))
+    if result.heart is not None:
+        made.insert(0, _rate(result, result.heart.rate_bpm))
+    return made
+
+
+def bundle(resources: list[dict[str, Any]], address: str) -> dict[str, Any]:
+    """A searchset of them."""
+    return {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": len(resources),
+        "link": [{"relation": "self", "url": address}],
+        "entry": [
+            {
+                "fullUrl": f"{address.partition('?')[0]}/{resource['id']}",
+                "resource": resource,
+                "search": {"mode": "match"},
+            }
+            for resource in resources
+        ],
+    }
+
+
+def _common(result: WindowResult, kind: str, code: dict[str, str]) -> dict[str, Any]:
+    start, end = _instant(result.start_us), _instant(result.start_us + result.window_s * 1e6)
+    subject = result.patient_id or "unassigned"
+    return {
+        "resourceType": "Observation",
+        "id": observation_id(result.device_id, result.boot_id, result.window_index, kind),
+        "status": "preliminary",  # nobody has looked at it
+        "category": [{"coding": [{"system": _CATEGORY, "code": "vital-signs"}]}],
+        "code": {"coding": [code], "text": code["display"]},
+        "subject": {"identifier": {"system": f"{SYSTEM}/pseudonym", "value": subject}},
+        "device": {"identifier": {"system": f"{SYSTEM}/device", "value": result.device_id}},
+        "effectivePeriod": {"start": start, "end": end},
+        "note": [{"text": DISCLAIMER}],
+    }
+
+
+def _rate(result: WindowResult, rate_bpm: float) -> dict[str, Any]:
+    code = {"system": "http://loinc.org", "code": "8867-4", "display": "Heart rate"}
+    value = {
+        "value": round(rate_bpm, 1),
+        "unit": "beats/minute",
+        "system": _UNITS,
+        "code": "/min",
+    }
+    return _common(result, "rate", code) | {"valueQuantity": value}
+
+
+def _finding(result: WindowResult, finding: Finding) -> dict[str, Any]:
+    code = {"system": SYSTEM, "code": "heart-sound-finding", "display": "Heart sound finding"}
+    made = _common(result, "finding", code)
+    made["method"] = {"text": f"{finding.model} {finding.version}"}
+    if finding.abstained:
+        reason = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+        made["dataAbsentReason"] = {"coding": [{"system": reason, "code": "not-performed"}]}
+        return made
+    label = {"system": f"{SYSTEM}/label", "code": finding.label, "display": finding.label}
+    made["valueCodeableConcept"] = {"coding": [label], "text": finding.label}
+    made["component"] = [
+        {
+            "code": {"coding": [{"system": f"{SYSTEM}/label", "code": name}]},
+            "valueQuantity": {"value": round(p, 4), "unit": "1", "system": _UNITS, "code": "1"},
+        }
+        for name, p in sorted(finding.probabilities.items())
+    ]
+    return made
+
+
+def _quality(result: WindowResult) -> dict[str, Any]:
+    code = {"system": SYSTEM, "code": "signal-quality", "display": "Signal quality"}
+    value = {"value": round(result.quality.score, 3), "unit": "1", "system": _UNITS, "code": "1"}
+    made = _common(result, "quality", code) | {"valueQuantity": value}
+    made["interpretation"] = [{"text": result.quality.verdict}]
+    return made
+
+
+def _strip(result: WindowResult) -> dict[str, Any]:
+    code = {"system": SYSTEM, "code": "heart-sound", "display": "Filtered heart sound"}
+    samples = np.frombuffer(result.strip.samples, "<i2")
+    made = _common(result, "strip", code)
+    made["valueSampledData"] = {
+        "origin": {"value": 0, "unit": "1", "system": _UNITS, "code": "1"},
+        "period": round(1000 / result.strip.sample_rate_hz, _MOST_DIGITS),
+        "factor": result.strip.full_scale / 32767,
+        "dimensions": 1,
+        "data": " ".join(map(str, samples.tolist())),
+    }
+    return made
+
+
+def _instant(at_us: float) -> str:
+    return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="milliseconds")
