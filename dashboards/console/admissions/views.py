@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboards.console.admissions import desk
-from dashboards.console.admissions.models import Assignment, Device, Patient, Ward, current
-from dashboards.console.admissions.rights import may_take
+from dashboards.console.admissions.models import Assignment, Patient, Ward, current
+from dashboards.console.admissions.rights import may_take, seen_devices
 from dashboards.console.audit import log
 from dashboards.console.live import current as live
 from dashboards.console.people.access import Access, Role
@@ -119,6 +119,7 @@ def _page(request: HttpRequest, form: AssignForm) -> HttpResponse:
         "assignments": in_force,
         "form": form,
         "unassigned": _unassigned(access),
+        "devices": seen_devices(access)[:500],
         **_known(wards),
     }
     return render(request, "admissions/admissions.html", context)
@@ -137,4 +138,4 @@ def _known(wards: frozenset[str] | None) -> dict[str, Any]:
     patients = Patient.objects.all()
     if wards is not None:
         patients = patients.filter(assignments__bed__ward__name__in=list(wards)).distinct()
-    return {"wards": known, "devices": Device.objects.all()[:500], "patients": patients[:500]}
+    return {"wards": known, "patients": patients[:500]}

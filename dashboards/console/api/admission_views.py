@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from dashboards.console.admissions import desk
 from dashboards.console.admissions.models import Assignment, Device, Patient, current
-from dashboards.console.admissions.rights import may_take
+from dashboards.console.admissions.rights import may_take, seen_devices
 from dashboards.console.api import admission_serializers as shapes
 from dashboards.console.api.permissions import IsAdministrator, require
 from dashboards.console.audit import log
@@ -31,15 +31,7 @@ class Devices(ListCreateAPIView):
     serializer_class = shapes.DeviceSerializer
 
     def get_queryset(self) -> Any:
-        devices = Device.objects.all()
-        wards = access_of(self.request.user).wards(Role.VIEWER)
-        if wards is None:
-            return devices
-        now_us = time.time_ns() // 1000
-        elsewhere = current(now_us).exclude(bed__ward__name__in=list(wards)).values("device_id")
-        here = current(now_us).filter(bed__ward__name__in=list(wards)).values("device_id")
-        may_assign = access_of(self.request.user).may(Role.NURSE, None)
-        return devices.exclude(pk__in=elsewhere) if may_assign else devices.filter(pk__in=here)
+        return seen_devices(access_of(self.request.user))
 
     def perform_create(self, serializer: Any) -> None:
         if not access_of(self.request.user).may(Role.NURSE, None):
