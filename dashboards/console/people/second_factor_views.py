@@ -9,7 +9,6 @@ import qrcode.image.svg
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django_otp.forms import OTPTokenForm
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from dashboards.console.audit import log
@@ -17,12 +16,15 @@ from dashboards.console.people.second_factor import is_enrolled
 
 
 def code(request: HttpRequest) -> HttpResponse:
-    """The second step of a login."""
-    form = OTPTokenForm(request.user, request, data=request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        django_otp.login(request, request.user.otp_device)
-        return redirect("ward")
-    return render(request, "people/code.html", {"form": form})
+    """The second step of a login; wrong codes make the next try wait."""
+    wrong = False
+    if request.method == "POST":
+        device = django_otp.match_token(request.user, request.POST.get("otp_token", "").strip())
+        if device is not None:
+            django_otp.login(request, device)
+            return redirect("ward")
+        wrong = True
+    return render(request, "people/code.html", {"wrong": wrong})
 
 
 def enrol(request: HttpRequest) -> HttpResponse:

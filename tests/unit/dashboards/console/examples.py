@@ -1,5 +1,6 @@
 """Records as the pipeline writes them, for tests of the console."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from stream_processors.records import (
 )
 from stream_processors.topics import ALARM_STATE, ASSIGNMENTS, RESULTS, STATUS
 
-NOW_US = 1_800_000_000_000_000
+NOW_US = int(time.time()) * 1_000_000  # pages ask the wall clock
 HOP_US = 2_500_000
 
 

@@ -84,8 +84,9 @@ LISTS = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), REFUSED_ELSEWHERE)
+@pytest.mark.usefixtures("east")
 def test_an_administrator_of_one_ward_gets_at_nothing_of_another(
-    east: Room, program_of: ClientOf, client_of: ClientOf, method: str, path: str, body: Any
+    program_of: ClientOf, client_of: ClientOf, method: str, path: str, body: Any
 ) -> None:
     is_program = path.startswith(("/api", "/fhir"))
     client = (program_of if is_program else client_of)(Role.ADMIN, "west", raw=True)
@@ -96,9 +97,8 @@ def test_an_administrator_of_one_ward_gets_at_nothing_of_another(
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_no_list_shows_another_ward(
-    east: Room, program_of: ClientOf, client_of: ClientOf, path: str
-) -> None:
+@pytest.mark.usefixtures("east")
+def test_no_list_shows_another_ward(program_of: ClientOf, client_of: ClientOf, path: str) -> None:
     is_program = path.startswith(("/api", "/fhir"))
     of = program_of if is_program else client_of
     hidden = of(Role.ADMIN, "west").get(path)
@@ -107,8 +107,9 @@ def test_no_list_shows_another_ward(
 
 
 @pytest.mark.parametrize("path", LISTS)
+@pytest.mark.usefixtures("east")
 def test_every_list_shows_ones_own_ward(
-    east: Room, program_of: ClientOf, client_of: ClientOf, path: str
+    program_of: ClientOf, client_of: ClientOf, path: str
 ) -> None:
     is_program = path.startswith(("/api", "/fhir"))
     shown = (program_of if is_program else client_of)(Role.ADMIN, "east").get(path)
@@ -145,17 +146,17 @@ OPEN = ("/login/", "/logout/", "/api/v1/health", "/api/v1/openapi", "/api/v1/")
 
 
 @pytest.mark.parametrize("path", [p for p in map(_filled, _addresses()) if p not in OPEN])
-def test_who_is_not_logged_in_sees_nothing(room: Room, db: None, path: str) -> None:
+@pytest.mark.usefixtures("room")
+def test_who_is_not_logged_in_sees_nothing(path: str) -> None:
     answer = Client().get(path)
     assert answer.status_code in (302, 401, 403, 405), path
     if answer.status_code == 302:
-        assert answer.url.startswith("/login/")  # type: ignore[attr-defined]
+        assert answer.url.startswith("/login/")
 
 
 @pytest.mark.parametrize("path", [*LISTS, "/", f"/beds/{EAST}/"])
-def test_who_was_granted_nothing_sees_nothing(
-    east: Room, client_of: ClientOf, path: str
-) -> None:
+@pytest.mark.usefixtures("east")
+def test_who_was_granted_nothing_sees_nothing(client_of: ClientOf, path: str) -> None:
     answer = client_of(None).get(path)
     assert answer.status_code == 403
     assert b"east-1" not in answer.content
@@ -169,9 +170,8 @@ def test_who_was_granted_nothing_sees_nothing(
         ("/api/v1/assignments", ADMIT),
     ],
 )
-def test_a_viewer_changes_nothing(
-    east: Room, program_of: ClientOf, path: str, body: dict[str, str]
-) -> None:
+@pytest.mark.usefixtures("east")
+def test_a_viewer_changes_nothing(program_of: ClientOf, path: str, body: dict[str, str]) -> None:
     assert _body(program_of(Role.VIEWER, "east"), "POST", path, body).status_code == 403
     assert not Outgoing.objects.exists()
 
@@ -184,15 +184,15 @@ def test_a_viewer_changes_nothing(
         ("GET", f"/api/v1/beds/{EAST}/sound", None),
     ],
 )
+@pytest.mark.usefixtures("east")
 def test_a_nurse_sets_no_limits_labels_nothing_and_does_not_listen(
-    east: Room, program_of: ClientOf, method: str, path: str, body: Any
+    program_of: ClientOf, method: str, path: str, body: Any
 ) -> None:
     assert _body(program_of(Role.NURSE, "east"), method, path, body).status_code == 403
 
 
-def test_raw_sound_is_for_those_alone_who_have_that_right(
-    east: Room, program_of: ClientOf
-) -> None:
+@pytest.mark.usefixtures("east")
+def test_raw_sound_is_for_those_alone_who_have_that_right(program_of: ClientOf) -> None:
     clip = Clip.objects.get()
     clip.state = "kept"
     clip.file.name = "none.flac"
@@ -203,9 +203,8 @@ def test_raw_sound_is_for_those_alone_who_have_that_right(
     assert not AuditEntry.objects.filter(action="listen raw").exists()
 
 
-def test_the_name_of_a_ward_that_is_no_ones_gives_nothing_away(
-    east: Room, program_of: ClientOf
-) -> None:
+@pytest.mark.usefixtures("east")
+def test_the_name_of_a_ward_that_is_no_ones_gives_nothing_away(program_of: ClientOf) -> None:
     west = program_of(Role.ADMIN, "west")
     there = west.get(f"/api/v1/beds/{EAST}")
     nowhere = west.get("/api/v1/beds/dev-nowhere")

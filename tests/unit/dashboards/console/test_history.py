@@ -1,0 +1,215 @@
+"""What the console remembers: once, whole, and no longer than it should."""
+
+import csv
+import io
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+
+from dashboards.console.admissions.identity import Identity, seal
+from dashboards.console.admissions.models import Assignment, Patient
+from dashboards.console.history import export_views
+from dashboards.console.history.batches import Batch, Published, write
+from dashboards.console.history.handover import report
+from dashboards.console.history.models import AlarmTransition, Clip, Label, Minute, Note, Window
+from dashboards.console.history.retention import Housekeeping, erase_before
+from dashboards.console.history.sound import Sound, as_flac, filtered
+from dashboards.console.history.trends import MOST_POINTS, trend_of
+from dashboards.console.people.access import Role
+from models.rhythm import Heart
+from stream_processors.records import Quality, WindowResult
+from tests.unit.dashboards.console import examples
+from tests.unit.dashboards.console.conftest import ClientOf
+from tests.unit.dashboards.console.examples import NOW_US
+from training.datasets import clinicians
+
+pytestmark = pytest.mark.django_db
+
+MINUTE_US = 60_000_000
+FULL_MINUTE_US = NOW_US - NOW_US % MINUTE_US - 10 * MINUTE_US
+
+
+def _write(*results: WindowResult) -> None:
+    write(Batch([Published(result, NOW_US) for result in results], [], []))
+
+
+def _window(index: int, rate_bpm: float = 70.0, **given: Any) -> WindowResult:
+    heart = Heart(rate_bpm=rate_bpm, confidence=0.9)
+    start_us = FULL_MINUTE_US + index * 2_500_000
+    return examples.result(index=index, start_us=start_us, heart=heart, **given)
+
+
+def test_a_batch_that_is_read_again_changes_nothing() -> None:
+    batch = Batch(
+        [Published(_window(i), NOW_US) for i in range(5)],
+        [examples.event(), examples.event(event_id="v2", transition_no=2)],
+        [examples.assignment()],
+    )
+    write(batch)
+    before = [list(model.objects.values()) for model in (Window, Minute, AlarmTransition, Clip)]
+    write(batch)
+    after = [list(model.objects.values()) for model in (Window, Minute, AlarmTransition, Clip)]
+    assert [len(rows) for rows in after] == [5, 1, 2, 1]
+    for was, now in zip(before, after, strict=True):
+        for row in (*was, *now):
+            row.pop("id", None)
+        assert was == now
+
+
+def test_of_two_versions_of_a_window_the_fuller_one_stays() -> None:
+    _write(_window(1, 60.0, gap_fraction=0.4))
+    _write(_window(1, 80.0, gap_fraction=0.0), _window(1, 90.0, gap_fraction=0.2))
+    _write(_window(1, 60.0, gap_fraction=0.4))
+    window = Window.objects.get()
+    assert (window.rate_bpm, window.gap_fraction) == (80.0, 0.0)
+    assert Minute.objects.get().rate_bpm == 80.0
+
+
+def test_a_minute_is_the_sum_of_its_good_windows() -> None:
+    poor = Quality(score=0.3, verdict="poor")
+    _write(_window(0, 60.0), _window(1, 80.0), _window(2, 200.0, quality=poor))
+    minute = Minute.objects.get()
+    assert (minute.windows, minute.good) == (3, 2)
+    assert (minute.rate_low_bpm, minute.rate_bpm, minute.rate_high_bpm) == (60.0, 70.0, 80.0)
+    assert minute.abnormal_probability == pytest.approx(0.1)
+
+
+def test_assignments_of_others_are_taken_over_once() -> None:
+    record = examples.assignment(until_us=NOW_US)
+    write(Batch([], [], [record, record]))
+    assert Assignment.objects.get().record() == record
+
+
+def test_a_trend_has_no_more_points_than_a_screen_and_no_line_over_a_gap() -> None:
+    Minute.objects.bulk_create(
+        Minute(
+            device_id="d",
+            minute_us=FULL_MINUTE_US - k * MINUTE_US,
+            windows=24,
+            good=24,
+            gap_fraction=0.0,
+            quality=1.0,
+            rate_bpm=60 + k % 7,
+            rate_low_bpm=50,
+            rate_high_bpm=90,
+            latency_ms=40,
+        )
+        for k in range(3000)
+        if not 1000 < k < 1100
+    )
+    week_us = 7 * 24 * 60 * MINUTE_US
+    trend = trend_of("d", NOW_US - week_us, NOW_US)
+    assert 100 < len(trend.at_us) <= MOST_POINTS + 1
+    assert max(v for v in trend.rate_high_bpm if v is not None) == 90
+    assert trend.rate_bpm.count(None) == 1
+
+
+def test_a_short_trend_shows_every_window() -> None:
+    _write(*(_window(i) for i in range(8)))
+    trend = trend_of("dev-west-1", FULL_MINUTE_US - 1, FULL_MINUTE_US + MINUTE_US)
+    assert len(trend.at_us) == 8
+
+
+def test_the_handover_tells_alarms_gaps_trend_and_notes_of_each_bed() -> None:
+    _write(*(_window(i, 60.0) for i in range(24)))
+    _write(*(_window(i, 80.0) for i in range(96, 120)))
+    events = [
+        examples.event(at_us=FULL_MINUTE_US),
+        examples.event(event_id="v2", episode_id="e2", at_us=FULL_MINUTE_US + 1),
+    ]
+    write(Batch([], events, []))
+    at = {"patient_id": "p-west-1", "ward": "west", "bed": "1"}
+    Note.objects.create(at_us=FULL_MINUTE_US, author="n", text="slept well", **at)
+    until_us = FULL_MINUTE_US + 5 * MINUTE_US
+    (bed,) = report("west", FULL_MINUTE_US, until_us, frozenset({"e2"}))
+    assert (bed.minutes, bed.gap_minutes) == (2, 3)
+    assert (bed.rate_low_bpm, bed.rate_high_bpm, bed.rate_change_bpm) == (60.0, 80.0, 20.0)
+    assert bed.raised == [("medium", "Heart rate high", 2)]
+    assert [row.episode_id for row in bed.still_open] == ["e2"]
+    assert [note.text for note in bed.notes] == ["slept well"]
+    assert report("east", FULL_MINUTE_US, until_us, frozenset()) == []
+
+
+def test_windows_go_after_days_and_minutes_stay() -> None:
+    _write(_window(1))
+    three_days_s = 3 * 86_400
+    Housekeeping().step(NOW_US / 1e6 + three_days_s)
+    assert (Window.objects.count(), Minute.objects.count()) == (0, 1)
+    erase_before(NOW_US + 1)
+    assert Minute.objects.count() == 0
+
+
+def test_erasing_a_patient_leaves_the_others_and_no_file_behind(
+    django_capture_on_commit_callbacks: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for bed in (1, 2):
+        write(
+            Batch(
+                [Published(examples.result(bed), NOW_US)],
+                [examples.event(bed, event_id=f"v{bed}", episode_id=f"e{bed}")],
+                [examples.assignment(bed)],
+            )
+        )
+    Patient.objects.update(sealed_identity=seal(Identity(name="Ann Other")))
+    clip = Clip.objects.get(episode_id="e1")
+    clip.file.save("x", ContentFile(b"sound"))
+    path = Path(clip.file.path)
+    assert path.exists()
+    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+        call_command("erase", patient="p-west-1")
+    assert not path.exists()
+    for model in (Window, Minute, AlarmTransition, Clip):
+        assert set(model.objects.values_list("patient_id", flat=True)) == {"p-west-2"}
+    assert Patient.objects.get(pseudonym="p-west-1").sealed_identity is None
+    assert Patient.objects.get(pseudonym="p-west-2").sealed_identity is not None
+    assert "Kafka has forgotten it by" in capsys.readouterr().out
+
+
+def test_exported_labels_are_what_training_reads(client_of: ClientOf, tmp_path: Path) -> None:
+    clip = Clip.objects.create(
+        episode_id="e1",
+        device_id="d",
+        patient_id="p1",
+        ward="west",
+        from_us=0,
+        until_us=1,
+        state="kept",
+    )
+    tone = Sound(np.zeros(8000, np.int16), 2000, 0, 0.0)
+    clip.file.save("x", ContentFile(as_flac(tone)))
+    common = {"episode_id": "e1", "device_id": "d", "patient_id": "p1", "ward": "west"}
+    Label.objects.create(
+        said="abnormal",
+        model="screen",
+        version="1",
+        verdict="disagree",
+        corrected="normal",
+        author="c",
+        clip=clip,
+        **common,
+    )
+    answer = client_of(Role.CLINICIAN, "west").get("/history/labels.zip")
+    zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))).extractall(tmp_path)
+    (label,) = clinicians.read(tmp_path)
+    assert (label.verdict, label.labels, label.subject) == ("disagree", ("normal",), "p1")
+    assert label.labelled_at <= datetime.now(UTC)
+    with (tmp_path / "labels.csv").open() as file:
+        assert tuple(next(csv.reader(file))) == export_views.COLUMNS
+
+
+def test_filtered_sound_lies_within_the_pipelines_band_and_is_loud_enough() -> None:
+    time_s = np.arange(8000) / 4000
+    low, inside = np.sin(2 * np.pi * 5 * time_s), np.sin(2 * np.pi * 100 * time_s)
+    sound = Sound((8000 * low + 800 * inside).astype(np.int16), 4000, 0, 0.0)
+    heard = filtered(sound).samples.astype(float)
+    spectrum = np.abs(np.fft.rfft(heard[2000:]))  # after the filter has settled
+    at_hz = np.fft.rfftfreq(len(heard[2000:]), 1 / 2000)
+    power = {hz: spectrum[np.abs(at_hz - hz).argmin()] for hz in (5, 100)}
+    assert 20 * np.log10(power[100] / power[5]) > 40
+    assert np.abs(heard).max() == pytest.approx(0.7 * 32767, rel=0.01)
