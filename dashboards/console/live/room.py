@@ -53,8 +53,8 @@ class Room:
         """Once a second: what changes with time alone, and the pulse of the feed."""
         now_us = self._now_us()
         self.ward.tick(now_us)
-        for bed in self.ward.beds():
-            self._show(bed, now_us)
+        for bed in self.ward.all():
+            self._show_or_take_away(bed, now_us)
         self.hub.to_all("pulse", self.ward.pulse(now_us))
 
     def snapshot(self, interest: Interest) -> Snapshot:
@@ -79,7 +79,7 @@ class Room:
         for device_id in self.ward.take_assignment(key, assignment, now_us):
             bed = self.ward.bed(device_id)
             if bed is not None:
-                self._show(bed, now_us)
+                self._show_or_take_away(bed, now_us)
 
     def _result(self, result: WindowResult, published_us: int) -> None:
         bed = self.ward.bed(result.device_id)
@@ -114,11 +114,20 @@ class Room:
         before = self._shown.get(bed.device_id)
         if picture == before:
             return
-        self._shown[bed.device_id] = picture
-        self.hub.of_bed("bed", bed.ward, bed.device_id, lambda: picture)
         if before is not None and before.ward != picture.ward:
             # Who saw it in its old ward and may not see the new one is told that it has gone.
-            self.hub.of_bed("gone", before.ward, bed.device_id, lambda: picture_gone(picture))
+            self._take_away(before)
+        self._shown[bed.device_id] = picture
+        self.hub.of_bed("bed", bed.ward, bed.device_id, lambda: picture)
+
+    def _show_or_take_away(self, bed: LiveBed, now_us: int) -> None:
+        if self.ward.is_shown(bed):
+            self._show(bed, now_us)
+        elif bed.device_id in self._shown:
+            self._take_away(self._shown.pop(bed.device_id))
+
+    def _take_away(self, picture: BedPicture) -> None:
+        self.hub.of_bed("gone", picture.ward, picture.device_id, lambda: picture_gone(picture))
 
 
 def picture_gone(picture: BedPicture) -> BedPicture:

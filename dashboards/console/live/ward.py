@@ -77,9 +77,18 @@ class LiveWard:
     def bed(self, device_id: str) -> LiveBed | None:
         return self._beds.get(device_id)
 
+    def all(self) -> list[LiveBed]:
+        """Every device of which anything was ever heard."""
+        return list(self._beds.values())
+
     def beds(self) -> Iterator[LiveBed]:
-        """Those that somebody wears, or that are heard though nobody is known to wear them."""
-        return (bed for bed in list(self._beds.values()) if bed.assignment or _is_alive(bed))
+        """Those that are shown."""
+        return (bed for bed in self.all() if self.is_shown(bed))
+
+    @staticmethod
+    def is_shown(bed: LiveBed) -> bool:
+        """Whether somebody wears it, or it is heard though nobody is known to wear it."""
+        return bed.assignment is not None or _is_alive(bed)
 
     def pictures(self, now_us: int) -> list[BedPicture]:
         """All tiles, the worst first."""

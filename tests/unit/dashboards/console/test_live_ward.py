@@ -102,6 +102,17 @@ def test_a_bed_that_is_moved_leaves_the_pages_of_its_old_ward(room: Room) -> Non
     assert b"p-east-1" not in sent
 
 
+def test_a_device_that_nobody_wears_any_more_and_nobody_hears_goes_from_the_pages(
+    room: Room,
+) -> None:
+    room.take(ASSIGNMENTS.name, b"west-1", encode(examples.assignment()), NOW_US)
+    page = room.hub.join(ALL)
+    ended = examples.assignment(until_us=NOW_US - 1)
+    room.take(ASSIGNMENTS.name, b"west-1", encode(ended), NOW_US)
+    assert b"event: gone" in b"".join(page._waiting)
+    assert not room.snapshot(ALL).beds
+
+
 def test_pages_get_only_what_they_may_see(room: Room) -> None:
     west, everything = room.hub.join(WEST), room.hub.join(ALL)
     fill(room, ("east", 1))

@@ -1,0 +1,287 @@
+"""The console as nurses use it: a real browser before a real ward.
+
+The tests share one demonstration; each leaves it as it found it, or makes its own bed.
+"""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import BEDS, Open
+from tests.browser.stack import Stack
+
+People = dict[str, tuple[str, str]]
+
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1400, "height": 900}
+SLOW_MS = 15_000
+PAGES = (
+    *("/", "/beds/wearable-02/", "/admissions/", "/history/alarms/", "/history/handover/"),
+    *("/users/", "/audit/", "/notifications/", "/profile/"),
+)
+
+
+def _tile(page: Page, device: str) -> Any:
+    return page.locator(f'.tile[data-device="{device}"]')
+
+
+def _until(page: Page, expression: str, *, timeout: int = SLOW_MS) -> None:
+    """Wait until it is true; the pages' own policy forbids what Playwright has for this."""
+    for _ in range(timeout // 50):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"not within {timeout} ms: {expression}")
+
+
+def _alarm_of(page: Page, bed: str) -> Any:
+    return page.locator("#banner .alarm", has_text=f"Bed {bed}")
+
+
+def test_the_ward_fills_and_goes_on_by_itself(open_page: Open) -> None:
+    page = open_page(viewport=DESK)
+    expect(page.locator(".tile")).to_have_count(BEDS)
+    expect(page.locator("#link")).to_have_text("live")
+    tile = _tile(page, "wearable-01")
+    expect(tile.locator(".rate b")).to_have_text(re.compile(r"^\d+$"), timeout=SLOW_MS)
+    expect(tile.locator(".quality-text")).to_have_text(re.compile("signal"))
+    expect(tile.locator(".battery")).to_contain_text("%")
+    delays = "window.heartwardDelaysMs.length"
+    seen = page.evaluate(delays)
+    _until(page, f"{delays} > {seen} + 4", timeout=SLOW_MS)
+    painted = page.evaluate(
+        """() => [...document.querySelectorAll('.tile canvas')].every(
+            (canvas) => canvas.getContext('2d')
+                .getImageData(0, 0, canvas.width, canvas.height).data.some((byte) => byte))"""
+    )
+    assert painted, "a strip is empty"
+
+
+def test_results_are_on_the_screen_within_a_second(open_page: Open) -> None:
+    page = open_page()
+    _until(page, "window.heartwardDelaysMs.length >= 20", timeout=30_000)
+    delays_ms = sorted(page.evaluate("window.heartwardDelaysMs"))
+    assert delays_ms[len(delays_ms) * 9 // 10] < 1000, delays_ms
+
+
+def test_who_gives_a_wrong_password_does_not_get_in(open_page: Open) -> None:
+    page = open_page()
+    page.context.clear_cookies()
+    page.goto("/")
+    expect(page).to_have_url(re.compile("/login/"))
+    page.fill("#id_username", "demo")
+    page.fill("#id_password", "wrong")
+    page.click("button.primary")
+    expect(page.get_by_role("alert")).to_contain_text("correct")
+
+
+def test_each_role_sees_what_it_may(open_page: Open, people: People) -> None:
+    viewer = open_page(user=people["vera"][0], password=people["vera"][1])
+    expect(viewer.locator(".tile")).to_have_count(BEDS)
+    expect(viewer.get_by_role("link", name="Admissions")).to_have_count(0)
+    expect(viewer.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    nurse = open_page(user=people["nina"][0], password=people["nina"][1])
+    expect(nurse.get_by_role("link", name="Admissions")).to_be_visible()
+    expect(nurse.get_by_role("link", name="Users")).to_have_count(0)
+    assert nurse.goto("/users/").status == 403  # type: ignore[union-attr]
+    other = open_page(user=people["otto"][0], password=people["otto"][1])
+    expect(other.locator("#link")).to_have_text("live")
+    expect(other.locator(".tile")).to_have_count(0)
+
+
+def test_an_alarm_that_is_acknowledged_in_one_tab_is_so_in_another(
+    open_page: Open, people: People, stack: Stack
+) -> None:
+    first = open_page(user=people["nina"][0], password=people["nina"][1])
+    second = open_page()
+    bed = _provoke(stack)
+    alarm = _alarm_of(first, bed["bed"]).filter(has_text="Heart rate high")
+    expect(alarm).to_be_visible(timeout=SLOW_MS)
+    expect(_tile(first, bed["device_id"])).to_have_attribute("data-calls", "true")
+    expect(_alarm_of(second, bed["bed"]).filter(has_text="Heart rate high")).to_be_visible()
+    alarm.get_by_role("button").click()
+    for page in (first, second):
+        line = _tile(page, bed["device_id"]).locator(".alarm-line")
+        expect(line).to_contain_text("acknowledged", timeout=SLOW_MS)
+    expect(_alarm_of(second, bed["bed"]).filter(has_text="Heart rate high")).to_have_count(0)
+
+
+def _provoke(stack: Stack) -> Any:
+    """Set the limits of the fastest heart so that its rate is an alarm; returns its bed."""
+    beds = [bed for bed in stack.get("/api/v1/beds") if bed["verdict"] == "good"]
+    fastest = max(beds, key=lambda bed: bed["rate_bpm"] or 0)
+    assert fastest["rate_bpm"] > 65, "no heart of this ward is fast enough"
+    limits = {"tachycardia_bpm": 60, "bradycardia_bpm": 30, "rate_k": 1, "rate_n": 1}
+    stack.put(f"/api/v1/assignments/{fastest['assignment_id']}/limits", {"limits": limits})
+    return fastest
+
+
+def _admit(page: Page, **values: str) -> None:
+    page.goto("/admissions/")
+    for name, value in values.items():
+        page.fill(f"#id_{name}", value)
+    page.get_by_role("button", name="Admit", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text(values["patient_id"])
+
+
+def test_a_device_that_is_never_heard_is_offline_rings_and_its_sound_can_be_paused(
+    open_page: Open, stack: Stack
+) -> None:
+    page = open_page()
+    _admit(page, patient_id="p-off", ward="demonstration", bed="77", device_id="dev-off")
+    (assignment,) = [
+        one for one in stack.get("/api/v1/assignments")["results"] if one["device_id"] == "dev-off"
+    ]
+    its = f"/api/v1/assignments/{assignment['assignment_id']}"
+    stack.put(f"{its}/limits", {"limits": {"offline_s": 10}})
+    page.goto("/")
+    page.get_by_role("button", name="Turn sound on").click()
+    expect(page.locator("#sound")).to_have_attribute("aria-pressed", "true")
+    tile = _tile(page, "dev-off")
+    expect(tile).to_have_attribute("data-standing", "waiting")
+    expect(tile).to_have_attribute("data-standing", "offline", timeout=60_000)
+    expect(tile.locator(".over")).to_have_text("OFFLINE")
+    expect(tile.locator(".alarm-line")).to_contain_text("Device offline")
+    _until(page, "Number(document.body.dataset.bursts) > 0")
+    page.get_by_role("button", name="Pause audio").click()
+    line = page.locator("#pause-line")
+    expect(line).to_have_text(re.compile(r"Audio paused (2:00|1:\d\d)"), timeout=SLOW_MS)
+    before = line.inner_text()
+    expect(line).not_to_have_text(before, timeout=3000)
+    expect(page.locator("body")).to_have_attribute("data-sounding", "")
+    page.get_by_role("button", name="Resume audio").click()
+    expect(line).to_be_hidden(timeout=SLOW_MS)
+    stack.post(f"{its}/discharge", None)
+    expect(tile).to_have_count(0, timeout=SLOW_MS)
+
+
+def test_a_patient_is_moved_and_the_ward_shows_it_without_a_reload(open_page: Open) -> None:
+    ward, desk = open_page(), open_page("/admissions/")
+    row = desk.locator("tr", has_text="wearable-03")
+    row.get_by_label("Bed for").fill("33")
+    row.get_by_role("button", name="Move").click()
+    expect(desk.get_by_role("status")).to_contain_text("33")
+    expect(_tile(ward, "wearable-03").locator(".bed")).to_have_text("33", timeout=SLOW_MS)
+    row = desk.locator("tr", has_text="wearable-03")
+    row.get_by_label("Bed for").fill("03")
+    row.get_by_role("button", name="Move").click()
+    expect(_tile(ward, "wearable-03").locator(".bed")).to_have_text("03", timeout=SLOW_MS)
+
+
+def test_a_bed_shows_sound_trends_and_alarms_and_can_be_heard(
+    open_page: Open, stack: Stack
+) -> None:
+    page = open_page(f"/beds/{_provoke(stack)['device_id']}/")
+    expect(page.locator("#rate")).to_have_text(re.compile(r"^\d+$"), timeout=SLOW_MS)
+    expect(page.locator("#trend-rate canvas")).to_be_visible(timeout=SLOW_MS)
+    past = page.locator(".past", has_text="Heart rate high").first
+    expect(past).to_be_visible(timeout=25_000)
+    page.get_by_role("button", name="Last 30 s, raw").click()
+    _until(page, "document.querySelector('#player audio').duration > 29", timeout=SLOW_MS)
+    _until(page, "document.querySelector('#player audio').currentTime > 0.2")
+    page.fill("#note-text", "slept well")
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator("#notes")).to_contain_text("slept well")
+    past.get_by_role("button", name="Agree", exact=True).click()
+    expect(past.locator(".verdict")).to_contain_text("kept")
+
+
+def test_limits_are_changed_with_their_history_and_bounds(open_page: Open) -> None:
+    page = open_page("/beds/wearable-04/")
+    page.get_by_role("link", name="Change").click()
+    page.get_by_label("tachycardia_bpm", exact=True).fill("1000")
+    page.get_by_role("button", name="Put in force").click()
+    expect(page.locator(".messages .error")).to_contain_text("60 to 250")
+    page.get_by_label("tachycardia_bpm", exact=True).fill("150")
+    page.get_by_role("button", name="Put in force").click()
+    expect(page.get_by_role("status")).to_contain_text("in force")
+    expect(page.locator("table").last).to_contain_text("tachycardia_bpm: 150")
+
+
+def test_a_page_whose_feed_is_silent_says_so_loudly_and_recovers(
+    open_page: Open, stack: Stack
+) -> None:
+    page = open_page()
+    expect(page.locator("#link")).to_have_text("live")
+    console = stack.part("console.serve")
+    console.suspend()
+    try:
+        expect(page.locator("#stale")).to_be_visible(timeout=9_000)
+        expect(page.locator("#stale")).to_contain_text("NOT UP TO DATE")
+    finally:
+        console.resume()
+    expect(page.locator("#stale")).to_be_hidden(timeout=SLOW_MS)
+    expect(page.locator("#link")).to_have_text("live")
+
+
+def test_monitoring_is_lost_when_nobody_raises_alarms_any_more(
+    open_page: Open, stack: Stack
+) -> None:
+    page = open_page()
+    alarms = stack.part("alarm_app")
+    alarms.suspend()
+    try:
+        expect(page.locator("#lost")).to_be_visible(timeout=20_000)
+        expect(page.locator("#lost")).to_contain_text("MONITORING LOST")
+        expect(page.locator("body")).to_have_attribute("data-sounding", "high")
+    finally:
+        alarms.resume()
+    expect(page.locator("#lost")).to_be_hidden(timeout=30_000)
+
+
+def test_everything_is_reached_with_the_keyboard_alone(open_page: Open) -> None:
+    page = open_page(viewport=DESK)
+    expect(page.locator(".tile")).to_have_count(BEDS)
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to content")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.classList.contains('open')"):
+            break
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/beds/"))
+
+
+def _theme(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def test_dark_and_light_follow_the_system_and_then_the_choice(open_page: Open) -> None:
+    page = open_page(color_scheme="dark")
+    dark = _theme(page)
+    page.get_by_role("button", name="Dark or light").click()
+    light = _theme(page)
+    assert dark != light
+    page.reload()
+    assert _theme(page) == light
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_shows_every_page_without_scrolling_sideways(open_page: Open, path: str) -> None:
+    page = open_page(path, viewport=PHONE)
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_no_page_has_a_serious_fault_of_accessibility(
+    open_page: Open, axe: str, scheme: Any
+) -> None:
+    page = open_page(viewport=DESK, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    found = []
+    for path in PAGES:
+        page.goto(path)
+        page.wait_for_timeout(1500)
+        page.evaluate(axe)
+        violations = page.evaluate("axe.run().then((result) => result.violations)")
+        found += [
+            (path, one["id"], node["target"], node.get("failureSummary"))
+            for one in violations
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
+    assert not found
