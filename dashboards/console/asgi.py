@@ -1,6 +1,7 @@
 """The console as an ASGI application: Django, and what runs beside it while it is up."""
 
 import os
+import warnings
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -9,6 +10,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboards.console.settings")
 from django.core.asgi import get_asgi_application
 
 _django = get_asgi_application()
+# Of static files, which are small and come from a disk.
+warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
 
 from dashboards.console.background import Background  # noqa: E402 (Django's apps must be ready)
 from ingest.connections import KafkaConnection, load  # noqa: E402

@@ -4,9 +4,9 @@ import time
 from typing import Any
 
 import msgspec
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.mixins import CreateModelMixin
 from rest_framework.response import Response
@@ -18,6 +18,7 @@ from dashboards.console.api.tables import FILTERS, FROM, UNTIL, OfWards, time_pa
 from dashboards.console.audit import log
 from dashboards.console.history.labels import LabelError, label, raised
 from dashboards.console.history.models import AlarmTransition, Clip, Label, Minute, Note, Window
+from dashboards.console.history.sound import as_wav, from_flac
 from dashboards.console.history.trends import trend_of
 from dashboards.console.live import current
 from dashboards.console.people.access import Role
@@ -63,9 +64,12 @@ class Clips(OfWards):
 class ClipSound(APIView):
     """The sound of a clip, as it came from the device."""
 
-    @extend_schema(responses={(200, "audio/flac"): OpenApiTypes.BINARY})
-    def get(self, request: Any, clip_id: str) -> FileResponse:
-        """Send it; that it was listened to is written down."""
+    @extend_schema(
+        parameters=[OpenApiParameter("form", str, enum=["wav", "flac"], description="Else wav.")],
+        responses={(200, "audio/wav"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Any, clip_id: str) -> HttpResponse:
+        """Send it, as browsers can play it or as FLAC bit for bit; written down as listening."""
         clip = Clip.objects.filter(pk=clip_id, state="kept").first()
         if clip is None:
             raise NotFound("there is no such thing, or not for you")
@@ -73,7 +77,12 @@ class ClipSound(APIView):
         if not access_of(request.user).may_listen_raw(clip.ward):
             self.permission_denied(request, "listening to raw sound is a right of its own")
         log.note(request, "listen raw", ward=clip.ward, subject=clip.device_id, clip=str(clip.pk))
-        return FileResponse(clip.file.open("rb"), content_type="audio/flac")
+        with clip.file.open("rb") as file:
+            data = file.read()
+        if request.query_params.get("form") == "flac":
+            return HttpResponse(data, content_type="audio/flac")
+        wav = as_wav(from_flac(data, clip.from_us))
+        return HttpResponse(wav, content_type="audio/wav")
 
 
 @extend_schema_view(post=extend_schema(parameters=[]))

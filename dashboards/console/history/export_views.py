@@ -4,7 +4,7 @@ import csv
 import io
 import zipfile
 
-from django.http import FileResponse, HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from dashboards.console.audit import log
@@ -21,7 +21,7 @@ COLUMNS = (
 
 @require_GET
 @needs(Role.CLINICIAN)
-def labels(request: HttpRequest) -> FileResponse:
+def labels(request: HttpRequest) -> HttpResponse:
     """A zip with ``labels.csv`` and ``clips/``; unzip it and give the folder to retraining."""
     wards = access_of(request.user).wards(Role.CLINICIAN)
     rows = Label.objects.filter(clip__state="kept").select_related("clip").order_by("id")
@@ -34,8 +34,9 @@ def labels(request: HttpRequest) -> FileResponse:
             with clip.file.open("rb") as file:
                 zipped.writestr(f"clips/{clip.pk}.flac", file.read())
     log.note(request, "export", subject="labels", labels=len(rows))
-    archive.seek(0)
-    return FileResponse(archive, as_attachment=True, filename="heartward-labels.zip")
+    answer = HttpResponse(archive.getvalue(), content_type="application/zip")
+    answer.headers["Content-Disposition"] = 'attachment; filename="heartward-labels.zip"'
+    return answer
 
 
 def _table(rows: object) -> str:

@@ -2,11 +2,12 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import scipy.signal
 import soundfile
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from django.db.models import Max, Min
@@ -22,6 +23,7 @@ _TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 0.2
 _MOST_RECORDS = 200_000
 _HEARD_HZ = PIPELINE_GRID.sample_rate_hz
+_PLAYED_HZ = 8000
 _LOUD, _SILENT = 0.7, 1e-5  # of full scale
 
 
@@ -160,7 +162,22 @@ def as_flac(sound: Sound) -> bytes:
 
 
 def as_wav(sound: Sound) -> bytes:
-    return _encoded(sound, "WAV")
+    """For browsers, which play nothing below 3 kHz: slower sound is resampled."""
+    return _encoded(_playable(sound), "WAV")
+
+
+def from_flac(data: bytes, start_us: int) -> Sound:
+    samples, rate_hz = soundfile.read(io.BytesIO(data), dtype="int16")
+    return Sound(samples, rate_hz, start_us, 0.0)
+
+
+def _playable(sound: Sound) -> Sound:
+    factor = -(-_PLAYED_HZ // sound.sample_rate_hz)
+    if factor <= 1:
+        return sound
+    denser = scipy.signal.resample_poly(sound.samples.astype(np.float32), factor, 1)
+    samples = np.clip(np.round(denser), -32768, 32767).astype(np.int16)
+    return replace(sound, samples=samples, sample_rate_hz=sound.sample_rate_hz * factor)
 
 
 def _encoded(sound: Sound, form: str) -> bytes:

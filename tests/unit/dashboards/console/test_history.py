@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 
@@ -19,7 +20,7 @@ from dashboards.console.history.batches import Batch, Published, write
 from dashboards.console.history.handover import report
 from dashboards.console.history.models import AlarmTransition, Clip, Label, Minute, Note, Window
 from dashboards.console.history.retention import Housekeeping, erase_before
-from dashboards.console.history.sound import Sound, as_flac, filtered
+from dashboards.console.history.sound import Sound, as_flac, as_wav, filtered, from_flac
 from dashboards.console.history.trends import MOST_POINTS, trend_of
 from dashboards.console.people.access import Role
 from models.rhythm import Heart
@@ -195,12 +196,24 @@ def test_exported_labels_are_what_training_reads(client_of: ClientOf, tmp_path: 
         **common,
     )
     answer = client_of(Role.CLINICIAN, "west").get("/history/labels.zip")
-    zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))).extractall(tmp_path)
+    zipfile.ZipFile(io.BytesIO(answer.content)).extractall(tmp_path)
     (label,) = clinicians.read(tmp_path)
     assert (label.verdict, label.labels, label.subject) == ("disagree", ("normal",), "p1")
     assert label.labelled_at <= datetime.now(UTC)
     with (tmp_path / "labels.csv").open() as file:
         assert tuple(next(csv.reader(file))) == export_views.COLUMNS
+
+
+def test_slow_sound_is_made_dense_enough_for_browsers_and_stays_the_same_sound() -> None:
+    tone = np.sin(2 * np.pi * 50 * np.arange(4000) / 2000)
+    sound = Sound((10_000 * tone).astype(np.int16), 2000, 0, 0.0)
+    samples, rate_hz = soundfile.read(io.BytesIO(as_wav(sound)))
+    assert rate_hz == 8000
+    assert len(samples) == 4 * len(tone)
+    spectrum = np.abs(np.fft.rfft(samples))
+    assert np.fft.rfftfreq(len(samples), 1 / rate_hz)[spectrum.argmax()] == 50
+    back = from_flac(as_flac(sound), 0)
+    np.testing.assert_array_equal(back.samples, sound.samples)
 
 
 def test_filtered_sound_lies_within_the_pipelines_band_and_is_loud_enough() -> None:
