@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from deploy.embedded import free_port
-from tests.browser.stack import Stack, running
+from tests.console_stack import Stack, running
 
 BEDS = 4
 _NAMES = ("chromium", "chromium-browser", "google-chrome")

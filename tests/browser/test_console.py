@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import BEDS, Open
-from tests.browser.stack import Stack
+from tests.console_stack import Stack
 
 People = dict[str, tuple[str, str]]
 

@@ -15,10 +15,12 @@ from typing import Any
 
 import psutil
 
+from ingest.connections import KafkaConnection
 from tests.servers import ROOT
 
 STARTS_S = 60.0
 _LOGIN = re.compile(r"Console: (\S+) user (\S+) password (\S+)")
+_KAFKA = re.compile(r"Kafka :(\d+)")
 
 
 class Stack:
@@ -30,6 +32,24 @@ class Stack:
         self._log = log
         self.address, self.user, self.password = self._login()
         self.token = self._token()
+
+    def kafka(self) -> KafkaConnection:
+        """The embedded broker, as the demonstration has told it."""
+        found = _KAFKA.search(self._log.read_text())
+        assert found, self._log.read_text()
+        return KafkaConnection.model_construct(servers=f"127.0.0.1:{found[1]}")
+
+    def every(self, path: str) -> list[Any]:
+        """All pages of a list."""
+        rows, page = [], self.get(f"{path}?limit=1000")
+        rows += page["results"]
+        while page["next"]:
+            page = self.get(page["next"][len(self.address) - 1 :])
+            rows += page["results"]
+        return rows
+
+    def is_up(self) -> bool:
+        return self._answers(self.address)
 
     def part(self, words: str) -> psutil.Process:
         """The child whose command has these words."""
