@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,16 +37,18 @@ _KEYS = {
 @contextmanager
 def _demo(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HEARTWARD_")}
-    environment |= settings
     command = [sys.executable, "-m", "heartward", "demo", *arguments]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as demo:
+    with (
+        tempfile.TemporaryDirectory(prefix="heartward-console-") as folder,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment | {"HEARTWARD_CONSOLE_FOLDER": folder} | settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as demo,
+    ):
         try:
             yield demo
         finally:

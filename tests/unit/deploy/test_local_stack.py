@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local_stack import Hooks, Plan, Simulation, parts, readers, settle
+from deploy.local_stack import Hooks, Login, Plan, Simulation, parts, readers, settle
 from deploy.supervisor import Part
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
 from ingest.simulated_ward import build
@@ -31,6 +31,24 @@ def test_the_demonstration_needs_nothing_from_outside() -> None:
     assert list(ward) == ["mqtt", "kafka", "bridge", "worker-1", "alarms", "simulator"]
     assert ward["bridge"].after == ("mqtt", "kafka")
     assert ward["simulator"].after == ("bridge",)
+
+
+def test_a_console_follows_the_bridge_and_is_told_who_gets_in() -> None:
+    login = Login(port=8123, user="demo", password="secret")  # noqa: S106 (a test's)
+    ward = _parts(_plan(simulation=Simulation(beds=1, faults="none"), console=login))
+    console = ward["console"]
+    assert "bridge" in console.after
+    assert console.falls_with == ("kafka",)
+    environment = dict(console.environment or {})
+    assert environment["HEARTWARD_CONSOLE_PORT"] == "8123"
+    assert environment["HEARTWARD_CONSOLE_LOGIN_PASSWORD"] == "secret"  # noqa: S105 (a test's)
+    assert "HEARTWARD_CONSOLE_LOGIN_PASSWORD" not in dict(ward["bridge"].environment or {})
+
+
+def test_what_the_console_has_not_stored_yet_is_kept_when_kafka_is_emptied() -> None:
+    plan = _plan(console=Login(port=8123))
+    assert "heartward-console" in readers(plan)["pcg.results"]
+    assert "heartward-console" not in readers(_plan())["pcg.results"]
 
 
 def test_what_knows_an_embedded_kafka_falls_with_it_and_the_wearables_do_not() -> None:
