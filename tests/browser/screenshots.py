@@ -1,0 +1,80 @@
+"""Make the pictures of the console anew: ``python -m tests.browser.screenshots [FOLDER]``."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from deploy.embedded import free_port
+from tests.console_stack import Stack, running
+
+FOLDER = Path("dashboards/console/screenshots")
+_BEDS = 12
+_RUNS_S = 75
+_COLOURS = 160
+_DESK = {"width": 1360, "height": 850}
+_PHONE = {"width": 390, "height": 760}
+
+
+def _log_in(browser: Browser, stack: Stack, *, viewport: dict[str, int], scheme: str) -> Page:
+    page = browser.new_page(viewport=viewport, color_scheme=scheme, base_url=stack.address)
+    page.goto("/login/")
+    page.fill("#id_username", stack.user)
+    page.fill("#id_password", stack.password)
+    page.click("button.primary")
+    page.wait_for_url("**/")
+    return page
+
+
+def _shoot(page: Page, name: str, folder: Path) -> None:
+    file = folder / f"{name}.png"
+    page.screenshot(path=file)
+    with Image.open(file) as picture:
+        picture.convert("RGB").quantize(_COLOURS).save(file, optimize=True)
+
+
+def _all(browser: Browser, stack: Stack, folder: Path) -> None:
+    desk = _log_in(browser, stack, viewport=_DESK, scheme="dark")
+    desk.get_by_role("button", name="Turn sound on").click()
+    desk.wait_for_timeout(_RUNS_S * 1000)
+    for button in desk.get_by_role("button", name="Acknowledge").all()[1:]:
+        button.click()
+    desk.wait_for_timeout(3000)
+    _shoot(desk, "ward", folder)
+    desk.goto("/beds/wearable-02/")
+    desk.get_by_role("button", name="15 min").click()
+    desk.wait_for_timeout(7000)
+    _shoot(desk, "bed", folder)
+    light = _log_in(browser, stack, viewport=_DESK, scheme="light")
+    light.wait_for_timeout(4000)
+    _shoot(light, "ward-light", folder)
+    light.goto("/history/handover/?hours=1")
+    _shoot(light, "handover", folder)
+    light.goto("/admissions/")
+    _shoot(light, "admissions", folder)
+    phone = _log_in(browser, stack, viewport=_PHONE, scheme="dark")
+    phone.wait_for_timeout(4000)
+    _shoot(phone, "phone", folder)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running(Path(scratch), "--beds", str(_BEDS), "--port", str(free_port())) as stack,
+        sync_playwright() as playwright,
+    ):
+        stack.wait_for_beds(_BEDS, within_s=60)
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        _all(browser, stack, folder)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
