@@ -3,6 +3,7 @@
 
 const SHOWN_S = 5;
 const SLIDE_MS = 500;
+const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 let colours = null;
 
 function palette() {
@@ -27,6 +28,9 @@ export function decode16(text) {
 }
 
 export class Strip {
+  // Off where the machine does not keep up: numbers in time are worth more than strips that glide.
+  static slides = true;
+
   constructor(box) {
     this.box = box;
     this.canvas = box.querySelector("canvas");
@@ -51,7 +55,7 @@ export class Strip {
   }
 
   slide(lengthS) {
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    if (reduced.matches || !Strip.slides || document.hidden) return;
     const px = (lengthS / SHOWN_S) * this.box.clientWidth;
     this.canvas.animate([{ transform: `translateX(${px}px)` }, { transform: "none" }], {
       duration: SLIDE_MS, easing: "ease-out",
@@ -64,12 +68,16 @@ export class Strip {
     const hopS = this.hops.at(-1).lengthS;
     const totalS = SHOWN_S + hopS, pxPerS = width / SHOWN_S, ratio = Math.min(devicePixelRatio || 1, 2);
     const canvas = this.canvas;
-    canvas.width = Math.round(totalS * pxPerS * ratio);
-    canvas.height = Math.round(height * ratio);
-    canvas.style.width = `${totalS * pxPerS}px`;
-    canvas.style.left = `${-hopS * pxPerS}px`;
-    const pen = canvas.getContext("2d");
-    pen.scale(ratio, ratio);
+    const fullWidth = Math.round(totalS * pxPerS * ratio), fullHeight = Math.round(height * ratio);
+    const pen = (this.pen ??= canvas.getContext("2d"));
+    if (canvas.width !== fullWidth || canvas.height !== fullHeight) {
+      canvas.width = fullWidth;
+      canvas.height = fullHeight;
+      canvas.style.width = `${totalS * pxPerS}px`;
+      canvas.style.left = `${-hopS * pxPerS}px`;
+      pen.scale(ratio, ratio);
+    }
+    pen.clearRect(0, 0, totalS * pxPerS, height);
     const loudest = Math.max(0.02, ...this.hops.map((hop) => hop.gain * peak(hop.samples) / 128));
     let endS = totalS;
     for (const hop of [...this.hops].reverse()) {

@@ -5,9 +5,11 @@ import { Feed } from "./feed.js";
 import { Pause } from "./pause.js";
 import { Shouts } from "./shouts.js";
 import { AlarmSound } from "./sound.js";
+import { Strip } from "./strip.js";
 import { Tile } from "./tile.js";
 
 const MOST_DELAYS = 5000;
+const SLOW_FRAME_MS = 60, QUICK_FRAME_MS = 25;
 const byId = (id) => document.getElementById(id);
 
 const list = byId("tiles"), filter = byId("filter");
@@ -15,7 +17,7 @@ const mayAct = document.body.dataset.mayAct === "yes";
 const tiles = new Map();
 const changed = new Map();
 let pipeline = [];
-let isDrawing = false;
+let isDrawing = false, askedMs = 0, frameMs = 0;
 
 const banner = new Banner(byId("banner"), byId("alarm"), mayAct);
 const shouts = new Shouts();
@@ -45,12 +47,14 @@ function take(bed) {
   changed.set(bed.device_id, bed);
   if (isDrawing) return;
   isDrawing = true;
+  askedMs = performance.now();
   // A hidden page gets no frames, and must ring all the same.
   if (document.hidden) draw(); else requestAnimationFrame(draw);
 }
 
 function draw() {
   isDrawing = false;
+  pace(performance.now() - askedMs);
   for (const [device, bed] of changed) {
     const tile = tiles.get(device);
     if (tile) {
@@ -64,6 +68,13 @@ function draw() {
   arrange();
   showAlarms();
   tick();
+}
+
+// How long a frame lets us wait, on the mean, decides whether strips glide.
+function pace(waitedMs) {
+  frameMs += (Math.min(waitedMs, 500) - frameMs) / 20;
+  if (frameMs > SLOW_FRAME_MS) Strip.slides = false;
+  else if (frameMs < QUICK_FRAME_MS) Strip.slides = true;
 }
 
 function note(publishedUs) {
