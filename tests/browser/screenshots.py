@@ -4,9 +4,10 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from deploy.embedded import free_port
 from tests.console_stack import Stack, running
@@ -15,11 +16,13 @@ FOLDER = Path("dashboards/console/screenshots")
 _BEDS = 12
 _RUNS_S = 75
 _COLOURS = 160
-_DESK = {"width": 1360, "height": 850}
-_PHONE = {"width": 390, "height": 760}
+_DESK: ViewportSize = {"width": 1360, "height": 850}
+_PHONE: ViewportSize = {"width": 390, "height": 760}
 
 
-def _log_in(browser: Browser, stack: Stack, *, viewport: dict[str, int], scheme: str) -> Page:
+def _log_in(
+    browser: Browser, stack: Stack, *, viewport: ViewportSize, scheme: Literal["dark", "light"]
+) -> Page:
     page = browser.new_page(viewport=viewport, color_scheme=scheme, base_url=stack.address)
     page.goto("/login/")
     page.fill("#id_username", stack.user)

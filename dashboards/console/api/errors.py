@@ -16,6 +16,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response({"detail": str(error)}, status=400)
     if isinstance(error, SoundError):
         return Response({"detail": str(error)}, status=404)
+    if isinstance(error, RecursionError):
+        return Response({"detail": "the body is nested too deeply"}, status=400)
     if isinstance(error, DatabaseError):
         return Response({"detail": "the database does not answer; try again"}, status=503)
     response: Response | None = exception_handler(error, context)

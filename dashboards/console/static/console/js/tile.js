@@ -57,7 +57,7 @@ export class Tile {
     if (!alarm) return;
     const state = STATES[alarm.state];
     tag.className = `tag ${alarm.state === "acknowledged" || alarm.state === "shelved" ? "off" : alarm.priority}`;
-    text(tag, `${SYMBOLS[alarm.priority]} ${alarm.title}${count > 1 ? ` +${count - 1}` : ""}`);
+    text(tag, `${state === "acknowledged" ? "✓" : SYMBOLS[alarm.priority]} ${alarm.title}${count > 1 ? ` +${count - 1}` : ""}`);
     text(why, state || alarm.cause);
   }
 

@@ -18,7 +18,7 @@ export function findingNote(bed) {
   if (bed.standing === "poor") return bed.reasons.join(", ") || "not judged";
   if (bed.standing === "standby") return "not watched";
   if (["offline", "silent", "waiting"].includes(bed.standing)) return bed.online === false ? "the device has gone" : "";
-  return bed.probability === null ? "" : `${Math.round(bed.probability * 100)} % · ${bed.model}`;
+  return bed.probability === null ? "" : `${Math.round(bed.probability * 100)} % · ${bed.model.split("-")[0]}`;
 }
 
 export function age(bed, nowUs) {
