@@ -12,6 +12,7 @@ import typer
 from deploy.commands.alarms import alarms
 from deploy.commands.evaluation import data, evaluation
 from deploy.commands.models import hearing, models
+from deploy.commands.series import drifting, series
 from deploy.commands.training import training
 from deploy.commands.upkeep import devices, topics, upkeep
 from deploy.commands.ward import ward
@@ -39,6 +40,7 @@ def _put_in(panel: str, commands: typer.Typer, **groups: typer.Typer) -> None:
 
 _put_in("The ward", ward, alarms=alarms)
 _put_in("Upkeep", upkeep, topics=topics, devices=devices)
+_put_in("Upkeep", drifting, series=series)
 _put_in("Models", hearing, models=models)
 _put_in("Training and evaluation", training)
 _put_in("Training and evaluation", evaluation, data=data)

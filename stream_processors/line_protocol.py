@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from math import isfinite
+from typing import NamedTuple
 
 from models.errors import RecordError
 
@@ -43,6 +44,45 @@ def tag_set(tags: tuple[tuple[str, str | None], ...]) -> str:
 def escaped(text: str) -> str:
     """A tag's value or a field's name."""
     return _SPECIAL.sub(r"\\\1", _UNWRITABLE.sub("_", text))
+
+
+class Line(NamedTuple):
+    """A line read again; fields as they are written."""
+
+    measurement: str
+    tags: dict[str, str]
+    fields: dict[str, str]
+    time_us: int
+
+
+def parse(line: str) -> Line:
+    """Read a line as the database does: an escaped separator is an ordinary character."""
+    head, rest = re.split(r"(?<!\\) ", line, maxsplit=1)
+    written, _, time_us = rest.rpartition(" ")
+    measurement, *tags = re.split(r"(?<!\\),", head)
+    return Line(measurement, _pairs(tags), _pairs(_fields(written)), int(time_us))
+
+
+def _fields(written: str) -> list[str]:
+    """Split at commas that are neither escaped nor in quotes."""
+    parts, start, quoted, before = [], 0, False, ""
+    for place, sign in enumerate(written):
+        if sign == '"' and not (quoted and before == "\\"):
+            quoted = not quoted
+        elif sign == "," and not quoted and before != "\\":
+            parts.append(written[start:place])
+            start = place + 1
+        before = "" if quoted and before == "\\" else sign
+    return [*parts, written[start:]]
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = (re.split(r"(?<!\\)=", text, maxsplit=1) for text in texts)
+    return {_plain(key): _plain(value) for key, value in pairs}
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\\([,= ])", r"\1", text)
 
 
 def boolean(value: bool) -> str:
