@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from deploy.commands.alarms import alarms
+from deploy.commands.dashboards import boards
 from deploy.commands.evaluation import data, evaluation
 from deploy.commands.models import hearing, models
 from deploy.commands.series import drifting, series
@@ -40,7 +41,7 @@ def _put_in(panel: str, commands: typer.Typer, **groups: typer.Typer) -> None:
 
 _put_in("The ward", ward, alarms=alarms)
 _put_in("Upkeep", upkeep, topics=topics, devices=devices)
-_put_in("Upkeep", drifting, series=series)
+_put_in("Upkeep", drifting, series=series, dashboards=boards)
 _put_in("Models", hearing, models=models)
 _put_in("Training and evaluation", training)
 _put_in("Training and evaluation", evaluation, data=data)
