@@ -70,7 +70,7 @@ def _quality() -> AnyPanel:
 
 def _clock() -> AnyPanel:
     query = (
-        f"SELECT last(clock_offset_ms) AS offset FROM device WHERE {_DEVICE} "
+        f"SELECT last(clock_offset_ms) AS clock_offset FROM device WHERE {_DEVICE} "
         "GROUP BY time($__interval), device"
     )
     return graph(
