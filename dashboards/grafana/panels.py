@@ -110,6 +110,7 @@ def rows(
         .span(span)
         .height(_HEIGHT + 2)
         .no_value("")
+        .filterable(True)
         .with_target(query)
     )
     if worst_first is None:

@@ -72,7 +72,8 @@ class Handler(BaseHTTPRequestHandler):
                 "meta": {"folderUid": given["folderUid"]},
             }
         else:
-            home = path if path.endswith(f"/{given.get('uid')}") else f"{path}/{given['uid']}"
+            by_uid = "/datasources/uid" if path.startswith("/datasources") else path
+            home = path if path.endswith(f"/{given.get('uid')}") else f"{by_uid}/{given['uid']}"
             secret = given.pop("secureJsonData", None)
             added = {"id": 3, "provenance": "api", "secureJsonFields": dict.fromkeys(secret or {})}
             self.server.stored[home] = given | added
