@@ -17,6 +17,7 @@ from dataclasses import asdict
 
 from ingest.connections import InfluxConnection, KafkaConnection, load
 from ingest.kafka_sink import ConfluentSink, KafkaSink, keep_polling
+from ingest.watched import WATCH, listen
 from models import logs
 from models.errors import UserError
 from stream_processors.influx_settings import InfluxSettings
@@ -48,8 +49,10 @@ def _heartbeat(
 
 async def _keep_beating(sink: KafkaSink, beat: Callable[[], Heartbeat]) -> None:
     while True:
+        WATCH.alive()
         if sink.in_flight == 0:  # what Kafka cannot take now need not wait for it in a queue
             heartbeat = beat()
+            WATCH.beat(heartbeat)
             sink.produce(
                 HEARTBEATS.name,
                 f"_pipeline/{heartbeat.instance}".encode(),
@@ -108,6 +111,7 @@ def run(settings: InfluxSettings, kafka: KafkaConnection, influx: InfluxConnecti
         does not accept token, organisation or bucket. A database that is away is waited for.
     """
     logs.configure(f"influx/{settings.name}")
+    listen()
     if influx.url is None:
         raise UserError("no InfluxDB to write to: give its address in HEARTWARD_INFLUX_URL")
     sink = ConfluentSink(kafka, client_id=f"influx.{settings.name}")

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from ingest.chunk import decode_status
 from ingest.kafka_sink import KafkaSink
+from ingest.watched import WATCH
 from models.errors import BadInputError, RecordError, RetryableError
 from stream_processors import answers
 from stream_processors.event_points import alarm_line, heartbeat_line, stats_line, status_line
@@ -26,6 +27,7 @@ from stream_processors.records import (
     decode,
     encode,
     identity,
+    stage_latencies_ms,
 )
 from stream_processors.topics import (
     ALARMS,
@@ -180,6 +182,8 @@ class Writer:
                 taken, line = part[place]
                 reasons.setdefault(taken, []).append(f"{line.partition(',')[0]}: {reason}")
         self.counters.refused += len(reasons)
+        for taken, all_of in reasons.items():
+            _log.warning("refused: %s", "; ".join(all_of), extra=_concern(taken))
         return [_dead_letter(taken, "; ".join(all_of)) for taken, all_of in reasons.items()]
 
     async def _bury(self, letters: Sequence[DeadLetter]) -> None:
@@ -212,6 +216,7 @@ def _sort(taken: Taken, read: _Read) -> None:
         case RESULTS.name:
             result = decode(WindowResult, taken.value)
             require_finite(result)
+            WATCH.stages_ms(stage_latencies_ms(result.stages, taken.published_us))
             read.results.append(_Readable(taken, result))
         case ALARMS.name:
             event = decode(AlarmEvent, taken.value)
@@ -252,6 +257,18 @@ def _dead_letter(taken: Taken, reason: str) -> DeadLetter:
         device_id=_device_id(taken),
         payload=taken.value,
     )
+
+
+def _concern(taken: Taken) -> dict[str, str | int | None]:
+    """What a line of the log is about."""
+    about: dict[str, str | int | None] = {
+        "device": _device_id(taken),
+        "partition": f"{taken.topic}/{taken.partition}",
+        "offset": taken.offset,
+    }
+    if taken.topic == RESULTS.name:
+        about["window"] = decode(WindowResult, taken.value).window_index
+    return about
 
 
 def _device_id(taken: Taken) -> str | None:

@@ -77,7 +77,7 @@ def is_cut_off(connection: ssl.SSLSocket) -> bool:
 def test_a_device_that_was_added_is_let_in_and_nobody_else(ward: Provisioned) -> None:
     assert ward.connect("W-1", "guess")[1] != 0
     password = change(ward.settings, "W-1", "add")
-    connection, answer = ward.connect("W-1", password)
+    _, answer = ward.connect("W-1", password)
     assert answer == 0
     for user, given in (("W-1", "guess"), ("W-2", password), (None, None)):
         assert ward.connect(user, given)[1] != 0
