@@ -42,6 +42,8 @@ class Access(NamedTuple):
     groups: tuple[str, ...] = ()
 
 
+# Whoever reads a topic whole joins no group, but the library asks for one by this name.
+_READER = "heartward-reader"
 _SAID_BY_ALL = (t.HEARTBEATS, t.DEAD_LETTERS)
 _SHOWN = (t.RESULTS, t.ALARMS, t.ALARM_STATE, t.STATUS, t.DEVICE_STATS, t.HEARTBEATS)
 
@@ -51,7 +53,7 @@ ACCESS = (
         "worker",
         reads=(t.AUDIO, t.AUDIO_HISTORY, t.ASSIGNMENTS, t.MODELS),
         writes=(t.RESULTS, *_SAID_BY_ALL),
-        groups=("heartward-audio",),
+        groups=("heartward-audio", _READER),
     ),
     Access(
         "alarms",
@@ -65,7 +67,7 @@ ACCESS = (
             t.HEARTBEATS,
         ),
         writes=(t.ALARMS, t.ALARM_STATE, *_SAID_BY_ALL),
-        groups=("heartward-alarms",),
+        groups=("heartward-alarms", "heartward-alarm-states", _READER),
     ),
     Access(
         "influx",
@@ -73,12 +75,12 @@ ACCESS = (
         writes=_SAID_BY_ALL,
         groups=("heartward-influx",),
     ),
-    Access("drift", reads=(t.RESULTS,)),
+    Access("drift", reads=(t.RESULTS,), groups=("heartward-records",)),
     Access(
         "console",
         reads=(*_SHOWN, t.ASSIGNMENTS, t.MODELS, t.AUDIO, t.AUDIO_HISTORY, t.ALARM_ACTIONS),
         writes=(t.ASSIGNMENTS, t.ALARM_ACTIONS, t.MODELS, *_SAID_BY_ALL),
-        groups=("heartward-console",),
+        groups=("heartward-console", _READER, "heartward-records"),
     ),
 )
 
