@@ -12,6 +12,7 @@ import typer
 from deploy.commands.alarms import alarms
 from deploy.commands.dashboards import boards
 from deploy.commands.evaluation import data, evaluation
+from deploy.commands.exchange import exchange
 from deploy.commands.models import hearing, models
 from deploy.commands.provisioning import access
 from deploy.commands.series import drifting, series
@@ -42,6 +43,7 @@ def _put_in(panel: str, commands: typer.Typer, **groups: typer.Typer) -> None:
 
 _put_in("The ward", ward, alarms=alarms)
 _put_in("Upkeep", upkeep, topics=topics, devices=devices)
+_put_in("Upkeep", exchange)
 _put_in("Upkeep", drifting, series=series, dashboards=boards, access=access)
 _put_in("Models", hearing, models=models)
 _put_in("Training and evaluation", training)
