@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from deploy.commands.alarms import alarms
+from deploy.commands.backups import backups
 from deploy.commands.dashboards import boards
 from deploy.commands.evaluation import data, evaluation
 from deploy.commands.exchange import exchange
@@ -44,6 +45,7 @@ def _put_in(panel: str, commands: typer.Typer, **groups: typer.Typer) -> None:
 _put_in("The ward", ward, alarms=alarms)
 _put_in("Upkeep", upkeep, topics=topics, devices=devices)
 _put_in("Upkeep", exchange)
+_put_in("Upkeep", backups)
 _put_in("Upkeep", drifting, series=series, dashboards=boards, access=access)
 _put_in("Models", hearing, models=models)
 _put_in("Training and evaluation", training)
