@@ -234,9 +234,7 @@ def page(given: Costs) -> str:
         measured=given.measured,
         writer=given.writer,
         wire=given.wire,
-        assumed="\n".join(
-            f"- {name.replace('_', ' ')}: {v:g}" for name, v in _pairs(given.assumed)
-        ),
+        assumed="\n".join(_assumptions(given.assumed)),
     )
 
 

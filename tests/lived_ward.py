@@ -87,6 +87,12 @@ class LivedWard:
             until_s=int(time.time()) + 1,
         )
 
+    def kill(self, name: str) -> None:
+        """End one part as a power cut would."""
+        for part in self._parts:
+            if part.name == name:
+                part.kill()
+
     def end(self) -> None:
         for child in (*reversed(self._parts), self.kafka, self.mqtt):
             child.kill()

@@ -9,6 +9,8 @@ import pytest
 
 from dashboards.grafana import provisioning
 from dashboards.grafana.build import boards
+from deploy.doctor import examine
+from ingest.connections import InfluxConnection, MqttConnection, load
 from tests import influxql
 from tests.influxql import Database
 from tests.lived_ward import BEDS, WARD, LivedWard, lived_ward
@@ -76,6 +78,24 @@ def test_the_candidate_in_shadow_is_the_same_model_and_agrees_always(ward: Lived
     assert by_role["shadow"]["agreement"] == 1
     assert by_role["shadow"]["version"] == "9.9.9"
     assert by_role["active"]["psi_worst"] is not None
+
+
+def test_the_doctor_finds_a_running_ward_well_and_names_a_part_that_is_gone(
+    ward: LivedWard,
+) -> None:
+    influx = load(
+        InfluxConnection,
+        {"url": ward.database.url, "token": ward.database.token, "bucket": ward.database.bucket},
+    )
+    mqtt = load(MqttConnection, {"host": "127.0.0.1", "port": ward.mqtt.port})
+    found = {verdict.check: verdict for verdict in examine(mqtt, ward.connection, influx)}
+    assert found["Parts of the ward"].ok, found["Parts of the ward"]
+    assert found["Results in InfluxDB"].ok, found["Results in InfluxDB"]
+    ward.kill("alarm_app")
+    time.sleep(11)
+    (after,) = (v for v in examine(mqtt, ward.connection, influx) if v.check == "Parts of the ward")
+    assert after.ok is False
+    assert after.remedy == "start `heartward alarms run`"
 
 
 def expanded(statement: str, ward: LivedWard) -> str:
