@@ -46,7 +46,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Format, 
         ward.stop()
 
 
-@pytest.mark.parametrize("form", ["flac", "wfdb"])
+@pytest.mark.parametrize("form", ["flac", pytest.param("wfdb", marks=pytest.mark.slow)])
 def test_a_replay_makes_the_same_results(
     recorded: dict[Format, Path], form: Format, tmp_path: Path
 ) -> None:
