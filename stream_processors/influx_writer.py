@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from ingest.chunk import decode_status
 from ingest.kafka_sink import KafkaSink
+from ingest.traces import Span, Tell
 from ingest.watched import WATCH
 from models.errors import BadInputError, RecordError, RetryableError
 from stream_processors import answers
@@ -97,8 +98,16 @@ class _Read(NamedTuple):
 class Writer:
     """Brings one batch after the other to its end: in the database, or dead-lettered."""
 
-    def __init__(self, settings: InfluxSettings, *, store: Store, sink: KafkaSink) -> None:
+    def __init__(
+        self,
+        settings: InfluxSettings,
+        *,
+        store: Store,
+        sink: KafkaSink,
+        tell: Tell | None = None,
+    ) -> None:
         self.counters = Counters()
+        self._tell = tell
         self._settings = settings
         self._store = store
         self._sink = sink
@@ -106,16 +115,22 @@ class Writer:
     async def settle(self, batch: Sequence[Taken]) -> None:
         """Return once nothing of the batch can be lost any more."""
         read = self._read(batch)
+        worth = await self._worth_writing(read.results)
+        began_us = _wall_clock_us()
         points = [
             *(
                 _Point(taken, line)
-                for taken, result in await self._worth_writing(read.results)
+                for taken, result in worth
                 for line in lines(result, taken.published_us)
             ),
             *await self._alarm_points(read),
             *read.points,
         ]
         await self._bury([*read.letters, *await self._write(points)])
+        if self._tell is not None:
+            own = Span("influx: written", began_us, _wall_clock_us())
+            for taken, result in worth:
+                self._tell(result, taken.published_us, own)
         results = sum(taken.topic == RESULTS.name for taken in batch)
         self.counters.results += results
         self.counters.events += len(batch) - results
@@ -248,7 +263,7 @@ def _pauses_s() -> Iterator[float]:
 
 def _dead_letter(taken: Taken, reason: str) -> DeadLetter:
     return DeadLetter(
-        at_us=time.time_ns() // 1000,
+        at_us=_wall_clock_us(),
         stage=_STAGE,
         reason=reason,
         topic=taken.topic,
@@ -273,3 +288,7 @@ def _concern(taken: Taken) -> dict[str, str | int | None]:
 
 def _device_id(taken: Taken) -> str | None:
     return None if taken.key is None else taken.key.decode(errors="replace")
+
+
+def _wall_clock_us() -> int:
+    return time.time_ns() // 1000
