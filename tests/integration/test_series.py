@@ -27,7 +27,7 @@ from stream_processors.topics import ALARMS, DEVICE_STATS, HEARTBEATS, RESULTS, 
 from tests import influxql, kafka_log
 from tests.chaos.harness import Ward, load_on
 from tests.influxql import Database
-from tests.processes import Part, addresses
+from tests.processes import Part
 from tests.servers import EmbeddedKafka, EmbeddedMqtt, InfluxDb, InfluxDb1, Server
 from tests.waiting import until
 
@@ -45,23 +45,39 @@ _EXPECTED: dict[Topic, Callable[[kafka_log.Entry], list[str]]] = {
 }
 
 
+class AlarmedWard(Ward):
+    """With an alarm worker."""
+
+    alarms: Part | None = None
+
+    def start(self, *, workers: int) -> None:
+        super().start(workers=workers)
+        self.alarms = self._part("alarms", "stream_processors.alarm_app").start()
+
+    def fall_silent(self) -> None:
+        """Nothing more comes to Kafka but the heartbeats of those who only read."""
+        self.bridge.stop()
+        if self.alarms is not None:
+            self.alarms.stop()
+
+    def stop(self) -> None:
+        if self.alarms is not None:
+            self.alarms.kill()
+        super().stop()
+
+
 @pytest.fixture
-def ward(tmp_path: Path) -> Iterator[Ward]:
-    ward = Ward(
+def ward(tmp_path: Path) -> Iterator[AlarmedWard]:
+    ward = AlarmedWard(
         tmp_path,
         mqtt=EmbeddedMqtt(tmp_path / "mqtt"),
         kafka=EmbeddedKafka(tmp_path / "kafka"),
         database=InfluxDb(tmp_path / "database"),
     )
-    alarms = Part(
-        "alarms", "stream_processors.alarm_app", addresses(ward.mqtt, ward.kafka), folder=tmp_path
-    )
     try:
         ward.start(workers=1)
-        alarms.start()
         yield ward
     finally:
-        alarms.kill()
         ward.stop()
 
 
@@ -70,7 +86,7 @@ def ward(tmp_path: Path) -> Iterator[Ward]:
     ("devices", "seconds", "away_s"), [(6, 8, 4), pytest.param(60, 60, 60, marks=pytest.mark.slow)]
 )
 def test_every_record_is_one_point_though_writer_and_database_are_killed(
-    ward: Ward, devices: int, seconds: float, away_s: float
+    ward: AlarmedWard, devices: int, seconds: float, away_s: float
 ) -> None:
     writer, database = ward.writer, ward.database
     assert writer is not None
@@ -85,6 +101,7 @@ def test_every_record_is_one_point_though_writer_and_database_are_killed(
         database.start()
         time.sleep(seconds / 2)
         running.end()
+    ward.fall_silent()
     expected = {topic: keys_on(ward, topic) for topic in _EXPECTED}
     wanted = set().union(*expected.values())
     until(lambda: wanted <= held(database), "every point is there", timeout_s=60, every_s=1)
