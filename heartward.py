@@ -10,8 +10,13 @@ from typing import Annotated
 import typer
 
 from deploy.commands.alarms import alarms
+from deploy.commands.backups import backups
+from deploy.commands.dashboards import boards
 from deploy.commands.evaluation import data, evaluation
+from deploy.commands.exchange import exchange
 from deploy.commands.models import hearing, models
+from deploy.commands.provisioning import access
+from deploy.commands.series import drifting, series
 from deploy.commands.training import training
 from deploy.commands.upkeep import devices, topics, upkeep
 from deploy.commands.ward import ward
@@ -39,6 +44,9 @@ def _put_in(panel: str, commands: typer.Typer, **groups: typer.Typer) -> None:
 
 _put_in("The ward", ward, alarms=alarms)
 _put_in("Upkeep", upkeep, topics=topics, devices=devices)
+_put_in("Upkeep", exchange)
+_put_in("Upkeep", backups)
+_put_in("Upkeep", drifting, series=series, dashboards=boards, access=access)
 _put_in("Models", hearing, models=models)
 _put_in("Training and evaluation", training)
 _put_in("Training and evaluation", evaluation, data=data)

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -20,12 +21,18 @@ from pydantic_settings import BaseSettings
 from deploy.embedded import free_port
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
 from models.errors import UserError
-from stream_processors.topics import ALL, AUDIO
+from stream_processors.record_files import from_kafka
+from stream_processors.records import Heartbeat, decode
+from stream_processors.topics import ALL, AUDIO, HEARTBEATS
 
 OLDEST_PYTHON = (3, 11)
 FREE_DISK_MIB = 500
 _TIMEOUT_S = 5.0
 _BUILT_IN_YEAR = 2026
+_BEATS_S = 10.0
+_MUCH_LAG = 10_000
+# What a ward cannot be without, and the command that starts it.
+_NEEDED = {"bridge": "bridge", "audio": "worker", "alarms": "alarms run"}
 
 
 class Verdict(NamedTuple):
@@ -63,7 +70,9 @@ def examine(
         ("Models", _models),
         ("MQTT broker", lambda: _mqtt(mqtt)),
         ("Kafka", lambda: _kafka(kafka)),
+        ("Parts of the ward", lambda: _parts(kafka)),
         ("InfluxDB", lambda: _influx(influx)),
+        ("Results in InfluxDB", lambda: _stored(kafka, influx)),
     ]
     for name, check in checks:
         yield _verdict(name, check)
@@ -195,6 +204,59 @@ def _kafka(connection: KafkaConnection) -> str:
             "delete those that are wrong, then: heartward topics apply",
         )
     return f"{connection.address}, {len(found)} topics, {joined[AUDIO.name]} partitions"
+
+
+def _parts(connection: KafkaConnection) -> str:
+    """Who has given a heartbeat of late, and who has much left to do."""
+    _asked_for(connection, "--kafka-servers")
+    beats = _heartbeats(connection)
+    missing = [kind for kind in _NEEDED if kind not in {beat.kind for beat in beats}]
+    if missing:
+        raise Problem(
+            f"no heartbeat in {_BEATS_S:.0f} s of: {', '.join(missing)}",
+            "; ".join(f"start `heartward {_NEEDED[kind]}`" for kind in missing),
+        )
+    behind = [b.instance for b in beats if sum(b.lag.values()) > _MUCH_LAG]
+    if behind:
+        raise Problem(
+            f"more than {_MUCH_LAG} records behind: {', '.join(behind)}",
+            "start more of them; `heartward size` says how many a ward needs",
+        )
+    return ", ".join(sorted(f"{beat.kind} {beat.instance}" for beat in beats))
+
+
+def _stored(kafka: KafkaConnection, influx: InfluxConnection) -> str:
+    """Whether a writer brings to the database what it reads."""
+    if influx.url is None or not kafka.model_fields_set:
+        raise NotAskedError("asked only with Kafka and InfluxDB")
+    writers = [beat for beat in _heartbeats(kafka) if beat.kind == "influx"]
+    if not writers:
+        raise Problem(f"no writer in {_BEATS_S:.0f} s", "start `heartward influx`")
+    away = [beat.instance for beat in writers if beat.counters.get("database_away")]
+    if away:
+        raise Problem(
+            f"does not reach it: {', '.join(away)}", "look at the writer's log; nothing is lost"
+        )
+    written = sum(beat.counters.get("points_written", 0) for beat in writers)
+    refused = sum(beat.counters.get("refused", 0) for beat in writers)
+    if refused:
+        raise Problem(
+            f"{refused:.0f} records were refused", "their reasons are on pcg.dead-letters"
+        )
+    return f"{written:.0f} points written by {len(writers)} writers"
+
+
+def _heartbeats(connection: KafkaConnection) -> list[Heartbeat]:
+    """The last of each process that has spoken of late."""
+    now_us = time.time_ns() // 1000
+    kept = from_kafka(
+        connection, [HEARTBEATS], from_us=now_us - round(_BEATS_S * 1e6), until_us=now_us + 10**9
+    )
+    latest = {}
+    for record in kept:
+        beat = decode(Heartbeat, record.value or b"")
+        latest[beat.instance] = beat
+    return list(latest.values())
 
 
 def _influx(connection: InfluxConnection) -> str:

@@ -28,6 +28,7 @@ from ingest.intake import Forward, dead_letter, device_of, examine
 from ingest.kafka_sink import ConfluentSink, KafkaSink
 from ingest.mqtt_session import Publication
 from ingest.mqtt_source import ANY_GROUP, MqttSource, Source
+from ingest.watched import WATCH, listen
 from models import logs
 from models.errors import ChunkError, UserError
 from stream_processors.records import Heartbeat, Record, encode
@@ -297,6 +298,7 @@ class Bridge:
         )
         self._heartbeat_due_us = self._now_us + _HEARTBEAT_EVERY_US
         self._heartbeat_in_flight = True
+        WATCH.beat(beat)
         self._produce(
             HEARTBEATS,
             beat,
@@ -327,6 +329,7 @@ def run(settings: BridgeSettings, mqtt: MqttConnection, kafka: KafkaConnection) 
         bridge tries again for ever.
     """
     logs.configure(f"bridge/{settings.name}")
+    listen()
     sink = ConfluentSink(kafka, client_id=f"bridge.{settings.name}", linger_ms=settings.linger_ms)
     sink.require([topic.name for topic in _TOPICS])
     source = MqttSource(
@@ -349,6 +352,7 @@ def run(settings: BridgeSettings, mqtt: MqttConnection, kafka: KafkaConnection) 
     with _until_signal() as running:
         while running():
             bridge.step()
+            WATCH.alive()
         bridge.close()
         source.close()
         sink.close()

@@ -7,7 +7,9 @@ next line after that says how many were held back.
 
 import json
 import logging
+import os
 import time
+from typing import Any
 
 _WINDOW_S = 10.0
 _LINES_PER_WINDOW = 3
@@ -56,9 +58,40 @@ class KeyValueFormatter(logging.Formatter):
         return f"{line} held_back={held_back}" if held_back else line
 
 
+class JsonFormatter(logging.Formatter):
+    """One object a line; what an event concerns (`device`, `window`) are fields of their own."""
+
+    _CONCERNS = ("device", "boot", "window", "partition", "offset")
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, Any] = {
+            "time": f"{at}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "process": self._process,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: getattr(record, name) for name in self._CONCERNS if hasattr(record, name)}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        if held_back := getattr(record, "held_back", 0):
+            line["held_back"] = held_back
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
 def configure(process: str, level: int = logging.INFO) -> None:
-    """Send everything this process logs to standard error, in this form."""
+    """Send everything this process logs to standard error.
+
+    In lines of ``key=value``, or, where the environment says ``HEARTWARD_LOG_FORMAT=json``, in
+    objects.
+    """
+    in_json = os.environ.get("HEARTWARD_LOG_FORMAT", "").lower() == "json"
     handler = logging.StreamHandler()
-    handler.setFormatter(KeyValueFormatter(process))
+    handler.setFormatter(JsonFormatter(process) if in_json else KeyValueFormatter(process))
     handler.addFilter(Throttle())
     logging.basicConfig(level=level, handlers=[handler], force=True)

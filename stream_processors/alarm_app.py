@@ -14,6 +14,7 @@ from confluent_kafka import Message
 
 from ingest.connections import KafkaConnection, load
 from ingest.kafka_sink import ConfluentSink, KafkaSink
+from ingest.watched import listen
 from models import logs
 from models.errors import RecordError, UserError
 from stream_processors.alarm_inputs import TOPICS
@@ -78,6 +79,7 @@ def run(settings: AlarmSettings, kafka: KafkaConnection) -> None:
         limits are nonsense.
     """
     logs.configure(f"alarms/{settings.name}")
+    listen()
     for chatty in ("aiokafka", "faust", "mode", "stream_processors.driver"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     profiles = load_profiles(settings.limits)

@@ -10,6 +10,7 @@ import sys
 
 from ingest.connections import KafkaConnection, load
 from ingest.kafka_sink import ConfluentSink, KafkaSink
+from ingest.watched import listen
 from models import logs
 from models.errors import UserError
 from models.registry import Registry
@@ -73,6 +74,7 @@ def run(settings: WorkerSettings, kafka: KafkaConnection) -> None:
         not what its manifest says.
     """
     logs.configure(f"worker/{settings.name}")
+    listen()
     for chatty in ("aiokafka", "faust", "mode", "stream_processors.driver"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # The event loop shares the interpreter with the inference thread: by default it would wait

@@ -17,20 +17,16 @@ A field cannot be taken back from a point. So `rate_confidence` is always there,
 a rate that an earlier version of the window left behind is then known to count no more.
 """
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from math import isfinite
 
 from models.errors import RecordError
 from models.rhythm import Heart
+from stream_processors.line_protocol import boolean, escaped, tag_set
 from stream_processors.records import STAGES, Finding, WindowResult, stage_latencies_ms
 
 HEART, SHADOW, LATENCY = "heart", "heart_shadow", "latency"
-
-_SPECIAL = re.compile(r"([,= ])")
-# The protocol has no way to write these.
-_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f]|\\+$")
 
 
 def require_finite(result: WindowResult) -> None:
@@ -78,7 +74,7 @@ def _heart_lines(result: WindowResult) -> Iterator[str]:
 def _window_fields(result: WindowResult) -> str:
     return (
         f"quality={float(result.quality.score)!r},gap_fraction={float(result.gap_fraction)!r},"
-        f"late={_boolean(result.late)},{_rate_fields(result.heart)},"
+        f"late={boolean(result.late)},{_rate_fields(result.heart)},"
         f"boot_id={result.boot_id}i,window_index={result.window_index}i"
     )
 
@@ -94,7 +90,7 @@ def _finding_fields(finding: Finding) -> str:
         f"{_probability_key(label)}={float(probability)!r}"
         for label, probability in finding.probabilities.items()
     )
-    return ",".join((f"abstained={_boolean(finding.abstained)}", *probabilities))
+    return ",".join((f"abstained={boolean(finding.abstained)}", *probabilities))
 
 
 def _latency_line(result: WindowResult, published_us: int) -> str:
@@ -104,21 +100,11 @@ def _latency_line(result: WindowResult, published_us: int) -> str:
     return f"{LATENCY}{tags} {fields} {result.start_us}"
 
 
-@lru_cache(maxsize=65536)
 def _tags(device_id: str, ward: str | None, bed: str | None, model: str | None) -> str:
-    """Tags in the order that the database sorts them into; one that is not known is left out."""
-    given = {"bed": bed, "device": device_id, "model": model, "ward": ward}
-    return "".join(f",{key}={_escaped(value)}" for key, value in given.items() if value)
+    """Whose point it is; what is not known is left out."""
+    return tag_set((("bed", bed), ("device", device_id), ("model", model), ("ward", ward)))
 
 
 @lru_cache(maxsize=1024)
 def _probability_key(label: str) -> str:
-    return f"probability_{_escaped(label)}"
-
-
-def _escaped(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", _UNWRITABLE.sub("_", text))
-
-
-def _boolean(value: bool) -> str:
-    return "true" if value else "false"
+    return f"probability_{escaped(label)}"

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from ingest.connections import KafkaConnection
 from models.errors import UserError
@@ -40,17 +46,32 @@ def from_kafka(
     UserError
         When Kafka does not answer or lacks a topic.
     """
+    for topic in topics:
+        for message in messages(kafka, topic, from_us=from_us, until_us=until_us):
+            at_us = message.timestamp()[1] * 1000
+            yield KeptRecord(topic.name, at_us, message.key(), message.value())
+
+
+def messages(
+    kafka: KafkaConnection, topic: Topic, *, from_us: int, until_us: int
+) -> Iterator[Message]:
+    """The same of one topic, with headers and where each lies; partitions in any order.
+
+    Raises
+    ------
+    UserError
+        When Kafka does not answer or lacks the topic.
+    """
     with closing(_consumer(kafka)) as consumer:
-        for topic in topics:
-            try:
-                known = consumer.list_topics(topic.name, timeout=_TIMEOUT_S).topics[topic.name]
-                starts = _starts(consumer, topic, list(known.partitions), from_us)
-                for message in read_to_end(consumer, starts, patience_s=_PATIENCE_S):
-                    at_us = message.timestamp()[1] * 1000
-                    if topic.compacted or from_us <= at_us < until_us:
-                        yield KeptRecord(topic.name, at_us, message.key(), message.value())
-            except KafkaException as error:
-                raise _unreadable(topic, kafka, error) from None
+        try:
+            known = consumer.list_topics(topic.name, timeout=_TIMEOUT_S).topics[topic.name]
+            starts = _starts(consumer, topic, list(known.partitions), from_us)
+            for message in read_to_end(consumer, starts, patience_s=_PATIENCE_S):
+                at_us = message.timestamp()[1] * 1000
+                if topic.compacted or from_us <= at_us < until_us:
+                    yield message
+        except KafkaException as error:
+            raise _unreadable(topic, kafka, error) from None
 
 
 def first_us(kafka: KafkaConnection, topic: Topic, *, from_us: int) -> int | None:

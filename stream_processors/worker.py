@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from typing import Literal, Protocol
 
 from ingest.kafka_sink import KafkaSink, keep_polling
+from ingest.watched import WATCH
 from models.errors import HeartwardError
 from stream_processors.compacted import CompactedTopics
 from stream_processors.driver import FetchApp
@@ -83,6 +84,7 @@ class Worker:
 
     async def _keep_beating(self) -> None:
         while True:
+            WATCH.alive()
             if not self._beat_in_flight:
                 self._beat()
             await asyncio.sleep(_HEARTBEAT_EVERY_S)
@@ -102,6 +104,7 @@ class Worker:
             counters=self._pipeline.counters() | {"commit_age_s": self._app.commit_age_s()},
         )
         self._beat_in_flight = True
+        WATCH.beat(beat)
         self._sink.produce(
             HEARTBEATS.name,
             f"_pipeline/{self._name}".encode(),

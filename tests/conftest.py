@@ -1,10 +1,20 @@
 """Servers for tests that need them; each is started once per test session."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import ApacheKafka, EmbeddedKafka, EmbeddedMqtt, InfluxDb, Mosquitto, Server
+from tests.servers import (
+    ApacheKafka,
+    EmbeddedKafka,
+    EmbeddedMqtt,
+    GivenInfluxDb,
+    InfluxDb,
+    InfluxDb1,
+    Mosquitto,
+    Server,
+)
 
 
 def _running(server: Server) -> Iterator[Server]:
@@ -37,4 +47,10 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    yield from _running(InfluxDb(tmp_path_factory.mktemp("influxdb")))
+    kind = GivenInfluxDb if "HEARTWARD_TEST_INFLUXDB_URL" in os.environ else InfluxDb
+    yield from _running(kind(tmp_path_factory.mktemp("influxdb")))
+
+
+@pytest.fixture(scope="session")
+def influxdb_1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from _running(InfluxDb1(tmp_path_factory.mktemp("influxdb-1")))

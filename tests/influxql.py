@@ -5,14 +5,18 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from tests.servers import InfluxDb
+from tests.servers import InfluxDb, InfluxDb1
+
+Database = InfluxDb | InfluxDb1
 
 
-def rows(database: InfluxDb, statement: str) -> list[dict[str, Any]]:
+def rows(database: Database, statement: str, bucket: str | None = None) -> list[dict[str, Any]]:
     """Every row of the answer as a mapping, tags included; times in microseconds."""
-    form = urllib.parse.urlencode({"db": database.bucket, "epoch": "u", "q": statement})
+    given = {"db": bucket or database.bucket, "epoch": "u", "q": statement}
+    form = urllib.parse.urlencode(given)
     answer = json.loads(_post(database, "/query", form, "application/x-www-form-urlencoded"))
     (part,) = answer["results"]
+    assert "error" not in part, f"{statement}: {part['error']}"
     return [
         series.get("tags", {}) | dict(zip(series["columns"], values, strict=True))
         for series in part.get("series", ())
@@ -20,17 +24,15 @@ def rows(database: InfluxDb, statement: str) -> list[dict[str, Any]]:
     ]
 
 
-def count(database: InfluxDb, measurement: str, field: str, where: str) -> int:
+def count(database: Database, measurement: str, field: str, where: str) -> int:
     """How many points of a measurement have the field."""
     found = rows(database, f"SELECT count({field}) FROM {measurement} WHERE {where}")  # noqa: S608
     return int(found[0]["count"]) if found else 0
 
 
-def write(database: InfluxDb, line: str) -> None:
-    query = urllib.parse.urlencode(
-        {"org": database.org, "bucket": database.bucket, "precision": "us"}
-    )
-    _post(database, f"/api/v2/write?{query}", line, "text/plain")
+def write(database: Database, line: str) -> None:
+    """One line, or several with ends of lines between."""
+    _post(database, database.write_path, line, "text/plain")
 
 
 def settings(database: InfluxDb, **changes: str) -> dict[str, str]:
@@ -44,12 +46,19 @@ def settings(database: InfluxDb, **changes: str) -> dict[str, str]:
     return {f"HEARTWARD_INFLUX_{name.upper()}": value for name, value in given.items()}
 
 
-def _post(database: InfluxDb, path: str, body: str, content_type: str) -> bytes:
+def _post(database: Database, path: str, body: str, content_type: str) -> bytes:
     request = urllib.request.Request(  # noqa: S310 (the loopback)
         database.url + path,
         body.encode(),
-        {"Authorization": f"Token {database.token}", "Content-Type": content_type},
+        {"Content-Type": content_type}
+        | ({"Authorization": f"Token {database.token}"} if database.token else {}),
     )
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 (as above)
         content: bytes = answer.read()
     return content
+
+
+def flux(database: InfluxDb, script: str) -> list[str]:
+    """Lines of the answer, in the server's CSV."""
+    path = f"/api/v2/query?org={database.org}"
+    return _post(database, path, script, "application/vnd.flux").decode().splitlines()

@@ -3,8 +3,10 @@
 The embedded brokers are always there. Mosquitto is Debian's package; Apache Kafka and InfluxDB
 start with a command from the environment (``HEARTWARD_TEST_KAFKA``, ``HEARTWARD_TEST_INFLUXDB``:
 a program called as ``PROGRAM start DATA_DIR PORT [CONTROLLER_PORT]``), or from a folder ``shared``
-beside the checkout. Where one cannot be had its tests skip, unless ``HEARTWARD_TEST_REQUIRE_ALL``
-is set, as in CI: there a missing one fails.
+beside the checkout; InfluxDB 1 is Debian's package. A running InfluxDB 2 is named by
+``HEARTWARD_TEST_INFLUXDB_URL``, ``..._TOKEN``, ``..._ORG`` and ``..._BUCKET``; tests that kill
+their database start one of their own all the same. Where one cannot be had its tests skip, unless
+``HEARTWARD_TEST_REQUIRE_ALL`` is set, as in CI: there a missing one fails.
 """
 
 import json
@@ -185,6 +187,10 @@ class InfluxDb(Server):
     def url(self) -> str:
         return f"http://{self.address}"
 
+    @property
+    def write_path(self) -> str:
+        return f"/api/v2/write?org={self.org}&bucket={self.bucket}&precision=us"
+
     def command(self) -> list[str]:
         program = _program("HEARTWARD_TEST_INFLUXDB", SHARED / "influxdb" / "influxdb")
         return [program, "start", str(self.folder / "data"), str(self.port)]
@@ -204,6 +210,69 @@ class InfluxDb(Server):
                 return
         request = urllib.request.Request(url, json.dumps(setup).encode(), method="POST")  # noqa: S310
         urllib.request.urlopen(request, timeout=30).close()  # noqa: S310
+
+
+class GivenInfluxDb(InfluxDb):
+    """A running one that the environment names: nothing is started, stopped or set up."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        given = "HEARTWARD_TEST_INFLUXDB_"
+        self._url = os.environ[f"{given}URL"].rstrip("/")
+        self.org = os.environ.get(f"{given}ORG", self.org)
+        self.bucket = os.environ.get(f"{given}BUCKET", self.bucket)
+        self.token = os.environ.get(f"{given}TOKEN", self.token)
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def start(self) -> Self:
+        return self
+
+    def stop(self) -> None:
+        pass
+
+
+class InfluxDb1(Server):
+    """Debian's InfluxDB 1: the same queries, another generation."""
+
+    name = "influxdb-1"
+    start_timeout_s = 60.0
+    bucket = "heartward"
+    token = ""  # it asks for none
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}"
+
+    @property
+    def write_path(self) -> str:
+        return f"/write?db={self.bucket}&precision=u"
+
+    def command(self) -> list[str]:
+        remedy = "apt-get install influxdb, or name Debian's influxd in HEARTWARD_TEST_INFLUXDB1"
+        program = os.environ.get("HEARTWARD_TEST_INFLUXDB1") or shutil.which("influxd")
+        configuration = self.folder / "influxdb.conf"
+        configuration.write_text(
+            f"""reporting-disabled = true
+bind-address = "{LOOPBACK}:{free_port()}"
+[meta]
+dir = "{self.folder}/meta"
+[data]
+dir = "{self.folder}/data"
+wal-dir = "{self.folder}/wal"
+[http]
+bind-address = "{self.address}"
+log-enabled = false
+"""
+        )
+        return [program or missing("influxd of InfluxDB 1", remedy), "-config", str(configuration)]
+
+    def ready(self) -> None:
+        super().ready()
+        statement = f"q=CREATE+DATABASE+{self.bucket}".encode()
+        urllib.request.urlopen(f"{self.url}/query", statement, timeout=30).close()  # noqa: S310
 
 
 def missing(what: str, remedy: str) -> str:

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 (each command loads what it needs, and nothing else does)
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -101,3 +102,23 @@ def doctor(mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnectio
     failed = sum(verdict.ok is False for verdict in verdicts)
     if failed:
         raise UserError(f"{failed} of {len(verdicts)} checks failed")
+
+
+@upkeep.command("size")
+def size_guide(
+    capacity: Annotated[
+        Path | None, typer.Option(help="bench-results/capacity.json of your own machine.")
+    ] = None,
+    beds: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Show the arithmetic for so many.")
+    ] = None,
+) -> None:
+    """Say how many brokers, partitions and workers a ward or a hospital needs, and why."""
+    from deploy.sizing import arithmetic, costs, page
+    from deploy.tables import show_table
+
+    given = costs(capacity)
+    if beds is None:
+        typer.echo(page(given), nl=False)
+    else:
+        show_table(("For so many beds", "Reckoned", "Needed"), arithmetic(beds, given))

@@ -147,11 +147,12 @@ def worker(
     run(load(WorkerSettings, {"name": name}), kafka)
 
 
-@ward.command(cls=reading("stream_processors.influx:InfluxSettings"))
+@ward.command(cls=reading("stream_processors.influx_settings:InfluxSettings"))
 @connected(KafkaConnection, InfluxConnection)
 def influx(kafka: KafkaConnection, influx: InfluxConnection) -> None:
     """Write results to InfluxDB; what it cannot take yet waits in Kafka."""
-    from stream_processors.influx import InfluxSettings, run
+    from stream_processors.influx import run
+    from stream_processors.influx_settings import InfluxSettings
 
     run(load(InfluxSettings), kafka, influx)
 

@@ -36,6 +36,8 @@ def test_missing_topics_are_named_with_the_command_that_makes_them(
     assert "pcg.audio" in before["Kafka"].seen
     assert before["Kafka"].remedy == "heartward topics apply"
     assert after["Kafka"].ok is True
+    assert after["Parts of the ward"].ok is False
+    assert "`heartward worker`" in after["Parts of the ward"].remedy
 
 
 @pytest.mark.parametrize(("password", "ok"), [("right", True), ("wrong", False)])

@@ -11,7 +11,7 @@ from deploy.settings_help import settings_of
 from ingest.bridge import BridgeSettings
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
 from ingest.simulator_settings import SimulatorSettings
-from stream_processors.influx import InfluxSettings
+from stream_processors.influx_settings import InfluxSettings
 from stream_processors.settings import WorkerSettings
 
 _ALL: list[type[BaseSettings]] = [

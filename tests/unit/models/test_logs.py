@@ -1,5 +1,9 @@
+import json
 import logging
 
+import pytest
+
+from models import logs
 from models.logs import KeyValueFormatter, Throttle
 
 
@@ -44,3 +48,23 @@ def test_a_message_stays_one_line_whatever_is_in_it() -> None:
 
     assert "\n" not in line
     assert line.endswith(r'message="a \"quoted\"\nthing"')
+
+
+def test_lines_are_objects_with_what_they_concern_where_the_environment_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setenv("HEARTWARD_LOG_FORMAT", "json")
+    logs.configure("influx/w")
+    logging.getLogger("x").warning("refused: %s", 'a "b"', extra={"device": "W-1", "window": 7})
+    said = json.loads(capsys.readouterr().err)
+    assert (
+        said.items()
+        >= {
+            "process": "influx/w",
+            "level": "warning",
+            "message": 'refused: a "b"',
+            "device": "W-1",
+            "window": 7,
+        }.items()
+    )

@@ -10,27 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import RecordError
+from stream_processors.line_protocol import parse
 from stream_processors.points import lines, require_finite
 from stream_processors.records import Quality
 from tests.results import FINDING, HEART, PUBLISHED_US, window_result
-
-_SPLIT = re.compile(r"(?<!\\),")
-
-
-def parse(line: str) -> tuple[str, dict[str, str], dict[str, str], int]:
-    """Read line protocol as the database does: an escaped separator is an ordinary character."""
-    head, fields, time = re.split(r"(?<!\\) ", line)
-    measurement, *tags = _SPLIT.split(head)
-    return measurement, _pairs(tags), _pairs(_SPLIT.split(fields)), int(time)
-
-
-def _pairs(texts: list[str]) -> dict[str, str]:
-    pairs = (re.split(r"(?<!\\)=", text) for text in texts)
-    return {_plain(key): _plain(value) for key, value in pairs}
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\\([,= ])", r"\1", text)
 
 
 def test_a_finding_becomes_one_point_at_the_windows_start() -> None:

@@ -1,16 +1,16 @@
-"""Results from Kafka in batches, committed only once they are settled."""
+"""Records of some topics from Kafka in batches, committed only once they are settled."""
 
 import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ingest.connections import KafkaConnection
-from stream_processors.topics import RESULTS
+from stream_processors.topics import Topic
 
 _SESSION_MS = 6000
 _LOOK_EVERY_S = 0.05
@@ -20,8 +20,9 @@ _log = logging.getLogger(__name__)
 
 
 class Taken(NamedTuple):
-    """A record of `pcg.results` and where it lies."""
+    """A record and where it lies; `value` is empty where Kafka holds that there is none."""
 
+    topic: str
     partition: int
     offset: int
     published_us: int
@@ -29,15 +30,17 @@ class Taken(NamedTuple):
     value: bytes
 
 
-class ResultSource:
+class RecordSource:
     """A member of a consumer group; its offsets move when `settled` says so.
 
     The library commits settled offsets every second, at a rebalance and at the end. It is asked
     without waiting, so that one thread is enough and can be cancelled anywhere.
     """
 
-    def __init__(self, kafka: KafkaConnection, *, group: str, client_id: str) -> None:
-        self._settled: dict[int, int] = {}
+    def __init__(
+        self, kafka: KafkaConnection, topics: Sequence[Topic], *, group: str, client_id: str
+    ) -> None:
+        self._settled: dict[tuple[str, int], int] = {}
         self._consumer = Consumer(
             kafka.confluent()
             | {
@@ -55,7 +58,7 @@ class ResultSource:
             },
             logger=_log,
         )
-        self._consumer.subscribe([RESULTS.name])
+        self._consumer.subscribe([topic.name for topic in topics])
 
     async def take(self, most: int, within_s: float) -> list[Taken]:
         """Return `most` records, or fewer once the first has waited for `within_s`."""
@@ -72,26 +75,24 @@ class ResultSource:
 
     def settled(self, records: Iterable[Taken]) -> None:
         """Let the group's offsets move past these."""
-        ends = {record.partition: record.offset + 1 for record in records}
-        for partition, offset in ends.items():
-            self._settled[partition] = offset
+        ends = {(record.topic, record.partition): record.offset + 1 for record in records}
+        for (topic, partition), offset in ends.items():
+            self._settled[topic, partition] = offset
             try:
-                self._consumer.store_offsets(
-                    offsets=[TopicPartition(RESULTS.name, partition, offset)]
-                )
+                self._consumer.store_offsets(offsets=[TopicPartition(topic, partition, offset)])
             except KafkaException as error:  # it is another's by now, who takes them again
-                _log.info("partition %d: %s", partition, error.args[0].str())
+                _log.info("partition %d of %s: %s", partition, topic, error.args[0].str())
 
     def partitions(self) -> tuple[str, ...]:
-        assigned = sorted(self._consumer.assignment(), key=lambda place: int(place.partition))
-        return tuple(f"{RESULTS.name}/{place.partition}" for place in assigned)
+        assigned = sorted((place.topic, place.partition) for place in self._consumer.assignment())
+        return tuple(f"{topic}/{partition}" for topic, partition in assigned)
 
     def lag(self) -> dict[str, int]:
         """Records that are not settled yet, by partition, as far as is known."""
         return {
-            f"{RESULTS.name}/{place.partition}": max(0, end - self._settled[place.partition])
+            f"{place.topic}/{place.partition}": max(0, end - settled)
             for place in self._consumer.assignment()
-            if place.partition in self._settled
+            if (settled := self._settled.get((place.topic, place.partition))) is not None
             for _, end in [self._consumer.get_watermark_offsets(place, cached=True)]
         }
 
@@ -111,6 +112,7 @@ class ResultSource:
 
 def _taken(message: Message) -> Taken:
     return Taken(
+        message.topic(),
         message.partition(),
         message.offset(),
         message.timestamp()[1] * 1000,

@@ -5,15 +5,29 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
+from ingest.chunk import DeviceStatus
+from ingest.chunk import encode as encode_status
 from ingest.kafka_sink import MemorySink, keep_polling
 from models.errors import RetryableError
-from stream_processors import influx
-from stream_processors.influx import InfluxSettings, Writer
+from stream_processors import influx_writer
+from stream_processors.influx_settings import InfluxSettings
 from stream_processors.influx_store import Refusal
-from stream_processors.records import DeadLetter, Quality, WindowResult, decode, encode
-from stream_processors.result_source import Taken
+from stream_processors.influx_writer import Writer
+from stream_processors.record_source import Taken
+from stream_processors.records import (
+    AlarmEvent,
+    DeadLetter,
+    DeviceStats,
+    Heartbeat,
+    Quality,
+    Record,
+    decode,
+    encode,
+)
+from stream_processors.topics import ALARMS, DEVICE_STATS, HEARTBEATS, RESULTS, STATUS, Topic
 from tests.results import PUBLISHED_US, START_US, window_result
 
 
@@ -50,10 +64,10 @@ class Bench:
         self.sink = MemorySink()
         self.writer = Writer(InfluxSettings(**settings), store=self.store, sink=self.sink)
 
-    async def settle(self, *values: WindowResult | bytes) -> None:
+    async def settle(self, *values: Record | bytes, topic: Topic = RESULTS) -> None:
         batch = [
-            Taken(2, 100 + i, PUBLISHED_US, b"d1", v if isinstance(v, bytes) else encode(v))
-            for i, v in enumerate(values)
+            Taken(topic.name, 2, 100 + i, PUBLISHED_US, b"d1", _bytes(value))
+            for i, value in enumerate(values)
         ]
         polling = asyncio.create_task(keep_polling(self.sink))
         try:
@@ -68,7 +82,7 @@ class Bench:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(influx, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(influx_writer, "_FIRST_PAUSE_S", 0.001)
 
 
 async def test_every_result_of_a_batch_is_written() -> None:
@@ -156,3 +170,113 @@ async def test_the_database_is_asked_before_a_less_certain_result_is_written() -
     await bench.settle(window_result(late=True))
     assert all(line.endswith(f" {START_US + 9}") for line in bench.store.lines)
     assert len(bench.store.asked) == 2
+
+
+def _bytes(value: Record | bytes) -> bytes:
+    return value if isinstance(value, bytes) else encode(value)
+
+
+ALARM = AlarmEvent(
+    event_id="e1",
+    episode_id="abc123",
+    transition_no=2,
+    device_id="d1",
+    assignment_id="a1",
+    ward="west",
+    bed="12",
+    condition="tachycardia",
+    kind="physiological",
+    priority="medium",
+    state_from="pending",
+    state_to="active",
+    transition="raised",
+    at_us=START_US,
+    cause='rate 142 bpm, "over" 120',
+    actor="heartward",
+    value=142.0,
+    limit=120.0,
+    rings=True,
+)
+
+
+async def test_alarms_devices_and_processes_become_points() -> None:
+    bench = Bench()
+    stats = DeviceStats(
+        device_id="d1",
+        bridge="main",
+        at_us=START_US,
+        boot_id=7,
+        last_received_us=START_US,
+        stored_to_sample=10,
+        sample_rate_hz=2000,
+        chunks=5,
+        duplicates=1,
+        refused=0,
+        reboots=0,
+        missing_samples=1000,
+        clock_offset_us=1500,
+    )
+    beat = Heartbeat(
+        process="worker",
+        kind="audio",
+        instance="worker-host-77",
+        pid=77,
+        at_us=START_US,
+        started_us=START_US - 1_000_000,
+        lag={"pcg.audio/0": 3, "pcg.audio/1": 4},
+        counters={"results": 9},
+    )
+    status = DeviceStatus(state="online", boot_id=7, at_us=1, battery_fraction=0.5, contact=True)
+    await bench.settle(ALARM, topic=ALARMS)
+    await bench.settle(stats, topic=DEVICE_STATS)
+    await bench.settle(beat, topic=HEARTBEATS)
+    await bench.settle(encode_status(status), b"", topic=STATUS)
+    alarm, device, pipeline, said = bench.store.lines
+    tags = "bed=12,condition=tachycardia,device=d1,priority=medium,ward=west"
+    assert alarm.startswith(f'alarm,{tags} transition="raised",')
+    assert alarm.endswith(f" {START_US + 2}")
+    assert r'cause="rate 142 bpm, \"over\" 120"' in alarm
+    assert device.startswith('device,device=d1 bridge="main",chunks=5i,duplicates=1i,')
+    assert "missing_s=0.5,clock_offset_ms=1.5 " in device
+    assert pipeline == (
+        "pipeline,instance=worker-host,process=audio "
+        f"up_s=1.0,partitions=0i,lag=7i,lag_worst=4i,count_results=9.0 {START_US}"
+    )
+    assert said == f"device,device=d1 online=true,battery=0.5,contact=true {PUBLISHED_US}"
+    assert (bench.writer.counters.events, bench.writer.counters.results) == (5, 0)
+
+
+async def test_an_answer_says_how_long_its_alarm_rang() -> None:
+    bench = Bench()
+    answer = msgspec.structs.replace(
+        ALARM,
+        transition="acknowledged",
+        transition_no=3,
+        rings=False,
+        at_us=START_US + 42_000_000,
+    )
+    await bench.settle(ALARM, answer, topic=ALARMS)
+    assert not bench.store.asked
+    rang = {"values": [[START_US + 2, "abc123", 2]]}
+    bench.store.answer = {"results": [{"statement_id": 0, "series": [rang]}]}
+    await bench.settle(answer, topic=ALARMS)
+    assert ["answered_s=42.0" in line for line in bench.store.lines] == [False, True, True]
+    assert "episode_id = 'abc123'" in bench.store.asked[0]
+
+
+async def test_what_is_no_such_record_is_dead_lettered_with_its_topic() -> None:
+    bench = Bench()
+    endless = Heartbeat(
+        process="worker",
+        kind="audio",
+        instance="w",
+        pid=1,
+        at_us=1,
+        started_us=0,
+        counters={"rate": math.inf},
+    )
+    await bench.settle(b"nonsense", endless, topic=HEARTBEATS)
+    letters = [decode(DeadLetter, record.value or b"") for record in bench.sink.stored]
+    assert [letter.topic for letter in letters] == [HEARTBEATS.name] * 2
+    assert "count_rate inf" in letters[1].reason
+    assert not bench.store.lines

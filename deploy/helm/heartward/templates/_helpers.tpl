@@ -1,0 +1,43 @@
+{{- define "heartward.labels" -}}
+app.kubernetes.io/name: heartward
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "heartward.pod" -}}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: {{ .uid }}
+  runAsGroup: {{ .uid }}
+  fsGroup: {{ .uid }}
+  seccompProfile: {type: RuntimeDefault}
+automountServiceAccountToken: false
+{{- end }}
+
+{{- define "heartward.container" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: {{ .readOnly }}
+  capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "heartward.kafka" -}}
+- {name: HEARTWARD_LOG_FORMAT, value: json}
+- {name: HEARTWARD_KAFKA_SERVERS, value: {{ .root.Values.kafka.servers | quote }}}
+- {name: HEARTWARD_KAFKA_TLS, value: "true"}
+- {name: HEARTWARD_KAFKA_CA_FILE, value: /run/secrets/ca.pem}
+- {name: HEARTWARD_KAFKA_USER, value: {{ .user }}}
+- {name: HEARTWARD_KAFKA_PASSWORD_FILE, value: /run/secrets/kafka-{{ .user }}}
+{{- end }}
+
+{{- define "heartward.influxdb" -}}
+- {name: HEARTWARD_INFLUX_URL, value: {{ .Values.influxdb.url | quote }}}
+- {name: HEARTWARD_INFLUX_ORG, value: {{ .Values.influxdb.org }}}
+- {name: HEARTWARD_INFLUX_BUCKET, value: {{ .Values.influxdb.bucket }}}
+- {name: HEARTWARD_INFLUX_TOKEN_FILE, value: /run/secrets/influxdb-token}
+{{- end }}
+
+{{- define "heartward.secrets" -}}
+- name: secrets
+  secret: {secretName: {{ .Values.secretName }}, defaultMode: 0440}
+{{- end }}

@@ -1,0 +1,266 @@
+"""From what a device costs each second to brokers, partitions, workers and disks."""
+
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from models.errors import UserError
+
+BEDS = (10, 100, 1000, 10_000, 100_000)
+
+_COSTS = Path(__file__).with_name("sizing_costs.toml")
+_GIB = 2**30
+_PAGE = """\
+# How large
+
+`heartward size` prints this page, and reckons it anew from costs that were measured on your machine
+(`--capacity bench-results/capacity.json`).
+
+{sizes}
+
+For 1000 beds it is reckoned so:
+
+{arithmetic}
+
+Measured by `{measured.by}`: microseconds of one core for one device each second, worker
+{measured.worker_us:g}, bridge {measured.bridge_us:g}, MQTT broker {measured.mqtt_us:g}, Kafka
+{measured.kafka_us:g}. By `{writer.by}`: for one result, writer {writer.writer_us:g}, database
+{writer.database_us:g}. By {wire.by}: a chunk {wire.chunk_bytes} B, a result {wire.result_bytes} B.
+
+Assumed:
+
+{assumed}
+
+Not in it: heart rate, S1 and S2 (`HEARTWARD_WORKER_HEART=true` costs as much as the rest of a
+worker), models in shadow, the console, and the alarm workers, of which two are enough for a start.
+Past 6000 beds each bridge takes some topic groups (`HEARTWARD_BRIDGE_GROUPS`). Above 3000 devices
+nothing was run: the rows for 10,000 and 100,000 beds are arithmetic.
+"""
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """Microseconds of one core, per device and second."""
+
+    by: str
+    worker_us: float
+    bridge_us: float
+    mqtt_us: float
+    kafka_us: float
+
+
+class Writer(msgspec.Struct, frozen=True, kw_only=True):
+    """Microseconds of one core, per result."""
+
+    by: str
+    writer_us: float
+    database_us: float
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True):
+    by: str
+    chunk_bytes: int
+    result_bytes: int
+
+
+class Assumed(msgspec.Struct, frozen=True, kw_only=True):
+    """What nobody measured; the file says why."""
+
+    use_of_a_core: float
+    devices_a_partition: int
+    devices_a_bridge: int
+    cores_a_broker: float
+    beds_that_one_broker_may_carry: int
+    windows_a_second: float
+    points_a_window: int
+    bytes_a_point: float
+    audio_kept_hours: float
+    results_kept_hours: float
+    points_kept_days: float
+
+
+class Costs(msgspec.Struct, frozen=True, kw_only=True):
+    measured: Measured
+    writer: Writer
+    wire: Wire
+    assumed: Assumed
+
+
+class Step(NamedTuple):
+    """One line of the arithmetic: what, how, and what comes of it."""
+
+    what: str
+    how: str
+    result: str
+
+
+class Size(NamedTuple):
+    """What some beds need."""
+
+    beds: int
+    workers: int
+    partitions: int
+    bridges: int
+    brokers: int
+    writers: int
+    cores: float
+    kafka_gib: float
+    influxdb_gib: float
+
+
+def costs(capacity: Path | None = None) -> Costs:
+    """What ships, with a machine's own measured costs in its place.
+
+    Raises
+    ------
+    UserError
+        When the file is none of the benchmark.
+    """
+    known = msgspec.convert(tomllib.loads(_COSTS.read_text()), Costs)
+    if capacity is None:
+        return known
+    try:
+        run: dict[str, Any] = json.loads(capacity.read_text())["measured"]["runs"][0]
+        of = run["cpu_us_per_device_s"]
+        measured = Measured(
+            by=str(capacity),
+            worker_us=of["workers"],
+            bridge_us=of["bridge"],
+            mqtt_us=of["MQTT broker"],
+            kafka_us=of["Kafka"],
+        )
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise UserError(f"{capacity} is no result of bench_capacity: {error}") from None
+    return msgspec.structs.replace(known, measured=measured)
+
+
+def size(beds: int, given: Costs) -> Size:
+    """What so many beds need; every number is one line of `arithmetic`."""
+    measured, assumed = given.measured, given.assumed
+    windows = beds * assumed.windows_a_second
+    workers = _cores(beds * measured.worker_us, assumed)
+    writers = _cores(windows * given.writer.writer_us, assumed)
+    copies = 1 if beds <= assumed.beds_that_one_broker_may_carry else 3
+    kafka_cores = beds * measured.kafka_us * copies / 1e6 / assumed.use_of_a_core
+    busy_us = beds * (measured.worker_us + measured.bridge_us + measured.mqtt_us)
+    busy_us += beds * measured.kafka_us * copies
+    busy_us += windows * (given.writer.writer_us + given.writer.database_us)
+    return Size(
+        beds=beds,
+        workers=workers,
+        partitions=_partitions(beds, workers, assumed),
+        bridges=math.ceil(beds / assumed.devices_a_bridge),
+        brokers=max(copies, math.ceil(kafka_cores / assumed.cores_a_broker)),
+        writers=writers,
+        cores=busy_us / 1e6 / assumed.use_of_a_core,
+        kafka_gib=copies * beds * _bytes_kept(given) / _GIB,
+        influxdb_gib=windows
+        * assumed.points_a_window
+        * assumed.bytes_a_point
+        * assumed.points_kept_days
+        * 86_400
+        / _GIB,
+    )
+
+
+def arithmetic(beds: int, given: Costs) -> list[Step]:
+    """How `size` comes to its numbers, with the numbers."""
+    measured, assumed, wire = given.measured, given.assumed, given.wire
+    found = size(beds, given)
+    copies = 1 if beds <= assumed.beds_that_one_broker_may_carry else 3
+    use = f"{assumed.use_of_a_core:g}"
+    windows = f"{beds} x {assumed.windows_a_second:g}"
+    return [
+        Step(
+            "workers",
+            f"{beds} x {measured.worker_us:g} µs / {use}, rounded up",
+            f"{found.workers}",
+        ),
+        Step(
+            "partitions",
+            f"{beds} / {assumed.devices_a_partition}, at least 6 and twice the workers, "
+            "a multiple of the workers",
+            f"{found.partitions}",
+        ),
+        Step("bridges", f"{beds} / {assumed.devices_a_bridge}, rounded up", f"{found.bridges}"),
+        Step(
+            "Kafka brokers",
+            f"{beds} x {measured.kafka_us:g} µs x {copies} copies / {use} / "
+            f"{assumed.cores_a_broker:g} cores, at least {copies}",
+            f"{found.brokers}",
+        ),
+        Step(
+            "writers",
+            f"{windows} results x {given.writer.writer_us:g} µs / {use}, rounded up",
+            f"{found.writers}",
+        ),
+        Step("cores, all parts", f"the sum of all that / {use}", f"{found.cores:.1f}"),
+        Step(
+            "Kafka's disks",
+            f"{copies} x {beds} x ({wire.chunk_bytes} B x {assumed.audio_kept_hours:g} h + "
+            f"{assumed.windows_a_second:g} x {wire.result_bytes} B x "
+            f"{assumed.results_kept_hours:g} h)",
+            f"{found.kafka_gib:.0f} GiB",
+        ),
+        Step(
+            "InfluxDB's disk",
+            f"{windows} x {assumed.points_a_window} points x {assumed.bytes_a_point:g} B x "
+            f"{assumed.points_kept_days:g} d",
+            f"{found.influxdb_gib:.1f} GiB",
+        ),
+    ]
+
+
+def page(given: Costs) -> str:
+    """The guide as a page: what each size needs, how one of them is reckoned, and on what."""
+    titles = ("beds", "workers", "partitions", "bridges", "Kafka brokers", "writers", "cores")
+    rows = [
+        (
+            *map(str, found[:6]),
+            f"{found.cores:.1f}",
+            f"{found.kafka_gib:.0f}",
+            f"{found.influxdb_gib:.1f}",
+        )
+        for found in (size(beds, given) for beds in BEDS)
+    ]
+    example = arithmetic(1000, given)
+    return _PAGE.format(
+        sizes="\n".join(_table((*titles, "Kafka GiB", "InfluxDB GiB"), rows)),
+        arithmetic="\n".join(_table(("what", "how", "result"), example)),
+        measured=given.measured,
+        writer=given.writer,
+        wire=given.wire,
+        assumed="\n".join(_assumptions(given.assumed)),
+    )
+
+
+def _cores(busy_us: float, assumed: Assumed) -> int:
+    return max(1, math.ceil(busy_us / 1e6 / assumed.use_of_a_core))
+
+
+def _partitions(beds: int, workers: int, assumed: Assumed) -> int:
+    wanted = max(6, 2 * workers, math.ceil(beds / assumed.devices_a_partition))
+    return math.ceil(wanted / workers) * workers
+
+
+def _bytes_kept(given: Costs) -> float:
+    """Of one device, by Kafka."""
+    assumed, wire = given.assumed, given.wire
+    sound = wire.chunk_bytes * assumed.audio_kept_hours
+    results = assumed.windows_a_second * wire.result_bytes * assumed.results_kept_hours
+    return 3600 * (sound + results)
+
+
+def _assumptions(assumed: Assumed) -> Iterator[str]:
+    for name, value in msgspec.structs.asdict(assumed).items():
+        yield f"- {name.replace('_', ' ')}: {value:g}"
+
+
+def _table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    titles = list(titles)
+    lines = [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
+    return lines + [f"| {' | '.join(row)} |" for row in rows]

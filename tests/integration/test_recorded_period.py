@@ -1,0 +1,106 @@
+"""A recorded period, replayed on another Kafka, makes the same results."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy.exchange.period import compare, described, record, replay
+from deploy.exchange.sounds import Format, Lane, Reader, Sounds
+from ingest.connections import KafkaConnection, load
+from models.errors import UserError
+from stream_processors.records import WindowResult
+from stream_processors.topic_admin import apply_topics
+from stream_processors.topics import RESULTS
+from tests import kafka_log
+from tests.chaos.harness import Ward, load_on
+from tests.processes import Part
+from tests.servers import EmbeddedKafka, EmbeddedMqtt
+from tests.waiting import until
+
+pytestmark = pytest.mark.timeout(240)
+LANE = Lane("pcg.audio", "W-1", 7, 2000)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Format, Path]]:
+    """Half a minute of some devices, in both forms."""
+    folder = tmp_path_factory.mktemp("ward")
+    ward = Ward(
+        folder,
+        mqtt=EmbeddedMqtt(folder / "mqtt"),
+        kafka=EmbeddedKafka(folder / "kafka"),
+        database=None,
+    )
+    try:
+        ward.start(workers=1)
+        with load_on(ward, devices=4) as running:
+            until(lambda: len(ward.published("")) >= 16, "sixteen results", timeout_s=90)
+            running.end()
+        forms: tuple[Format, ...] = ("flac", "wfdb")
+        for form in forms:
+            record(ward.connection, folder / form, from_us=0, until_us=2**62, form=form)
+        yield {form: folder / form for form in forms}
+    finally:
+        ward.stop()
+
+
+@pytest.mark.parametrize("form", ["flac", pytest.param("wfdb", marks=pytest.mark.slow)])
+def test_a_replay_makes_the_same_results(
+    recorded: dict[Format, Path], form: Format, tmp_path: Path
+) -> None:
+    period = described(recorded[form])
+    assert period.results >= 16
+    assert period.unreadable == 0
+    kafka = EmbeddedKafka(tmp_path / "kafka").start()
+    worker = Part(
+        "worker",
+        "stream_processors.app",
+        {"HEARTWARD_KAFKA_SERVERS": kafka.address},
+        folder=tmp_path,
+    )
+    try:
+        connection = load(KafkaConnection, {"servers": kafka.address})
+        apply_topics(connection, partitions=2)
+        replay(connection, recorded[form])
+        worker.start()
+        until(lambda: len(_results(connection)) >= period.results, "all results", timeout_s=90)
+        found = compare(connection, recorded[form])
+    finally:
+        worker.kill()
+        kafka.kill()
+    assert found == (period.results, 0, 0, 0)
+
+
+def test_a_folder_that_is_in_use_is_not_written_over(recorded: dict[Format, Path]) -> None:
+    nowhere = load(KafkaConnection, {"servers": "127.0.0.1:1"})
+    with pytest.raises(UserError, match="not empty"):
+        record(nowhere, recorded["flac"], from_us=0, until_us=1, form="flac")
+
+
+def test_a_folder_without_a_period_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no recorded period"):
+        described(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["flac", "wfdb"])
+def test_every_chunk_comes_back_bit_for_bit(form: Format, tmp_path: Path) -> None:
+    """In order, again, after a gap, before the first, contradicting, and of the least value."""
+    random = np.random.default_rng(4)
+    first = random.integers(-(2**15), 2**15, 2000, dtype=np.int16)
+    first[7] = -(2**15)
+    other = random.integers(-300, 300, 2000, dtype=np.int16)
+    starts = (4000, 4000, 6000, 20_000, 0, 4500)
+    given = list(zip(starts, (first, first, other, other, other, other), strict=True))
+    sounds = Sounds()
+    places = [sounds.put(LANE, at, samples) for at, samples in given]
+    files = sounds.write(tmp_path, form)
+    assert files == 2  # what was before the first has a file of its own, and room for the last
+    reader = Reader(tmp_path, form)
+    for (_, samples), place in zip(given, places, strict=True):
+        assert np.array_equal(reader.samples(place, len(samples)), samples)
+
+
+def _results(connection: KafkaConnection) -> list[WindowResult]:
+    return kafka_log.records(connection, RESULTS, WindowResult)
