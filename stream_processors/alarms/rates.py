@@ -4,6 +4,7 @@ Who follows a rate remembers, and an audio worker must not: its results are func
 sound alone. So the rate is followed where states are kept anyway, in the state of the alarms.
 """
 
+import math
 from collections.abc import Iterator
 
 from models.rate_tracker import tracked
@@ -34,8 +35,16 @@ def of_rate(known: TrackedRate | None, result: WindowResult, limits: Limits) -> 
         (BRADYCARDIA, -1, limits.bradycardia_bpm, "<"),
     ):
         holds = beyond(sign * rate_bpm, sign * limit_bpm, sign * limit_bpm - inside_bpm)
-        words = f"HR {rate_bpm:.0f} {than} {limit_bpm:.0f}"
+        words = f"HR {_shown(rate_bpm, limit_bpm)} {than} {limit_bpm:g}"
         yield Reading(condition, holds, words, rate_bpm, limit_bpm, "bpm")
+
+
+def _shown(rate_bpm: float, limit_bpm: float) -> str:
+    """Whole beats, but never the limit itself for a rate beyond it."""
+    if round(rate_bpm) != limit_bpm or rate_bpm == limit_bpm:
+        return f"{rate_bpm:.0f}"
+    away = math.ceil if rate_bpm > limit_bpm else math.floor
+    return f"{away(10 * rate_bpm) / 10:.1f}"
 
 
 def _at_s(result: WindowResult) -> float:

@@ -46,6 +46,15 @@ def test_a_rate_beyond_a_limit_says_so_with_the_value() -> None:
     assert (fast.holds, slow.holds) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("rate_bpm", "words"),
+    [(120.02, "HR 120.1 > 120"), (120.4, "HR 120.4 > 120"), (121, "HR 121 > 120")],
+)
+def test_a_rate_just_beyond_a_limit_is_not_shown_as_the_limit(rate_bpm: float, words: str) -> None:
+    _, (fast, _) = said(rate_bpm, rate_bpm)
+    assert fast.words == words
+
+
 @pytest.mark.parametrize("wrong_bpm", [36.0, 144.0, 190.0])
 def test_a_window_that_is_not_borne_out_says_nothing(wrong_bpm: float) -> None:
     assert said(72, 72, 72, wrong_bpm)[-1] == ()
