@@ -106,6 +106,7 @@ class Site:
             "HEARTWARD_CONSOLE_PORT": str(free_port()),
         }
         folder = self.folder / turn
+        (folder / "console").mkdir(parents=True, exist_ok=True)  # a volume, or systemd's own doing
         environment = here(deployed, secrets=self.secrets, places=places, folder=folder)
         # No PostgreSQL is at hand here: without its address the console takes SQLite.
         environment.pop("HEARTWARD_CONSOLE_DATABASE_URL_FILE", None)
