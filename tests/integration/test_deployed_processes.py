@@ -17,6 +17,7 @@ import typer
 
 import heartward
 from deploy.embedded import free_port
+from deploy.local_stack import listens
 from stream_processors.records import Heartbeat
 from stream_processors.topics import HEARTBEATS
 from tests import kafka_log
@@ -67,6 +68,10 @@ class Process(Child):
         return {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)} | self._environment
 
     def is_ready(self) -> bool:
+        """The console by its page, all others by what they say to who watches them."""
+        if "HEARTWARD_WATCH_PORT" not in self._environment:
+            assert self.is_running, self.log.read_text()[-1000:]
+            return listens(int(self._environment["HEARTWARD_CONSOLE_PORT"]))
         port = self._environment["HEARTWARD_WATCH_PORT"]
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2).close()
@@ -96,10 +101,15 @@ class Site:
             "HEARTWARD_INFLUX_BUCKET": self.influxdb.bucket,
             "HEARTWARD_INFLUX_ORG": self.influxdb.org,
             "HEARTWARD_WATCH_PORT": str(free_port()),
+            "HEARTWARD_WATCH_HOST": "127.0.0.1",
+            "HEARTWARD_CONSOLE_HOST": "127.0.0.1",
             "HEARTWARD_CONSOLE_PORT": str(free_port()),
         }
         folder = self.folder / turn
+        (folder / "console").mkdir(parents=True, exist_ok=True)  # a volume, or systemd's own doing
         environment = here(deployed, secrets=self.secrets, places=places, folder=folder)
+        # No PostgreSQL is at hand here: without its address the console takes SQLite.
+        environment.pop("HEARTWARD_CONSOLE_DATABASE_URL_FILE", None)
         command = [part.replace("/run/secrets", str(self.secrets)) for part in deployed.command]
         return Process(deployed.name, command, environment, folder)
 
@@ -138,7 +148,7 @@ def test_every_process_starts_as_the_shipped_files_say(
                 started.callback(process.kill)
                 running[each.command[0]] = process
         assert set(running) >= {*_KINDS, "drift"}
-        for name in _KINDS:
+        for name in {*_KINDS, "console"} & running.keys():
             until(running[name].is_ready, f"{name} of {turn} is ready", timeout_s=90)
         drift = running["drift"].log
         until(lambda: "windows" in drift.read_text(), "drift of an interval", timeout_s=60)

@@ -1,0 +1,73 @@
+"""Drift is told by model and version, out of all results of an interval and nothing else."""
+
+import msgspec
+import numpy as np
+
+from models.contract import Distribution
+from stream_processors.drift_points import drift_lines
+from stream_processors.line_protocol import parse
+from stream_processors.records import Finding, Quality, WindowResult
+from tests.results import window_result
+
+EVEN = Distribution(deciles=tuple(k / 10 for k in range(11)))
+REFERENCES = {"screen 1": {"abnormal_probability": EVEN, "quality_score": EVEN}}
+
+
+def finding(probability: float, *, version: str = "1", shadow: bool = False) -> Finding:
+    label = "abnormal" if probability > 0.5 else "normal"
+    return Finding(
+        model="screen",
+        version=version,
+        label=label,
+        probability=max(probability, 1 - probability),
+        probabilities={"normal": 1 - probability, "abnormal": probability},
+        abstained=probability == 0.5,
+        shadow=shadow,
+    )
+
+
+def results(probabilities: list[float], shadows: list[float]) -> list[WindowResult]:
+    pairs = zip(probabilities, shadows, strict=True)
+    return [
+        window_result(
+            "d1",
+            index,
+            quality=Quality(score=active, verdict="good"),
+            findings=(finding(active), finding(other, version="2", shadow=True)),
+        )
+        for index, (active, other) in enumerate(pairs)
+    ]
+
+
+def test_a_model_as_it_was_validated_has_not_drifted_and_another_has() -> None:
+    even = list((np.arange(1000) + 0.5) / 1000)
+    high = [0.9 + value / 10 for value in even]
+    (same, _) = map(parse, drift_lines(results(even, even), REFERENCES, at_us=60))
+    (moved, _) = map(parse, drift_lines(results(high, high), REFERENCES, at_us=60))
+    assert same.tags == {"model": "screen", "role": "active", "version": "1"}
+    assert same.time_us == 60
+    assert abs(float(same.fields["psi_worst"])) < 0.05
+    assert float(moved.fields["psi_worst"]) > 1
+    worst = max(float(moved.fields[f"psi_{name}"]) for name in REFERENCES["screen 1"])
+    assert float(moved.fields["psi_worst"]) == worst
+
+
+def test_a_shadow_says_how_often_it_agrees_and_a_model_how_often_it_abstains() -> None:
+    lines = drift_lines(results([0.2, 0.8, 0.5, 0.9], [0.1, 0.2, 0.4, 0.7]), {}, at_us=0)
+    active, shadow = map(parse, lines)
+    assert active.fields["abstained_share"] == "0.25"
+    assert "agreement" not in active.fields
+    assert "psi_worst" not in active.fields
+    assert shadow.tags["role"] == "shadow"
+    assert shadow.fields["agreement"] == "0.75"
+    assert shadow.fields["windows"] == "4i"
+
+
+def test_a_window_that_was_published_twice_counts_once() -> None:
+    once = results([0.2, 0.8], [0.2, 0.8])
+    late = [msgspec.structs.replace(result, late=True) for result in once]
+    assert drift_lines([*once, *late], {}, at_us=0) == drift_lines(late, {}, at_us=0)
+
+
+def test_no_results_are_no_points() -> None:
+    assert drift_lines([], REFERENCES, at_us=0) == []
