@@ -15,7 +15,7 @@ from models.errors import UserError
 from stream_processors.topics import ALARM_ACTIONS, ALARMS, ASSIGNMENTS, HEARTBEATS, RESULTS
 
 _NEEDED = (RESULTS, ALARMS, ALARM_ACTIONS, ASSIGNMENTS, HEARTBEATS)
-_END_S = 3
+_END_S = 1
 
 
 def run(settings: ConsoleSettings, kafka: KafkaConnection) -> None:

@@ -15,4 +15,4 @@ urlpatterns = [
     path("fhir/", include("dashboards.console.fhir.urls")),
 ]
 if settings.SINGLE_SIGN_ON:
-    urlpatterns.append(path("oidc/", include("mozilla_django_oidc.urls")))
+    urlpatterns.append(path("oidc/", include("dashboards.console.people.single_sign_on_urls")))

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks [NAME...]
 
-Without names all of them run, memory (19 minutes) last; about 35 minutes on two cores. The figures
+Without names all of them run, memory (19 minutes) last; about 45 minutes on two cores. The figures
 mean something only on a machine that does nothing else.
 """
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -18,6 +18,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response({"detail": str(error)}, status=404)
     if isinstance(error, RecursionError):
         return Response({"detail": "the body is nested too deeply"}, status=400)
+    if isinstance(error, DataError):
+        return Response({"detail": "a value is none that can be stored"}, status=400)
     if isinstance(error, DatabaseError):
         return Response({"detail": "the database does not answer; try again"}, status=503)
     response: Response | None = exception_handler(error, context)

@@ -2,12 +2,11 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.signal
 import soundfile
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from django.db.models import Max, Min
@@ -15,16 +14,12 @@ from django.db.models import Max, Min
 from dashboards.console.history.models import Window
 from ingest.chunk import AudioChunk, decode_chunk, pcm
 from ingest.connections import KafkaConnection
-from models.contract import PIPELINE_FILTER, PIPELINE_GRID
-from models.dsp import hear
+from models.contract import PIPELINE_GRID
 from models.errors import ChunkError
 
 _TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 0.2
 _MOST_RECORDS = 200_000
-_HEARD_HZ = PIPELINE_GRID.sample_rate_hz
-_PLAYED_HZ = 8000
-_LOUD, _SILENT = 0.7, 1e-5  # of full scale
 
 
 class SoundError(Exception):
@@ -158,12 +153,7 @@ def _assemble(
 
 
 def as_flac(sound: Sound) -> bytes:
-    return _encoded(sound, "FLAC")
-
-
-def as_wav(sound: Sound) -> bytes:
-    """For browsers, which play nothing below 3 kHz: slower sound is resampled."""
-    return _encoded(_playable(sound), "WAV")
+    return encoded(sound, "FLAC")
 
 
 def from_flac(data: bytes, start_us: int) -> Sound:
@@ -171,25 +161,8 @@ def from_flac(data: bytes, start_us: int) -> Sound:
     return Sound(samples, rate_hz, start_us, 0.0)
 
 
-def _playable(sound: Sound) -> Sound:
-    factor = -(-_PLAYED_HZ // sound.sample_rate_hz)
-    if factor <= 1:
-        return sound
-    denser = scipy.signal.resample_poly(sound.samples.astype(np.float32), factor, 1)
-    samples = np.clip(np.round(denser), -32768, 32767).astype(np.int16)
-    return replace(sound, samples=samples, sample_rate_hz=sound.sample_rate_hz * factor)
-
-
-def _encoded(sound: Sound, form: str) -> bytes:
+def encoded(sound: Sound, form: str) -> bytes:
+    """As a file of this form, 16 bit."""
     file = io.BytesIO()
     soundfile.write(file, sound.samples, sound.sample_rate_hz, format=form, subtype="PCM_16")
     return file.getvalue()
-
-
-def filtered(sound: Sound) -> Sound:
-    """As the pipeline hears it, made loud enough to be heard by people."""
-    heard = hear(sound.samples, sound.sample_rate_hz, PIPELINE_FILTER, _HEARD_HZ)
-    loudest = float(np.abs(heard).max(initial=0.0))
-    gain = _LOUD / loudest if loudest > _SILENT else 0.0
-    samples = np.round(heard * gain * 32767).astype(np.int16)
-    return Sound(samples, _HEARD_HZ, sound.start_us, sound.missing_fraction)

@@ -19,8 +19,9 @@ from dashboards.console.history import export_views
 from dashboards.console.history.batches import Batch, Published, write
 from dashboards.console.history.handover import report
 from dashboards.console.history.models import AlarmTransition, Clip, Label, Minute, Note, Window
+from dashboards.console.history.playing import as_wav, filtered
 from dashboards.console.history.retention import Housekeeping, erase_before
-from dashboards.console.history.sound import Sound, as_flac, as_wav, filtered, from_flac
+from dashboards.console.history.sound import Sound, as_flac, from_flac
 from dashboards.console.history.trends import MOST_POINTS, trend_of
 from dashboards.console.people.access import Role
 from models.rhythm import Heart

@@ -4,6 +4,7 @@ import { act, call } from "./api.js";
 import { Banner } from "./banner.js";
 import { Feed } from "./feed.js";
 import { Player } from "./listen.js";
+import { Notifier } from "./notify.js";
 import { PastAlarms, time } from "./past.js";
 import { Pause } from "./pause.js";
 import { Pcg } from "./pcg.js";
@@ -21,6 +22,7 @@ const pcg = new Pcg(byId("pcg"), byId("spectrogram"));
 const banner = new Banner(byId("banner"), byId("alarm"), mayAct);
 const shouts = new Shouts();
 const sound = new AlarmSound(byId("sound"));
+const notifier = new Notifier(byId("sound"));
 const player = new Player(byId("player"));
 const pause = new Pause(byId("pause"), byId("pause-line"), () => feed, () => (bed ? [bed] : []));
 
@@ -45,6 +47,7 @@ function show(picture) {
 function showAlarms() {
   const alarms = [...(bed?.alarms ?? []), ...pipeline];
   banner.show(alarms);
+  notifier.show(alarms);
   ring();
 }
 

@@ -2,6 +2,7 @@
 
 import { Banner } from "./banner.js";
 import { Feed } from "./feed.js";
+import { Notifier } from "./notify.js";
 import { Pause } from "./pause.js";
 import { Shouts } from "./shouts.js";
 import { AlarmSound } from "./sound.js";
@@ -22,6 +23,7 @@ let isDrawing = false, askedMs = 0, frameMs = 0;
 const banner = new Banner(byId("banner"), byId("alarm"), mayAct);
 const shouts = new Shouts();
 const sound = new AlarmSound(byId("sound"));
+const notifier = new Notifier(byId("sound"));
 const beds = () => [...tiles.values()].map((tile) => tile.bed);
 const pause = new Pause(byId("pause"), byId("pause-line"), () => feed, beds);
 
@@ -100,6 +102,7 @@ function compare(a, b) {
 function showAlarms() {
   const alarms = [...beds().flatMap((bed) => bed.alarms), ...pipeline];
   banner.show(alarms);
+  notifier.show(alarms);
   ring();
   const all = beds();
   byId("count-beds").textContent = String(all.filter((bed) => bed.bed).length);
