@@ -61,7 +61,7 @@ def read_sound(path: Path) -> tuple[Int16s, int]:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     _require(len(samples) > 0, path, "holds no sound")
     one = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
-    return _at_a_rate_of_the_wire(one, rate_hz)
+    return at_a_rate_of_the_wire(one, rate_hz)
 
 
 def sounds_below(folder: Path) -> Iterator[Path]:
@@ -82,7 +82,8 @@ def _channels(sound: soundfile.SoundFile, path: Path) -> npt.NDArray[np.number]:
     return floats * np.float32(_FULL_SCALE)
 
 
-def _at_a_rate_of_the_wire(sound: npt.NDArray[np.number], rate_hz: int) -> tuple[Int16s, int]:
+def at_a_rate_of_the_wire(sound: npt.NDArray[np.number], rate_hz: int) -> tuple[Int16s, int]:
+    """Sound of shape (n,) in steps of 16 bits, at the next rate of the wire, and that rate."""
     known_hz = min(
         (rate for rate in SAMPLE_RATES_HZ if rate >= rate_hz), default=SAMPLE_RATES_HZ[-1]
     )

@@ -1,0 +1,160 @@
+"""Takes jobs from the queue, has the worker do them, and settles them; a thread of its own."""
+
+import logging
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.core.files.storage import default_storage
+from django.db import close_old_connections
+
+from dashboards.console.recordings import housekeeping, jobs, limits, orders
+from dashboards.console.recordings.models import Job, Task
+from dashboards.console.recordings.worker import TookTooLongError, Worker, WorkerDiedError
+
+_LOOK_EVERY_S = 0.5
+_WARM_AFTER_S = 20.0
+_FIELDS = {orders.PICTURES: "pictures", orders.HEARD: "heard", orders.SALIENCY: "saliency"}
+_COPY_BYTES = 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+class _Stopping(Exception):  # noqa: N818 (it says that the console ends, and no fault)
+    pass
+
+
+class Foreman:
+    """One in every console; several share the queue.
+
+    The worker is started on the first visit to a page of recordings, or when the console has come
+    to rest after its own start, so that the first upload need not wait for it.
+    """
+
+    def __init__(self, who: str) -> None:
+        self._who = who
+        self._job: Job | None = None
+        self._stop = threading.Event()
+        self._worker = Worker(self._each_turn)
+        self._housekeeping = housekeeping.Housekeeping()
+
+    @property
+    def worker_pid(self) -> int | None:
+        return self._worker.pid
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop`."""
+        self._stop = stop
+        warm_at_s = time.monotonic() + _WARM_AFTER_S
+        try:
+            while not stop.is_set():
+                self._housekeeping.step(time.time())
+                if self.step():
+                    continue
+                if (jobs.waiting.wait(_LOOK_EVERY_S) or time.monotonic() > warm_at_s) and (
+                    not stop.is_set()
+                ):
+                    jobs.waiting.clear()
+                    self._worker.start()
+        except _Stopping:
+            pass
+        finally:
+            self._worker.end()
+
+    def step(self) -> bool:
+        """Do one job; False if there is none."""
+        close_old_connections()
+        job = jobs.claim(self._who)
+        if job is None:
+            return False
+        self._job = job
+        try:
+            self._do(job)
+        except _Stopping:
+            jobs.give_back(job, self._who)
+            raise
+        finally:
+            self._job = None
+        return True
+
+    def _do(self, job: Job) -> None:
+        within_s = (
+            limits.CLASSIFY_WITHIN_S if job.task == Task.CLASSIFY else limits.EXPLAIN_WITHIN_S
+        )
+        with tempfile.TemporaryDirectory(prefix="heartward-") as folder:
+            order = _lay_out(job, Path(folder))
+            try:
+                report = self._worker.ask(
+                    order, within_s=within_s, on_stage=lambda words: self._tell(job, words)
+                )
+            except TookTooLongError:
+                self._give_up(job, f"{job.recording.name} takes longer to read than {within_s:g} s")
+                return
+            except WorkerDiedError:
+                _log.warning("the worker ended while it read recording %s", job.recording_id)
+                if jobs.fail_once(job, self._who):
+                    self._give_up(job, f"{job.recording.name} cannot be read: it ends the reader")
+                return
+            self._settle(job, report, Path(folder))
+
+    def _settle(self, job: Job, report: orders.Done | orders.Refused, folder: Path) -> None:
+        if isinstance(report, orders.Refused):
+            self._give_up(job, report.reason)
+            return
+        files = {
+            field: (folder / name).read_bytes()
+            for name, field in _FIELDS.items()
+            if (folder / name).exists()
+        }
+        if job.task == Task.EXPLAIN:
+            jobs.finish_explained(job, self._who, files)
+            return
+        content = (folder / orders.ANSWER).read_bytes()
+        answer = msgspec.json.decode(content, type=orders.Answer)
+        document: Any = msgspec.json.decode(content)
+        jobs.finish_classified(job, self._who, answer, document, files)
+
+    def _give_up(self, job: Job, reason: str) -> None:
+        if job.task == Task.CLASSIFY:
+            jobs.refuse(job, self._who, reason)
+        else:
+            jobs.drop(job, self._who)
+
+    def _tell(self, job: Job, words: str) -> None:
+        jobs.note_stage(job, self._who, words)
+
+    def _each_turn(self) -> None:
+        if self._stop.is_set():
+            raise _Stopping
+        if self._job is not None:
+            jobs.renew(self._job, self._who)
+
+
+def _lay_out(job: Job, folder: Path) -> orders.Order:
+    """Copy the sources out of the storage; a name that people gave stays inside the folder."""
+    recording = job.recording
+    main = ""
+    for source in recording.sources.all():
+        name = _name_in_folder(source.name, recording.kind, is_main=source.is_main)
+        with default_storage.open(source.file.name) as stored, (folder / name).open("wb") as copy:
+            while block := stored.read(_COPY_BYTES):
+                copy.write(block)
+        if source.is_main:
+            main = name
+    return orders.Order(
+        task=Task(job.task).name.lower(),
+        folder=str(folder),
+        main=main,
+        kind=recording.kind,
+        name=recording.name,
+    )
+
+
+def _name_in_folder(name: str, kind: str, *, is_main: bool) -> str:
+    """Signals must be called as their header calls them, which was checked on the way in."""
+    if kind == "wfdb":
+        return "record.hea" if is_main else name
+    return f"source.{kind}"
