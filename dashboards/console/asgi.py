@@ -13,8 +13,20 @@ _django = get_asgi_application()
 # Of static files, which are small and come from a disk.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
 
-from dashboards.console.background import Background  # noqa: E402 (Django's apps must be ready)
+from django.conf import settings  # noqa: E402 (Django's apps must be ready)
+
+from dashboards.console.background import Background  # noqa: E402
+from dashboards.console.lib.bounded_bodies import BoundedBodies  # noqa: E402
+from dashboards.console.recordings.limits import MOST_BYTES  # noqa: E402
 from ingest.connections import KafkaConnection, load  # noqa: E402
+
+_FORM_BYTES = 64 * 1024  # what a form says beside its files
+
+_bounded = BoundedBodies(
+    _django,
+    most_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    exceptions={"/api/v1/recordings": MOST_BYTES + _FORM_BYTES},
+)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,7 +37,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     else:
-        await _django(scope, receive, send)
+        await _bounded(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -21,6 +21,7 @@ from dashboards.console.live.kafka_feed import keep_reading
 from dashboards.console.live.room import Room
 from dashboards.console.notifications.messenger import Messenger
 from dashboards.console.outbox.postman import Postman
+from dashboards.console.recordings.foreman import Foreman
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import ConfluentSink, KafkaSink, keep_polling
 from stream_processors.records import Heartbeat, encode
@@ -62,6 +63,7 @@ class Background:
             ("history", self._writer.run),
             ("clips", ClipKeeper(self._kafka).run),
             ("messages", Messenger().run),
+            ("recordings", Foreman(self._settings.name).run),
         ):
             self._start_thread(name, run)
 

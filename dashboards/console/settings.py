@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "dashboards.console.ward",
     "dashboards.console.history",
     "dashboards.console.notifications",
+    "dashboards.console.recordings",
     "dashboards.console.api",
     "dashboards.console.fhir",
 ]

@@ -9,6 +9,8 @@ urlpatterns = [
     path("admissions/", include("dashboards.console.admissions.urls")),
     path("history/", include("dashboards.console.history.urls")),
     path("notifications/", include("dashboards.console.notifications.urls")),
+    path("recordings/", include("dashboards.console.recordings.urls")),
+    path("api/v1/", include("dashboards.console.recordings.api_urls")),
     path("api/v1/", include("dashboards.console.api.urls")),
     path("fhir/", include("dashboards.console.fhir.urls")),
 ]
