@@ -1,8 +1,10 @@
 """Recordings over the interface: upload, list, fetch, listen, delete."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import FileResponse, HttpResponse, HttpResponseBase
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
@@ -12,6 +14,7 @@ from rest_framework.views import APIView
 
 from dashboards.console.api.pagination import Pages
 from dashboards.console.audit import log
+from dashboards.console.audit.models import AuditEntry
 from dashboards.console.people.models import access_of
 from dashboards.console.recordings import jobs, rights
 from dashboards.console.recordings.intake import Belongs, take_in
@@ -25,6 +28,7 @@ from dashboards.console.recordings.serializers import (
     UploadSerializer,
 )
 
+_ONE_LOOK = timedelta(minutes=1)
 _ABSENT = "there is no such recording, or not for you"
 _BINARY = {(200, "audio/wav"): OpenApiTypes.BINARY}
 _ASKED = ("search", "ward", "finding", "verdict", "state", "from", "until")
@@ -103,8 +107,7 @@ class OneRecording(APIView):
     def get(self, request: Any, recording_id: Any) -> Response:
         """With its answer, once there is one; that it was looked at is written down."""
         recording = seen(request, recording_id)
-        if recording.state == State.DONE and "quiet" not in request.query_params:
-            log.note(request, "view", ward=recording.ward, subject=str(recording.pk))
+        note_view(request, recording)
         return Response(RecordingDetailSerializer(recording).data)
 
     @extend_schema(responses={204: None}, operation_id="recordings_delete")
@@ -126,7 +129,9 @@ class Pictures(APIView):
     )
     def get(self, request: Any, recording_id: Any) -> HttpResponseBase:
         """The filtered waveform and the log-mel spectrogram, in base64."""
-        return _stored(seen(request, recording_id).pictures, "application/json")
+        recording = seen(request, recording_id)
+        note_view(request, recording)
+        return _stored(recording.pictures, "application/json")
 
 
 class Explanation(APIView):
@@ -174,6 +179,17 @@ class Source(APIView):
             raise NotFound("there is no such file")
         log.note(request, "listen raw", ward=recording.ward, subject=str(recording.pk))
         return FileResponse(source.file.open("rb"), as_attachment=True, filename=source.name)
+
+
+def note_view(request: Any, recording: Recording) -> None:
+    """Write down that it was looked at; once a minute, for a page asks for it in parts."""
+    if recording.state != State.DONE:
+        return
+    actor, subject = str(request.user.get_username()), str(recording.pk)
+    since = timezone.now() - _ONE_LOOK
+    same = AuditEntry.objects.filter(actor=actor, action="view", subject=subject, at__gt=since)
+    if not same.exists():
+        log.note(request, "view", ward=recording.ward, subject=subject)
 
 
 def erase(request: Any, recording: Recording) -> None:

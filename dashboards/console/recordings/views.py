@@ -16,7 +16,7 @@ from dashboards.console.people.decorators import needs
 from dashboards.console.people.models import access_of
 from dashboards.console.recordings import jobs, limits, rights
 from dashboards.console.recordings.answers import answer_of, follow_up_of
-from dashboards.console.recordings.api_views import erase
+from dashboards.console.recordings.api_views import erase, note_view
 from dashboards.console.recordings.export import csv_of
 from dashboards.console.recordings.models import Recording, State
 from dashboards.console.recordings.search import FINDINGS, VERDICTS, SearchError, narrowed
@@ -61,8 +61,7 @@ def recordings(request: HttpRequest) -> HttpResponse:
 def recording(request: HttpRequest, recording_id: UUID) -> HttpResponse:
     """One result; that it was looked at is written down."""
     found = _seen(request, recording_id)
-    if found.state == State.DONE:
-        log.note(request, "view", ward=found.ward, subject=str(found.pk))
+    note_view(request, found)
     context = _shown(request, found) | {"may_delete": rights.may_delete(request.user, found)}
     return render(request, "recordings/recording.html", context)
 
@@ -73,7 +72,7 @@ def compare(request: HttpRequest) -> HttpResponse:
     """Two results beside each other."""
     both = [_seen(request, _id(request.GET.get(name, ""))) for name in ("a", "b")]
     for found in both:
-        log.note(request, "view", ward=found.ward, subject=str(found.pk))
+        note_view(request, found)
     return render(request, "recordings/compare.html", {"both": [_shown(request, f) for f in both]})
 
 
