@@ -138,12 +138,15 @@ class Explanation(APIView):
     """Which regions moved the models' decisions."""
 
     @extend_schema(
-        responses={(200, "application/json"): OpenApiTypes.OBJECT},
+        responses={(200, "application/json"): OpenApiTypes.OBJECT, 204: None},
         operation_id="recordings_saliency",
     )
     def get(self, request: Any, recording_id: Any) -> HttpResponseBase:
-        """A map for each model; 404 until it is there."""
-        return _stored(seen(request, recording_id).saliency, "application/json")
+        """A map for each model; 204 until it is there."""
+        recording = seen(request, recording_id)
+        if not recording.saliency:
+            return Response(status=204)
+        return _stored(recording.saliency, "application/json")
 
 
 class Sound(APIView):

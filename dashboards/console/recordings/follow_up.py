@@ -46,7 +46,7 @@ def suggest(answer: FileAnswer) -> FollowUp:
     rate = _rate(answer)
     if _UNSURE[0] < probability < _UNSURE[1]:
         steps = (
-            f"The models are not sure: abnormal with a probability of {probability:.0%}.",
+            f"The models are not sure: abnormal with a probability of {_percent(probability)}.",
             "Record at least 30 s more, at another site of the chest, and compare.",
             *_caveat(answer),
             *rate,
@@ -54,7 +54,7 @@ def suggest(answer: FileAnswer) -> FollowUp:
         return FollowUp("again", "Not sure: record more", steps)
     if probability >= _UNSURE[1]:
         steps = (
-            f"It sounds like recordings that clinicians called abnormal ({probability:.0%}).",
+            f"It sounds like recordings that clinicians called abnormal ({_percent(probability)}).",
             "Listen to the heart at all four sites. If a murmur is heard, an echocardiogram shows "
             "its cause.",
             *_valve(answer.models.get("valve")),
@@ -63,7 +63,7 @@ def suggest(answer: FileAnswer) -> FollowUp:
         )
         return FollowUp("look", "Have a clinician listen", steps)
     steps = (
-        f"It sounds like recordings that clinicians called normal ({1 - probability:.0%}).",
+        f"It sounds like recordings that clinicians called normal ({_percent(1 - probability)}).",
         "With complaints, or a murmur that was heard before, examine the patient all the same.",
         *_caveat(answer),
         *rate,
@@ -86,7 +86,7 @@ def _valve(valve: ModelAnswer | None) -> tuple[str, ...]:
         return ()
     return (
         f"Of the lesions that the valve model knows, {_LESIONS[valve.label]} fits best "
-        f"({valve.probabilities[valve.label]:.0%}); it was trained on few patients, and a name is "
+        f"({_percent(valve.probabilities[valve.label])}); it was trained on few patients, and a name is "
         "no diagnosis.",
     )
 
@@ -107,3 +107,7 @@ def _rate(answer: FileAnswer) -> tuple[str, ...]:
         return ()
     pace = "slow" if heart.rate_bpm < _SLOW_BPM else "fast"
     return (f"The heart is {pace} ({heart.rate_bpm:.0f} bpm): check the pulse, and why it is so.",)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

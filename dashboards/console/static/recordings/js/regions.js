@@ -16,9 +16,10 @@ export class Regions {
   async wait() {
     for (let look = 0; look < LOOKS; look += 1) {
       try {
-        return this.offer((await call("GET", this.box.dataset.saliency)).maps);
+        const explanation = await call("GET", this.box.dataset.saliency);
+        if (explanation) return this.offer(explanation.maps);
       } catch (error) {
-        if (!(error instanceof ApiError) || error.status !== 404) return undefined;
+        if (error instanceof ApiError) return undefined;
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
@@ -56,7 +57,7 @@ export class Regions {
     go.className = "quiet";
     go.textContent = `${region.start_s.toFixed(2)}–${region.end_s.toFixed(2)} s, ${region.low_hz}–${region.high_hz} Hz${where}`;
     go.addEventListener("click", () => this.onGo((region.start_s + region.end_s) / 2));
-    item.append(go, ` without it, “${map.label}” loses ${(100 * region.share).toFixed(1)} points of ${map.model}'s window`);
+    item.append(go, `: without it ${map.model} gives “${map.label}” ${(100 * region.share).toFixed(1)} points less there`);
     return item;
   }
 }
