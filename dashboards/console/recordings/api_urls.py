@@ -8,9 +8,7 @@ from dashboards.console.recordings import examination_views as live
 urlpatterns = [
     path("recordings", views.Recordings.as_view(), name="api-recordings"),
     path("recordings/<uuid:recording_id>", views.OneRecording.as_view(), name="api-recording"),
-    path(
-        "recordings/<uuid:recording_id>/pictures", views.Pictures.as_view(), name="api-pictures"
-    ),
+    path("recordings/<uuid:recording_id>/pictures", views.Pictures.as_view(), name="api-pictures"),
     path(
         "recordings/<uuid:recording_id>/saliency", views.Explanation.as_view(), name="api-saliency"
     ),
@@ -20,8 +18,6 @@ urlpatterns = [
     path(
         "examinations/<uuid:examination_id>", live.OneExamination.as_view(), name="api-examination"
     ),
-    path(
-        "examinations/<uuid:examination_id>/sound", live.Chunks.as_view(), name="api-chunks"
-    ),
+    path("examinations/<uuid:examination_id>/sound", live.Chunks.as_view(), name="api-chunks"),
     path("examinations/<uuid:examination_id>/save", live.Saving.as_view(), name="api-save"),
 ]

@@ -45,7 +45,7 @@ _FILTERS = [
 
 def seen(request: Any, recording_id: Any) -> Recording:
     """A recording that the asker may look at; raises `NotFound`."""
-    found = rights.seen_by(request.user).filter(pk=recording_id).first()
+    found: Recording | None = rights.seen_by(request.user).filter(pk=recording_id).first()
     if found is None:
         raise NotFound(_ABSENT)
     return found
@@ -176,7 +176,9 @@ class Source(APIView):
         if not rights.may_listen_raw(request.user, recording):
             raise PermissionDenied("the raw sound is a right of its own")
         name = request.query_params.get("file", "")
-        sources = recording.sources.filter(name=name) if name else recording.sources.filter(is_main=1)
+        sources = (
+            recording.sources.filter(name=name) if name else recording.sources.filter(is_main=1)
+        )
         source = None if "\0" in name else sources.first()
         if source is None:
             raise NotFound("there is no such file")

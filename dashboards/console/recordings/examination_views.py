@@ -128,7 +128,8 @@ class Saving(APIView):
 
 
 def _own(request: Any, examination_id: Any) -> Examination:
-    found = Examination.objects.filter(pk=examination_id, owner=request.user).first()
+    own = Examination.objects.filter(pk=examination_id, owner=request.user)
+    found: Examination | None = own.first()
     if found is None or not rights.may_upload(access_of(request.user), found.ward):
         raise NotFound("there is no such examination, or it is not yours")
     return found

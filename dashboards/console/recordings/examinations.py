@@ -1,4 +1,4 @@
-"""An examination: sound comes piece by piece, findings go back, and at the end it is kept or not."""
+"""An examination: sound comes piece by piece, findings go back, at the end it is kept or not."""
 
 import io
 from typing import Any, NamedTuple
@@ -92,9 +92,7 @@ def _keep(examination: Examination, first_sample: int, pcm: bytes) -> None:
                 f"the sound goes on at sample {now.samples}, and this begins at {first_sample}"
             )
         try:
-            ExaminationChunk.objects.create(
-                examination=now, first_sample=first_sample, pcm=pcm
-            )
+            ExaminationChunk.objects.create(examination=now, first_sample=first_sample, pcm=pcm)
         except IntegrityError:
             raise ExaminationError("the same piece is being kept already") from None
         examination.samples = first_sample + len(pcm) // 2

@@ -55,8 +55,7 @@ def suggest(answer: FileAnswer) -> FollowUp:
     if probability >= _UNSURE[1]:
         steps = (
             f"It sounds like recordings that clinicians called abnormal ({_percent(probability)}).",
-            "Listen to the heart at all four sites. If a murmur is heard, an echocardiogram shows "
-            "its cause.",
+            "Listen to the heart at all four sites. An echocardiogram shows the cause of a murmur.",
             *_valve(answer.models.get("valve")),
             *_caveat(answer),
             *rate,
@@ -84,21 +83,17 @@ def _again(answer: FileAnswer) -> tuple[str, ...]:
 def _valve(valve: ModelAnswer | None) -> tuple[str, ...]:
     if valve is None or valve.abstained or valve.label not in _LESIONS:
         return ()
-    return (
-        f"Of the lesions that the valve model knows, {_LESIONS[valve.label]} fits best "
-        f"({_percent(valve.probabilities[valve.label])}); it was trained on few patients, and a name is "
-        "no diagnosis.",
-    )
+    share = _percent(valve.probabilities[valve.label])
+    known = f"Of the lesions that the model knows, {_LESIONS[valve.label]} fits best ({share})"
+    return (f"{known}; it was trained on few patients, and a name is no diagnosis.",)
 
 
 def _caveat(answer: FileAnswer) -> tuple[str, ...]:
     quality = answer.quality
     if quality.verdict == "good":
         return ()
-    return (
-        f"The signal is {quality.verdict}: {quality.usable_windows} of {len(quality.windows)} "
-        "windows could be used. A better recording would weigh more.",
-    )
+    usable = f"{quality.usable_windows} of {len(quality.windows)} windows could be used"
+    return (f"The signal is {quality.verdict}: {usable}. A better recording would weigh more.",)
 
 
 def _rate(answer: FileAnswer) -> tuple[str, ...]:

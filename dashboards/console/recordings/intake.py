@@ -1,4 +1,4 @@
-"""Take uploaded files in: look at what they are, store them, put them into the queue. Or nothing."""
+"""Take uploaded files in: see what they are, store them, put them into the queue. Or nothing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

@@ -24,7 +24,7 @@ _SCREEN = "screen"
 waiting = threading.Event()  # set when there is something new, or soon will be
 
 
-def enqueue(recording: Recording, task: Task) -> None:
+def enqueue(recording: Recording, task: int) -> None:
     """Inside the transaction that makes the recording, or settles what comes before."""
     Job.objects.create(recording=recording, task=task)
     transaction.on_commit(waiting.set)
@@ -34,7 +34,8 @@ def claim(who: str, now_us: int | None = None) -> Job | None:
     """The first job that nobody holds, now held by `who`."""
     now_us = _wall_clock_us() if now_us is None else now_us
     while True:
-        job = Job.objects.select_related("recording").filter(lease_until_us__lt=now_us).first()
+        free = Job.objects.select_related("recording").filter(lease_until_us__lt=now_us)
+        job: Job | None = free.first()
         if job is None:
             return None
         taken = Job.objects.filter(pk=job.pk, lease_until_us=job.lease_until_us).update(
@@ -138,7 +139,7 @@ def remove(recording: Recording) -> None:
 
 
 def _still_held(job: Job, who: str) -> bool:
-    return Job.objects.select_for_update().filter(pk=job.pk, claimed_by=who).exists()
+    return bool(Job.objects.select_for_update().filter(pk=job.pk, claimed_by=who).exists())
 
 
 def _keep_files(recording: Recording, files: dict[str, bytes]) -> None:

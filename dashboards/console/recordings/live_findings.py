@@ -59,7 +59,7 @@ def span_of(first_window: int, windows: int, sample_rate_hz: int) -> Span:
 def judge_windows(
     samples: npt.NDArray[np.int16], sample_rate_hz: int, first_window: int
 ) -> tuple[LiveWindow, ...]:
-    """Windows out of the samples of their span, shape (n,), int16; what lies before 0 is silence."""
+    """Windows out of the samples of their span, shape (n,), int16; before 0 there is silence."""
     cut = _cut(samples, sample_rate_hz)
     sound, qualities = cut.samples, judge(cut)
     hearts: list[Heart | None] = [None] * len(cut)

@@ -118,9 +118,7 @@ def _map(
     )
 
 
-def _surest(
-    recording: Recording, model: Predictor, windows: Floats, label: int
-) -> tuple[int, ...]:
+def _surest(recording: Recording, model: Predictor, windows: Floats, label: int) -> tuple[int, ...]:
     """The windows to ask, in the order of time: usable ones, and of those the surest."""
     qualities = recording.qualities(Pace.of(model.contract))
     usable = np.array([quality.usable for quality in qualities])
@@ -161,7 +159,7 @@ def band_edges_hz(contract: ModelContract) -> npt.NDArray[np.float64]:
     filtered = contract.filter
     low_hz = filtered.low_hz or _LOWEST_HZ
     high_hz = min(filtered.high_hz or _HIGHEST_HZ, 0.49 * contract.sample_rate_hz, _HIGHEST_HZ)
-    mels = np.linspace(*(np.log1p(np.array([low_hz, high_hz]) / 700.0)), _BANDS + 1)
+    mels = np.linspace(np.log1p(low_hz / 700.0), np.log1p(high_hz / 700.0), _BANDS + 1)
     return np.asarray(700.0 * np.expm1(mels))
 
 

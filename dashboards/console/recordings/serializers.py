@@ -10,6 +10,27 @@ from dashboards.console.recordings import limits
 from dashboards.console.recordings.answers import follow_up_of
 from dashboards.console.recordings.models import NOTE_CHARACTERS, Recording, State
 
+_SHORT = (
+    "id",
+    "name",
+    "kind",
+    "owner",
+    "ward",
+    "patient_id",
+    "note",
+    "size_bytes",
+    "uploaded_at",
+    "state",
+    "stage",
+    "reason",
+    "duration_s",
+    "finding",
+    "probability",
+    "verdict",
+    "rate_bpm",
+    "is_explained",
+)
+
 
 class RecordingSerializer(serializers.ModelSerializer):
     """`stage` says what is being done while the state is ``queued``; `reason` why it is refused."""
@@ -21,27 +42,8 @@ class RecordingSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Recording
-        fields = (
-            "id",
-            "name",
-            "kind",
-            "owner",
-            "ward",
-            "patient_id",
-            "note",
-            "size_bytes",
-            "uploaded_at",
-            "state",
-            "stage",
-            "reason",
-            "duration_s",
-            "finding",
-            "probability",
-            "verdict",
-            "rate_bpm",
-            "is_explained",
-        )
-        read_only_fields = fields
+        fields: tuple[str, ...] = _SHORT
+        read_only_fields: tuple[str, ...] = fields
 
     def get_owner(self, recording: Recording) -> str | None:
         return str(recording.owner.get_username()) if recording.owner else None
@@ -70,13 +72,7 @@ class RecordingDetailSerializer(RecordingSerializer):
     follow_up = serializers.SerializerMethodField()
 
     class Meta(RecordingSerializer.Meta):
-        fields = (
-            *RecordingSerializer.Meta.fields,
-            "answer",
-            "sample_rate_hz",
-            "window_s",
-            "follow_up",
-        )
+        fields = (*_SHORT, "answer", "sample_rate_hz", "window_s", "follow_up")
         read_only_fields = fields
 
     @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": True})

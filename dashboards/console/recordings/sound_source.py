@@ -103,7 +103,9 @@ def _heart_signal(header: Path, names: list[str]) -> int:
     """Which of the signals is the heart's sound."""
     if len(names) == 1:
         return 0
-    found = [k for k, name in enumerate(names) if any(word in name.lower() for word in _HEART_NAMES)]
+    found = [
+        k for k, name in enumerate(names) if any(word in name.lower() for word in _HEART_NAMES)
+    ]
     if not found:
         raise UserError(
             f"{header} has {len(names)} signals and none is called PCG: {', '.join(names[:4])}"
@@ -118,7 +120,7 @@ def _in_sixteen_bits(record: Any) -> npt.NDArray[np.float64]:
     zero = (record.adc_zero or [0])[0] or 0
     bits = (record.adc_res or [16])[0] or 16
     centred = record.d_signal[:, 0].astype(np.float64) - zero
-    return np.clip(centred * 2.0 ** (16 - bits), -32768, 32767)
+    return np.asarray(np.clip(centred * 2.0 ** (16 - bits), -32768, 32767))
 
 
 def _first(error: Exception) -> str:

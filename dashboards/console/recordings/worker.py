@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO
 
 import msgspec
@@ -122,10 +123,8 @@ def _collect(output: IO[bytes], reports: "queue.Queue[orders.Report | None]") ->
 
 
 def _close(pipe: IO[bytes]) -> None:
-    try:
+    with suppress(OSError):  # it is gone, and what was on its way too
         pipe.close()
-    except OSError:
-        pass  # it is gone, and what was on its way too
 
 
 def _environment() -> dict[str, str]:
