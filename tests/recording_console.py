@@ -30,6 +30,7 @@ class Console(Server):
     def __init__(self, folder: Path, kafka: Server) -> None:
         super().__init__(folder)
         settings = {
+            "DJANGO_SETTINGS_MODULE": "dashboards.console.settings",  # the tests' have no database
             "HEARTWARD_KAFKA_SERVERS": kafka.address,
             "HEARTWARD_CONSOLE_PORT": self.port,
             "HEARTWARD_CONSOLE_FOLDER": folder / "data",

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from django.http import FileResponse, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
+from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
@@ -183,7 +184,11 @@ class Source(APIView):
         if source is None:
             raise NotFound("there is no such file")
         log.note(request, "listen raw", ward=recording.ward, subject=str(recording.pk))
-        return FileResponse(source.file.open("rb"), as_attachment=True, filename=source.name)
+        answer = _stored(source.file, "application/octet-stream")
+        answer.headers["Content-Disposition"] = content_disposition_header(
+            as_attachment=True, filename=source.name
+        )
+        return answer
 
 
 def note_view(request: Any, recording: Recording) -> None:

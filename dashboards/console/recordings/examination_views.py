@@ -44,7 +44,9 @@ class Examinations(APIView):
     parser_classes = (JSONParser,)
 
     @extend_schema(
-        request=BeginSerializer, responses={201: BegunSerializer}, operation_id="examinations_begin"
+        request=BeginSerializer,
+        responses={201: BegunSerializer, 400: DetailSerializer},
+        operation_id="examinations_begin",
     )
     def post(self, request: Any) -> Response:
         """Begin one; it is forgotten when nothing comes for a quarter of an hour."""
@@ -53,6 +55,8 @@ class Examinations(APIView):
         asked = form.validated_data
         if not rights.may_upload(access_of(request.user), asked["ward"]):
             raise PermissionDenied("an examination needs the role nurse in this ward")
+        if Examination.objects.filter(owner=request.user).count() >= limits.MOST_EXAMINATIONS:
+            raise ValidationError({"detail": "save or discard your other examinations first"})
         begun = Examination.objects.create(owner=request.user, **asked)
         log.note(request, "examine", ward=begun.ward, subject=str(begun.pk))
         answer = {"id": begun.pk, "longest_s": limits.EXAMINATION_LONGEST_S}

@@ -109,6 +109,8 @@ class UploadSerializer(BelongsSerializer):
     files = serializers.ListField(
         child=serializers.FileField(allow_empty_file=True, max_length=1000),
         max_length=limits.MOST_FILES,
+        required=False,  # what has no name is no file to Django; the refusal says so in words
+        default=list,
     )
     note = serializers.CharField(
         max_length=NOTE_CHARACTERS, required=False, allow_blank=True, default=""

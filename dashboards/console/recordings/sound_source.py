@@ -16,6 +16,8 @@ from models.sound_file import Int16s, at_a_rate_of_the_wire, read_sound
 _LEAST_S = 1.0
 _HEART_NAMES = ("pcg", "phono", "heart", "sound", "steth")
 _MOST_SIGNALS = 64
+_MISSING_S = 0.1  # by which a file may be shorter than it says
+_STREAMED = 0x7FFF_0000  # programs that cannot know the size write so much, or more
 
 
 def read(path: Path, kind: Kind, *, name: str) -> tuple[Int16s, int]:
@@ -29,26 +31,62 @@ def read(path: Path, kind: Kind, *, name: str) -> tuple[Int16s, int]:
     try:
         if kind == "wfdb":
             return _read_wfdb(path)
-        _check_header(path)
-        return read_sound(path)
+        promised_s = _check_header(path)
+        samples, rate_hz = read_sound(path)
+        _check_whole(path, promised_s, len(samples) / rate_hz)
+        return samples, rate_hz
     except UserError as error:
         raise UserError(str(error).replace(str(path), name)) from None
     except MemoryError:
         raise UserError(f"{name} would take more memory than a recording may") from None
 
 
-def _check_header(path: Path) -> None:
-    """Refuse by what the file says of itself, before any of it is unpacked."""
+def _check_header(path: Path) -> float:
+    """Refuse by what the file says of itself, before any of it is unpacked.
+
+    Returns
+    -------
+    How many seconds it promises to hold.
+    """
     try:
         with soundfile.SoundFile(path) as sound:
             frames, rate_hz, channels = sound.frames, sound.samplerate, sound.channels
     except soundfile.LibsndfileError:
-        return  # read_sound says it best
+        return 0.0  # read_sound says it best
     if channels > MOST_CHANNELS:
         raise UserError(
             f"{path} has {channels} channels: upload one site of the chest, in one or two channels"
         )
     _check(path, frames, rate_hz)
+    return max(frames / rate_hz, wav_promise_s(path))
+
+
+def wav_promise_s(path: Path) -> float:
+    """How many seconds the data chunk of a WAV file should hold; 0 where it does not say.
+
+    libsndfile believes the file's end instead, and so reads the rest of a broken transfer.
+    """
+    bytes_a_second = 0
+    with path.open("rb") as file:
+        if file.read(12)[:4] != b"RIFF":
+            return 0.0
+        while len(head := file.read(8)) == 8:
+            name, size = head[:4], int.from_bytes(head[4:], "little")
+            if name == b"data":
+                is_known = bytes_a_second and 0 < size < _STREAMED
+                return size / bytes_a_second if is_known else 0.0
+            body = file.tell()
+            if name == b"fmt ":
+                bytes_a_second = int.from_bytes(file.read(12)[8:], "little")
+            file.seek(body + size + size % 2)
+    return 0.0
+
+
+def _check_whole(path: Path, promised_s: float, held_s: float) -> None:
+    if promised_s - held_s > _MISSING_S:
+        raise UserError(
+            f"{path} is cut short: it holds {held_s:.1f} of {promised_s:.1f} s; upload it again"
+        )
 
 
 def _check(path: Path, frames: int, rate_hz: float) -> None:

@@ -47,6 +47,7 @@ def test_a_killed_console_answers_after_its_restart_what_it_had_taken_and_nothin
         assert program.settled(recording_id)["state"] == "done"
     until(
         lambda: all(r["is_explained"] for r in program.get("/recordings")["results"]),
+        "every recording is explained",
         timeout_s=60,
     )
     listed = [recording["id"] for recording in program.get("/recordings")["results"]]

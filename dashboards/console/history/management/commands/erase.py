@@ -2,6 +2,7 @@
 
 import time
 from argparse import ArgumentParser
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -10,6 +11,7 @@ from dashboards.console.admissions.models import Patient
 from dashboards.console.audit import log
 from dashboards.console.history.influx_erasure import InfluxErasureError, erase_points
 from dashboards.console.history.retention import erase_before, erase_patient, kafka_forgets_at
+from dashboards.console.lib import erasers
 from ingest.connections import InfluxConnection, load
 
 
@@ -33,10 +35,10 @@ class Command(BaseCommand):
         if patient is None:
             raise CommandError(f"there is no patient {pseudonym}")
         spans = [(a.device.device_id, a.from_us, a.until_us) for a in patient.assignments.all()]
-        erased = erase_patient(pseudonym)
+        erased = erase_patient(pseudonym)._asdict() | erasers.erase_patient(pseudonym)
         patient.sealed_identity = None
         patient.save(update_fields=["sealed_identity"])
-        log.write("command line", "erase", subject=pseudonym, **erased._asdict())
+        log.write("command line", "erase", subject=pseudonym, **erased)
         self._tell(erased)
         for device_id, from_us, until_us in spans:
             self._points(influx, from_us, until_us, device_id)
@@ -46,14 +48,15 @@ class Command(BaseCommand):
         if not days > 0:
             raise CommandError("more than 0 days are needed")
         before_us = round((time.time() - days * 86_400) * 1e6)
-        erased = erase_before(before_us)
-        log.write("command line", "erase", subject=f"older than {days:g} d", **erased._asdict())
+        before = datetime.fromtimestamp(before_us / 1e6, UTC)
+        erased = erase_before(before_us)._asdict() | erasers.erase_before(before)
+        log.write("command line", "erase", subject=f"older than {days:g} d", **erased)
         self._tell(erased)
         self._points(influx, 0, before_us, None)
 
-    def _tell(self, erased: Any) -> None:
+    def _tell(self, erased: dict[str, int]) -> None:
         self.stdout.write(
-            "Erased: " + ", ".join(f"{count} {what}" for what, count in erased._asdict().items())
+            "Erased: " + ", ".join(f"{count} {what}" for what, count in erased.items())
         )
 
     def _points(
