@@ -10,7 +10,5 @@ class RecordingsConfig(AppConfig):
         from dashboards.console.recordings import housekeeping  # noqa: PLC0415
 
         erasers.register(
-            erasers.Eraser(
-                "recordings", housekeeping.erase_before, housekeeping.erase_patient
-            )
+            erasers.Eraser("recordings", housekeeping.erase_before, housekeeping.erase_patient)
         )

@@ -1,6 +1,7 @@
 """Every address of the interface and every page: who may not, gets nothing and changes nothing."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -138,7 +139,7 @@ def _filled(path: str) -> str:
     uuid = "00000000-0000-0000-0000-000000000000"
     for part in ("device_id", "episode_id", "assignment_id", "pseudonym", "identity"):
         path = path.replace(f"<str:{part}>", "x")
-    return path.replace("<uuid:clip_id>", uuid).replace("<int:number>", "1")
+    return re.sub(r"<uuid:\w+>", uuid, path).replace("<int:number>", "1")
 
 
 # What tells of no patient: how to log in, whether all is well, and how the interface is used.
