@@ -31,14 +31,22 @@ def read(path: Path, kind: Kind, *, name: str) -> tuple[Int16s, int]:
     try:
         if kind == "wfdb":
             return _read_wfdb(path)
-        promised_s = _check_header(path)
-        samples, rate_hz = read_sound(path)
-        _check_whole(path, promised_s, len(samples) / rate_hz)
-        return samples, rate_hz
+        return _read_sound(path)
     except UserError as error:
         raise UserError(str(error).replace(str(path), name)) from None
     except MemoryError:
         raise UserError(f"{name} would take more memory than a recording may") from None
+
+
+def _read_sound(path: Path) -> tuple[Int16s, int]:
+    promised_s = _check_header(path)
+    samples, rate_hz = read_sound(path)
+    held_s = len(samples) / rate_hz
+    if promised_s - held_s > _MISSING_S:
+        raise UserError(
+            f"{path} is cut short: it holds {held_s:.1f} of {promised_s:.1f} s; upload it again"
+        )
+    return samples, rate_hz
 
 
 def _check_header(path: Path) -> float:
@@ -80,13 +88,6 @@ def wav_promise_s(path: Path) -> float:
                 bytes_a_second = int.from_bytes(file.read(12)[8:], "little")
             file.seek(body + size + size % 2)
     return 0.0
-
-
-def _check_whole(path: Path, promised_s: float, held_s: float) -> None:
-    if promised_s - held_s > _MISSING_S:
-        raise UserError(
-            f"{path} is cut short: it holds {held_s:.1f} of {promised_s:.1f} s; upload it again"
-        )
 
 
 def _check(path: Path, frames: int, rate_hz: float) -> None:
