@@ -7,10 +7,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import soundfile
+from scipy.signal import resample_poly
 
 from dashboards.pictures.log_mel import HIGHEST_HZ, LOWEST_HZ, log_mel
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID
 from models.dsp import Floats, hear
+
+PLAYED_HZ = 8000  # browsers play nothing below 3000
 
 _EVERY = 2  # samples of the grid: 1000 Hz hold what passes below 400 Hz
 _FLOOR_DB = -60.0
@@ -56,9 +59,10 @@ def heard_of(samples: npt.NDArray[np.int16], sample_rate_hz: int) -> Floats:
 def wav_of(heard: Floats) -> bytes:
     """To be listened to: brought to full loudness, but for a knock or two; a WAV of 16 bits."""
     loud = float(np.percentile(np.abs(heard), _LOUDEST_PERCENT)) if len(heard) else 0.0
-    scaled = np.clip(heard * (_LOUD / max(loud, 1e-6)), -1.0, 1.0)
+    played = resample_poly(heard, PLAYED_HZ // PIPELINE_GRID.sample_rate_hz, 1)
+    scaled = np.clip(played * (_LOUD / max(loud, 1e-6)), -1.0, 1.0)
     file = io.BytesIO()
-    soundfile.write(file, scaled, PIPELINE_GRID.sample_rate_hz, "PCM_16", format="WAV")
+    soundfile.write(file, scaled, PLAYED_HZ, "PCM_16", format="WAV")
     return file.getvalue()
 
 

@@ -39,8 +39,13 @@ export class Player {
       return false;
     }
     this.audio.src = URL.createObjectURL(await answer.blob());
-    await new Promise((resolve) => this.audio.addEventListener("loadedmetadata", resolve, { once: true }));
-    return true;
+    return new Promise((resolve) => {
+      this.audio.addEventListener("loadedmetadata", () => resolve(true), { once: true });
+      this.audio.addEventListener("error", () => {
+        this.note.textContent = `It cannot be played here: ${this.audio.error.message}`;
+        resolve(false);
+      }, { once: true });
+    });
   }
 
   show() {
