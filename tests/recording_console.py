@@ -4,11 +4,15 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from ingest.connections import KafkaConnection, load
+from stream_processors.topic_admin import apply_topics
 from tests.processes import Part
 from tests.servers import Server
 
@@ -55,6 +59,18 @@ class Console(Server):
         environment = self.environment() | {"DJANGO_SETTINGS_MODULE": "dashboards.console.settings"}
         command = [sys.executable, "-c", _MAKE_TOKEN]
         return subprocess.check_output(command, env=environment, text=True).split()[-1]
+
+
+@contextmanager
+def running(folder: Path, kafka: Server) -> Iterator[Console]:
+    """A console on a log that has its topics."""
+    apply_topics(load(KafkaConnection, {"servers": kafka.address}), partitions=4)
+    started = Console(folder, kafka)
+    started.start()
+    try:
+        yield started
+    finally:
+        started.stop()
 
 
 class Program:

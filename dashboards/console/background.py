@@ -22,6 +22,7 @@ from dashboards.console.live.room import Room
 from dashboards.console.notifications.messenger import Messenger
 from dashboards.console.outbox.postman import Postman
 from dashboards.console.recordings.foreman import Foreman
+from dashboards.console.recordings.models import Task
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import ConfluentSink, KafkaSink, keep_polling
 from stream_processors.records import Heartbeat, encode
@@ -57,15 +58,17 @@ class Background:
             asyncio.create_task(self._keep_ticking()),
             asyncio.create_task(self._keep_beating()),
         ]
+        name = self._settings.name
         postman = Postman(ConfluentSink(self._kafka, client_id="console.outbox"))
-        for name, run in (
+        for what, run in (
             ("outbox", postman.run),
             ("history", self._writer.run),
             ("clips", ClipKeeper(self._kafka).run),
             ("messages", Messenger().run),
-            ("recordings", Foreman(self._settings.name).run),
+            ("recordings", Foreman(f"{name}/answers", (Task.CLASSIFY,)).run),
+            ("explanations", Foreman(f"{name}/explanations", (Task.EXPLAIN,)).run),
         ):
-            self._start_thread(name, run)
+            self._start_thread(what, run)
 
     async def stop(self) -> None:
         """End in good order; what is not settled then is done again at the next start."""

@@ -1,4 +1,4 @@
-"""The worker that opens uploaded files: ``python -m dashboards.console.recordings.decoder``.
+"""The worker that opens uploaded files: ``python -m dashboards.console.recordings.decoder NICE``.
 
 It takes an `Order` a line on its standard input and reports on its standard output. It knows no
 database, no settings and no secrets, and may take only so much memory; whoever started it ends it
@@ -23,12 +23,11 @@ from models.errors import HeartwardError
 from models.predictor import SEGMENT, Predictor
 from models.registry import Registry
 
-_NICER = 5
 _Say = Callable[[str], None]
 
 
 def main() -> None:
-    _bound()
+    _bound(int(sys.argv[1]))
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not be taken for a report
     models = Registry().installed()
@@ -89,14 +88,14 @@ def _judges(model: Predictor) -> bool:
     return model.contract.task != SEGMENT
 
 
-def _bound() -> None:
+def _bound(niceness: int) -> None:
     for what, most in (
         (resource.RLIMIT_AS, limits.MOST_WORKER_BYTES),
         (resource.RLIMIT_FSIZE, limits.MOST_WRITTEN_BYTES),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (most, most))
-    os.nice(_NICER)
+    os.nice(niceness)
 
 
 def _write(output: object, report: orders.Report) -> None:

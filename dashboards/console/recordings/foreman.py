@@ -4,6 +4,7 @@ import logging
 import tempfile
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dashboards.console.recordings.worker import TookTooLongError, Worker, Worke
 
 _LOOK_EVERY_S = 0.5
 _WARM_AFTER_S = 20.0
+_NICE, _NICER = 5, 15  # the ward's pages come first, then answers
 _FIELDS = {orders.PICTURES: "pictures", orders.HEARD: "heard", orders.SALIENCY: "saliency"}
 _COPY_BYTES = 1024 * 1024
 
@@ -28,17 +30,27 @@ class _Stopping(Exception):  # noqa: N818 (it says that the console ends, and no
 
 
 class Foreman:
-    """One in every console; several share the queue.
+    """Two in every console, so that no answer waits for an explanation; all share the queue.
 
     The worker is started on the first visit to a page of recordings, or when the console has come
     to rest after its own start, so that the first upload need not wait for it.
+
+    Parameters
+    ----------
+    who
+        In whose name jobs are held; its own among all.
+    tasks
+        What it takes on.
     """
 
-    def __init__(self, who: str) -> None:
+    def __init__(self, who: str, tasks: Collection[int] = tuple(Task)) -> None:
         self._who = who
+        self._tasks = tasks
+        self._news = jobs.listen()
         self._job: Job | None = None
         self._stop = threading.Event()
-        self._worker = Worker(self._each_turn)
+        self._is_awaited = Task.CLASSIFY in tasks
+        self._worker = Worker(self._each_turn, niceness=_NICE if self._is_awaited else _NICER)
         self._housekeeping = housekeeping.Housekeeping()
 
     @property
@@ -54,10 +66,10 @@ class Foreman:
                 self._housekeeping.step(time.time())
                 if self.step():
                     continue
-                if (jobs.waiting.wait(_LOOK_EVERY_S) or time.monotonic() > warm_at_s) and (
-                    not stop.is_set()
-                ):
-                    jobs.waiting.clear()
+                has_news = self._news.wait(_LOOK_EVERY_S)
+                self._news.clear()
+                is_wanted = has_news or time.monotonic() > warm_at_s
+                if is_wanted and self._is_awaited and not stop.is_set():
                     self._worker.start()
         except _Stopping:
             pass
@@ -67,7 +79,7 @@ class Foreman:
     def step(self) -> bool:
         """Do one job; False if there is none."""
         close_old_connections()
-        job = jobs.claim(self._who)
+        job = jobs.claim(self._who, tasks=self._tasks)
         if job is None:
             return False
         self._job = job

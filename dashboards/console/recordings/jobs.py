@@ -6,7 +6,7 @@ seemed dead is settled once.
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -21,20 +21,37 @@ from dashboards.console.recordings.orders import Answer
 LEASE_S = 10.0
 _SCREEN = "screen"
 
-waiting = threading.Event()  # set when there is something new, or soon will be
+_listeners: list[threading.Event] = []
+
+
+def listen() -> threading.Event:
+    """An event that is set when there is something new, or soon will be."""
+    event = threading.Event()
+    _listeners.append(event)
+    return event
+
+
+def wake() -> None:
+    """Let all who listen look into the queue, and have their workers ready."""
+    for event in _listeners:
+        event.set()
 
 
 def enqueue(recording: Recording, task: int) -> None:
     """Inside the transaction that makes the recording, or settles what comes before."""
     Job.objects.create(recording=recording, task=task)
-    transaction.on_commit(waiting.set)
+    transaction.on_commit(wake)
 
 
-def claim(who: str, now_us: int | None = None) -> Job | None:
-    """The first job that nobody holds, now held by `who`."""
+def claim(
+    who: str, now_us: int | None = None, *, tasks: Collection[int] = tuple(Task)
+) -> Job | None:
+    """The first job of these tasks that nobody holds, now held by `who`."""
     now_us = _wall_clock_us() if now_us is None else now_us
     while True:
-        free = Job.objects.select_related("recording").filter(lease_until_us__lt=now_us)
+        free = Job.objects.select_related("recording").filter(
+            task__in=tasks, lease_until_us__lt=now_us
+        )
         job: Job | None = free.first()
         if job is None:
             return None
@@ -71,7 +88,7 @@ def fail_once(job: Job, who: str) -> bool:
     if job.attempts >= MOST_ATTEMPTS:
         return True
     Job.objects.filter(pk=job.pk, claimed_by=who).update(lease_until_us=0, claimed_by="", stage="")
-    waiting.set()
+    wake()
     return False
 
 

@@ -66,7 +66,7 @@ def _check_header(path: Path) -> float:
             f"{path} has {channels} channels: upload one site of the chest, in one or two channels"
         )
     _check(path, frames, rate_hz)
-    return max(frames / rate_hz, wav_promise_s(path))
+    return max(float(frames / rate_hz), wav_promise_s(path))
 
 
 def wav_promise_s(path: Path) -> float:

@@ -30,7 +30,7 @@ _MOST_EXPORTED = 10_000
 @needs(Role.VIEWER)
 def recordings(request: HttpRequest) -> HttpResponse:
     """Upload, and the history."""
-    jobs.waiting.set()  # the worker starts, so that it is ready when a file comes
+    jobs.wake()  # the worker starts, so that it is ready when a file comes
     access = access_of(request.user)
     asked = {name: request.GET.get(name, "").strip() for name in _ASKED}
     seen = rights.seen_by(request.user)

@@ -14,6 +14,7 @@ import msgspec
 
 from dashboards.console.recordings import orders
 
+_MODULE = "dashboards.console.recordings.decoder"
 _READY_WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.5
 _END_S = 2.0
@@ -34,10 +35,13 @@ class Worker:
     ----------
     each_turn
         Called about twice a second while it works; may raise to have the worker ended.
+    niceness
+        By which others come first.
     """
 
-    def __init__(self, each_turn: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, each_turn: Callable[[], None] = lambda: None, *, niceness: int = 5) -> None:
         self._each_turn = each_turn
+        self._command = [sys.executable, "-m", _MODULE, str(niceness)]
         self._process: subprocess.Popen[bytes] | None = None
         self._reports: queue.Queue[orders.Report | None] = queue.Queue()
 
@@ -52,7 +56,7 @@ class Worker:
         self.end()
         self._reports = queue.Queue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "dashboards.console.recordings.decoder"],
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_environment(),

@@ -10,9 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ingest.connections import KafkaConnection
-from stream_processors.topic_admin import apply_topics
-from tests.recording_console import Console, Program
+from tests.recording_console import Console, Program, running
 from tests.servers import Server
 from tests.waiting import until
 
@@ -21,11 +19,8 @@ SAMPLES = sorted(Path("ingest/recordings").glob("*.flac"))[:6]
 
 @pytest.fixture
 def console(embedded_kafka: Server, tmp_path: Path) -> Iterator[Console]:
-    apply_topics(KafkaConnection(servers=embedded_kafka.address), partitions=4)
-    started = Console(tmp_path, embedded_kafka)
-    started.start()
-    yield started
-    started.stop()
+    with running(tmp_path, embedded_kafka) as started:
+        yield started
 
 
 def _decoder(console: Console) -> int | None:

@@ -9,6 +9,7 @@ from models.classify import classify
 from models.contract import ModelContract
 from models.dsp import Floats
 from models.predictor import OnnxPredictor
+from models.recording import Recording
 from models.recording_heart import RecordingHeart
 from models.registry import Registry
 
@@ -62,7 +63,7 @@ def test_the_strongest_region_is_where_the_tone_is(screen: OnnxPredictor) -> Non
     model = ToneModel(screen)
     edges_hz = saliency.band_edges_hz(model.contract)
     abnormal = model.contract.labels.index("abnormal")
-    window = saliency.Recording(samples, _RATE_HZ).windows(model.contract)[2]  # from 5 s
+    window = Recording(samples, _RATE_HZ).windows(model.contract)[2]  # from 5 s
     shares = saliency.window_shares(window, model, abnormal, edges_hz)
     step, band = np.unravel_index(np.argmax(shares), shares.shape)
     assert 5.0 + step * saliency.STEP_S == pytest.approx(6.0)
