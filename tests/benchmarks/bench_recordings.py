@@ -40,7 +40,10 @@ def main() -> None:
             with running(Path(folder) / "console", kafka) as console:
                 program = Program(console)
                 first_s = _waited_s(program, _file(10, 2000, "FLAC"))
-                waited_s = {name: _measured_s(program, *kind) for name, *kind in _KINDS}
+                waited_s = {
+                    name: _measured_s(program, duration_s, rate_hz, container)
+                    for name, duration_s, rate_hz, container in _KINDS
+                }
         finally:
             kafka.stop()
     report.save("recordings", {"first_s": first_s, "waited_s": waited_s, "promised_s": PROMISED_S})

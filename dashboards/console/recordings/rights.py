@@ -1,7 +1,7 @@
 """Who may do what with which recording.
 
-A recording in a ward is the ward's: viewers see it, nurses upload, clinicians listen and delete,
-and who uploaded it may listen to it and delete it as long as they belong to the ward. One without
+A recording in a ward is the ward's: viewers see it, nurses upload, clinicians listen, export and
+delete, and who uploaded it may do all that with it as long as they belong to the ward. One without
 a ward is its owner's alone, and of administrators of every ward.
 """
 
@@ -27,6 +27,14 @@ def seen_by(user: Any) -> Any:
     if wards is None:
         return Recording.objects.filter(own | ~Q(ward=""))
     return Recording.objects.filter(own | Q(ward__in=[ward for ward in wards if ward]))
+
+
+def exported_by(user: Any) -> Any:
+    """All recordings that a user may take out of the console as a table."""
+    wards = access_of(user).wards(Role.CLINICIAN)
+    if wards is None:
+        return seen_by(user)
+    return seen_by(user).filter(Q(owner=user) | Q(ward__in=[ward for ward in wards if ward]))
 
 
 def may_upload(access: Access, ward: str) -> bool:

@@ -110,7 +110,9 @@ export function spectrogram(canvas, time, picture, map, colour) {
   const per = columns / durationS;
   pen.imageSmoothingEnabled = true;
   const source = [time.fromS * per, 0, time.spanS * per, image.height];
-  if (map) pen.globalAlpha = 0.45;
+  pen.fillStyle = "#05070d";  // as dark under the map in both themes
+  pen.fillRect(0, 0, width, height);
+  if (map) pen.globalAlpha = 0.5;
   pen.drawImage(image, ...source, 0, 0, width, height);
   pen.globalAlpha = 1;
   const y = (hz) => height * (1 - (mel(hz) - mel(lowHz)) / (mel(highHz) - mel(lowHz)));

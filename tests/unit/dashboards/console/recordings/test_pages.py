@@ -56,7 +56,7 @@ def test_the_table_has_a_column_for_each_label_and_no_formula(
 ) -> None:
     take("=HYPERLINK(evil).flac", note="-1+1", patient_id="@x")
     foreman.step()
-    answer = client_of(Role.VIEWER, "west").get("/recordings/export.csv")
+    answer = client_of(Role.CLINICIAN, "west").get("/recordings/export.csv")
     (row,) = csv.DictReader(io.StringIO(answer.content.decode()))
     recording = Recording.objects.get()
     screen = recording.answer["file"]["models"]["screen"]["probabilities"]
@@ -64,6 +64,8 @@ def test_the_table_has_a_column_for_each_label_and_no_formula(
     assert float(row["rate_bpm"]) == recording.rate_bpm
     assert (row["name"][:2], row["note"], row["patient_id"]) == ("'=", "'-1+1", "'@x")
     assert AuditEntry.objects.filter(action="export", subject="recordings").exists()
+    viewers = client_of(Role.VIEWER, "west").get("/recordings/export.csv")
+    assert str(recording.pk) not in viewers.content.decode()
 
 
 def test_a_result_says_finding_rate_follow_up_and_disclaimer(
