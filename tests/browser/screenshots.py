@@ -13,6 +13,7 @@ from deploy.embedded import free_port
 from tests.console_stack import Stack, running
 
 FOLDER = Path("dashboards/console/screenshots")
+_RECORDING = "ingest/recordings/e00152.flac"
 _BEDS = 12
 _RUNS_S = 75
 _COLOURS = 160
@@ -39,6 +40,18 @@ def _shoot(page: Page, name: str, folder: Path) -> None:
         picture.convert("RGB").quantize(_COLOURS).save(file, optimize=True)
 
 
+def shoot_recording(page: Page, folder: Path) -> None:
+    """The result of a real recording, with what moved the decision."""
+    page.goto("/recordings/")
+    page.set_input_files("#files", _RECORDING)
+    page.locator(".upload.done a").first.click(timeout=30_000)
+    page.locator(".overlay:enabled").wait_for(timeout=30_000)
+    page.select_option(".overlay", "0")
+    page.locator(".zoom .in").click()
+    page.wait_for_timeout(500)
+    _shoot(page, "recording", folder)
+
+
 def _all(browser: Browser, stack: Stack, folder: Path) -> None:
     desk = _log_in(browser, stack, viewport=_DESK, scheme="dark")
     desk.get_by_role("button", name="Turn sound on").click()
@@ -58,6 +71,7 @@ def _all(browser: Browser, stack: Stack, folder: Path) -> None:
     _shoot(light, "handover", folder)
     light.goto("/admissions/")
     _shoot(light, "admissions", folder)
+    shoot_recording(desk, folder)
     phone = _log_in(browser, stack, viewport=_PHONE, scheme="dark")
     phone.wait_for_timeout(4000)
     _shoot(phone, "phone", folder)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from scipy.signal import resample_poly
 
 from tests.browser.conftest import Open
-from tests.browser.stack import Stack
+from tests.console_stack import Stack
 
 People = dict[str, tuple[str, str]]
 
