@@ -97,20 +97,21 @@ class Foreman:
             limits.CLASSIFY_WITHIN_S if job.task == Task.CLASSIFY else limits.EXPLAIN_WITHIN_S
         )
         with tempfile.TemporaryDirectory(prefix="heartward-") as folder:
-            order = _lay_out(job, Path(folder))
             try:
+                order = _lay_out(job, Path(folder))
                 report = self._worker.ask(
                     order, within_s=within_s, on_stage=lambda words: self._tell(job, words)
                 )
+            except FileNotFoundError:
+                self._give_up(job, f"{job.recording.name} is no longer in the storage")
             except TookTooLongError:
                 self._give_up(job, f"{job.recording.name} takes longer to read than {within_s:g} s")
-                return
             except WorkerDiedError:
                 _log.warning("the worker ended while it read recording %s", job.recording_id)
                 if jobs.fail_once(job, self._who):
                     self._give_up(job, f"{job.recording.name} cannot be read: it ends the reader")
-                return
-            self._settle(job, report, Path(folder))
+            else:
+                self._settle(job, report, Path(folder))
 
     def _settle(self, job: Job, report: orders.Done | orders.Refused, folder: Path) -> None:
         if isinstance(report, orders.Refused):

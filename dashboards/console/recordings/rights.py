@@ -38,16 +38,17 @@ def exported_by(user: Any) -> Any:
 
 
 def may_upload(access: Access, ward: str) -> bool:
+    """Into a ward that there is; or, where it is empty, for oneself."""
     if not ward:
         return access.highest is not None and access.highest >= Role.NURSE
-    return access.may(Role.NURSE, ward)
+    return ward in upload_wards(access)
 
 
 def upload_wards(access: Access) -> list[str]:
     """Wards into which something may be uploaded."""
     names = Ward.objects.values_list("name", flat=True)
     known = set(names) | {ward for ward in access.roles if ward}
-    return sorted(ward for ward in known if may_upload(access, ward))
+    return sorted(ward for ward in known if access.may(Role.NURSE, ward))
 
 
 def may_delete(user: Any, recording: Recording | Examination) -> bool:

@@ -90,6 +90,17 @@ def test_what_takes_too_long_is_refused_and_none_of_it_kept(
     assert not stored(media)
 
 
+def test_a_file_that_is_gone_is_told_and_holds_up_nobody(
+    take: TakeIn, media: Path, foreman: Foreman
+) -> None:
+    recording = take()
+    for path in stored(media):
+        path.unlink()
+    assert foreman.step()
+    recording.refresh_from_db()
+    assert "no longer in the storage" in recording.reason
+
+
 def test_a_real_worker_that_hangs_is_ended_and_the_next_recording_answered(
     foreman: Foreman, take: TakeIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

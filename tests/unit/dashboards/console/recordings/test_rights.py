@@ -107,6 +107,11 @@ def test_nobody_uploads_into_a_ward_that_is_not_theirs(program_of: ClientOf) -> 
     assert not Recording.objects.exists()
 
 
+def test_nobody_uploads_into_a_ward_that_there_is_not(program_of: ClientOf) -> None:
+    answer = upload(program_of(Role.ADMIN), [("a.flac", SAMPLE.read_bytes())], ward="nowhere")
+    assert answer.status_code == 403
+
+
 def test_looking_is_written_down_once_a_minute_and_deleting_always(
     program_of: ClientOf, answered: Recording, django_capture_on_commit_callbacks: Any
 ) -> None:
