@@ -11,10 +11,10 @@ from models.contract import PIPELINE_FILTER, PIPELINE_GRID, Grid
 from models.dsp import Windows, block_filter
 from models.heart import hear
 from models.predictor import SEGMENT, Predictor
-from models.quality import Assessment
 from models.recording import judge
 from models.registry import Registry
 from models.rhythm import Heart
+from models.verdict import Assessment
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

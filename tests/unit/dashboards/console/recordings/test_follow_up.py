@@ -4,9 +4,9 @@ import pytest
 
 from dashboards.console.recordings.follow_up import DISCLAIMER, suggest
 from models.answer import FileAnswer, ModelAnswer
-from models.quality import Verdict
 from models.recording_heart import RecordingHeart
 from models.recording_quality import RecordingQuality
+from models.verdict import Verdict
 
 
 def _answer(
