@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,17 @@ class Heard(NamedTuple):
     samples: int
     is_full: bool
     windows: tuple[LiveWindow, ...]
+
+
+def prepare() -> None:
+    """Load the models while the first window is still being recorded."""
+
+    def load() -> None:
+        from dashboards.console.recordings import live_findings  # noqa: PLC0415 (slow to load)
+
+        live_findings.installed()
+
+    threading.Thread(target=load, name="models", daemon=True).start()
 
 
 def hear_chunk(
