@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from dashboards.console.recordings.follow_up import DISCLAIMER, suggest
-from dashboards.console.recordings.orders import Answer
+from dashboards.console.recordings.stored import Answer
 
 
 def answer_of(recording: Any) -> Answer | None:

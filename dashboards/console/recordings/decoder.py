@@ -17,6 +17,7 @@ from dashboards.console.recordings import limits, orders
 from dashboards.console.recordings.picture_data import heard_of, pictures_of, wav_of
 from dashboards.console.recordings.saliency import explain
 from dashboards.console.recordings.sound_source import read
+from dashboards.console.recordings.stored import Answer, Explanation
 from models.answer import answer_of
 from models.classify import classify
 from models.errors import HeartwardError
@@ -60,7 +61,7 @@ def _classify(order: orders.Order, models: Sequence[Predictor], say: _Say) -> No
     samples, sample_rate_hz = read(folder / order.main, order.kind, name=order.name)
     say("listening")
     result = classify(samples, sample_rate_hz, models, name=order.name)
-    answer = orders.Answer(
+    answer = Answer(
         file=answer_of(result),
         sample_rate_hz=sample_rate_hz,
         window_s={m.contract.name: m.contract.window_s for m in models if _judges(m)},
@@ -81,7 +82,7 @@ def _explain(order: orders.Order, models: Sequence[Predictor], say: _Say) -> Non
     say("asking what mattered")
     result = classify(samples, sample_rate_hz, models, name=order.name)
     maps = explain(samples, sample_rate_hz, result, models)
-    (folder / orders.SALIENCY).write_bytes(msgspec.json.encode(orders.Explanation(maps=maps)))
+    (folder / orders.SALIENCY).write_bytes(msgspec.json.encode(Explanation(maps=maps)))
 
 
 def _judges(model: Predictor) -> bool:

@@ -58,6 +58,7 @@ class Examinations(APIView):
         if Examination.objects.filter(owner=request.user).count() >= limits.MOST_EXAMINATIONS:
             raise ValidationError({"detail": "save or discard your other examinations first"})
         begun = Examination.objects.create(owner=request.user, **asked)
+        examinations.prepare()
         log.note(request, "examine", ward=begun.ward, subject=str(begun.pk))
         answer = {"id": begun.pk, "longest_s": limits.EXAMINATION_LONGEST_S}
         return Response(BegunSerializer(answer).data, status=201)

@@ -1,7 +1,10 @@
 """An examination: sound comes piece by piece, findings go back, at the end it is kept or not."""
 
+from __future__ import annotations
+
 import io
-from typing import Any, NamedTuple
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +16,10 @@ from django.utils import timezone
 from dashboards.console.recordings import limits
 from dashboards.console.recordings.intake import Belongs, store
 from dashboards.console.recordings.kinds import Group
-from dashboards.console.recordings.live_findings import (
-    LiveWindow,
-    complete_windows,
-    judge_windows,
-    span_of,
-)
 from dashboards.console.recordings.models import Examination, ExaminationChunk, Recording
+
+if TYPE_CHECKING:
+    from dashboards.console.recordings.live_findings import LiveWindow
 
 _MOST_WINDOWS_AT_ONCE = 8
 _LEAST_S = 5.0
@@ -35,6 +35,17 @@ class Heard(NamedTuple):
     samples: int
     is_full: bool
     windows: tuple[LiveWindow, ...]
+
+
+def prepare() -> None:
+    """Load the models while the first window is still being recorded."""
+
+    def load() -> None:
+        from dashboards.console.recordings import live_findings  # noqa: PLC0415 (slow to load)
+
+        live_findings.installed()
+
+    threading.Thread(target=load, name="models", daemon=True).start()
 
 
 def hear_chunk(
@@ -102,12 +113,14 @@ def _keep(examination: Examination, first_sample: int, pcm: bytes) -> None:
 
 
 def _windows(examination: Examination, known: int) -> tuple[LiveWindow, ...]:
+    from dashboards.console.recordings import live_findings as live  # noqa: PLC0415 (slow to load)
+
     rate_hz = examination.sample_rate_hz
-    new = min(complete_windows(examination.samples, rate_hz) - known, _MOST_WINDOWS_AT_ONCE)
+    new = min(live.complete_windows(examination.samples, rate_hz) - known, _MOST_WINDOWS_AT_ONCE)
     if new <= 0:
         return ()
-    span = span_of(known, new, rate_hz)
-    return judge_windows(_samples(examination, span.first, span.end), rate_hz, known)
+    span = live.span_of(known, new, rate_hz)
+    return live.judge_windows(_samples(examination, span.first, span.end), rate_hz, known)
 
 
 def _samples(examination: Examination, first: int, end: int) -> npt.NDArray[np.int16]:

@@ -125,8 +125,10 @@ class Foreman:
         if job.task == Task.EXPLAIN:
             jobs.finish_explained(job, self._who, files)
             return
+        from dashboards.console.recordings.stored import Answer  # noqa: PLC0415 (slow to load)
+
         content = (folder / orders.ANSWER).read_bytes()
-        answer = msgspec.json.decode(content, type=orders.Answer)
+        answer = msgspec.json.decode(content, type=Answer)
         document: Any = msgspec.json.decode(content)
         jobs.finish_classified(job, self._who, answer, document, files)
 

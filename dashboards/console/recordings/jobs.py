@@ -4,11 +4,13 @@ Whoever settles a job must still hold it, so that a job that was taken from a co
 seemed dead is settled once.
 """
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.files.base import ContentFile
 from django.db import transaction
@@ -16,7 +18,9 @@ from django.db.models import F
 
 from dashboards.console.recordings.limits import MOST_ATTEMPTS
 from dashboards.console.recordings.models import Job, Recording, State, Task
-from dashboards.console.recordings.orders import Answer
+
+if TYPE_CHECKING:
+    from dashboards.console.recordings.stored import Answer
 
 LEASE_S = 10.0
 _SCREEN = "screen"

@@ -64,7 +64,7 @@ def judge_windows(
     sound, qualities = cut.samples, judge(cut)
     hearts: list[Heart | None] = [None] * len(cut)
     findings: list[list[Finding]] = [[] for _ in range(len(cut))]
-    for model in _models():
+    for model in installed():
         answers = model.predict(sound)
         if model.contract.task == SEGMENT:
             hearts = hear(sound, answers)
@@ -107,7 +107,7 @@ def _finding(model: Predictor, row: npt.NDArray[np.float32]) -> Finding:
 
 
 @cache
-def _models() -> tuple[Predictor, ...]:
+def installed() -> tuple[Predictor, ...]:
     """Those installed that take the pipeline's windows; loaded with the first examination."""
     return tuple(
         model

@@ -3,8 +3,6 @@
 import msgspec
 
 from dashboards.console.recordings.kinds import Kind
-from dashboards.console.recordings.saliency import Saliency
-from models.answer import FileAnswer
 
 ANSWER, PICTURES, HEARD, SALIENCY = "answer.json", "pictures.json", "heard.wav", "saliency.json"
 
@@ -39,15 +37,3 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
 
 
 Report = Stage | Done | Refused
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of ``heartward classify --json``, and the rate at which the sound was read."""
-
-    file: FileAnswer
-    sample_rate_hz: int
-    window_s: dict[str, float]
-
-
-class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    maps: tuple[Saliency, ...]

@@ -7,7 +7,6 @@ from rest_framework import serializers
 
 from dashboards.console.admissions.models import NAME_CHARACTERS
 from dashboards.console.recordings import limits
-from dashboards.console.recordings.answers import follow_up_of
 from dashboards.console.recordings.models import NOTE_CHARACTERS, Recording, State
 
 _SHORT = (
@@ -89,6 +88,8 @@ class RecordingDetailSerializer(RecordingSerializer):
 
     @extend_schema_field(FollowUpSerializer(allow_null=True))
     def get_follow_up(self, recording: Recording) -> Any:
+        from dashboards.console.recordings.answers import follow_up_of  # noqa: PLC0415 (slow)
+
         return follow_up_of(recording)
 
 

@@ -15,7 +15,6 @@ from dashboards.console.people.access import Role
 from dashboards.console.people.decorators import needs
 from dashboards.console.people.models import access_of
 from dashboards.console.recordings import jobs, limits, rights
-from dashboards.console.recordings.answers import answer_of, follow_up_of
 from dashboards.console.recordings.api_views import erase, note_view
 from dashboards.console.recordings.export import csv_of
 from dashboards.console.recordings.models import Recording, State
@@ -115,6 +114,8 @@ def live(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(request: HttpRequest, found: Recording) -> dict[str, Any]:
+    from dashboards.console.recordings.answers import answer_of, follow_up_of  # noqa: PLC0415 (slow)
+
     answer = answer_of(found)
     return {
         "recording": found,

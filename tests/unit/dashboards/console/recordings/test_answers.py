@@ -8,8 +8,8 @@ import pytest
 
 from dashboards.console.recordings.foreman import Foreman
 from dashboards.console.recordings.models import Job, State, Task
-from dashboards.console.recordings.orders import Explanation
 from dashboards.console.recordings.picture_data import Pictures
+from dashboards.console.recordings.stored import Explanation
 from models.answer import answer_of
 from models.classify import classify_file
 from models.registry import Registry
