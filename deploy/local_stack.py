@@ -246,7 +246,7 @@ def _pipeline(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
         yield reporting(INFLUX, "stream_processors.influx")
     if plan.console is not None:
         yield replace(
-            reporting(CONSOLE, "dashboards.console.serve", after=(*kafka, BRIDGE)),
+            reporting(CONSOLE, "dashboards.console.serve"),
             environment=environment | plan.console.environment(),
         )
     if plan.simulation is not None:

@@ -33,11 +33,11 @@ def test_the_demonstration_needs_nothing_from_outside() -> None:
     assert ward["simulator"].after == ("bridge",)
 
 
-def test_a_console_follows_the_bridge_and_is_told_who_gets_in() -> None:
+def test_a_console_follows_kafka_and_is_told_who_gets_in() -> None:
     login = Login(port=8123, user="demo", password="secret")  # noqa: S106 (a test's)
     ward = _parts(_plan(simulation=Simulation(beds=1, faults="none"), console=login))
     console = ward["console"]
-    assert "bridge" in console.after
+    assert console.after == ("kafka",)
     assert console.falls_with == ("kafka",)
     environment = dict(console.environment or {})
     assert environment["HEARTWARD_CONSOLE_PORT"] == "8123"
