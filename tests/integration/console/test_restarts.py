@@ -65,6 +65,7 @@ def test_killed_again_and_again_it_has_every_result_alarm_and_answer_once(stack:
     assert stack.post("/api/v1/alarms/actions", asked)["stored"]
     for _ in range(3):
         _kill_console(stack)
+    stack.wait_for_beds(BEDS, within_s=30)
     # As a page does that got no answer.
     stack.post("/api/v1/alarms/actions", asked)
     time.sleep(5)
@@ -78,7 +79,9 @@ def test_killed_again_and_again_it_has_every_result_alarm_and_answer_once(stack:
         assert len(stored) == len(set(stored))
         assert set(stored) == published
         events = {e.event_id for e in kafka_log.records(kafka, ALARMS, AlarmEvent)}
-        transitions = stack.every("/api/v1/alarms/history")
+        history = "/api/v1/alarms/history"
+        until(lambda: len(stack.every(history)) >= len(events), "so are alarms", timeout_s=20)
+        transitions = stack.every(history)
         assert sorted(row["event_id"] for row in transitions) == sorted(events)
         of_alarm = [r for r in transitions if r["episode_id"] == alarm["episode_id"]]
         answers = [r["actor"] for r in of_alarm if r["transition"] == "acknowledged"]
