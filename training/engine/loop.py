@@ -238,8 +238,6 @@ class Trainer:
         if how.repeat:
             chosen = waveforms.chosen(sound, draw, how.repeat)
             sound = torch.where(chosen, clips.repeated(start, owner, draw), sound)
-        if self._recipe.training.crop_s:
-            sound = sound[:, : round(self._recipe.training.crop_s * contract.sample_rate_hz)]
         waveform = waveforms.augmented(
             sound,
             how,

@@ -285,9 +285,6 @@ class Training(_Part, frozen=True, kw_only=True):
     balanced
         In the end the decision between two labels is moved to where the validation part's UAR is
         highest: `training.engine.balance`.
-    crop_s
-        Learn from so much of each window, which takes as much less time; 0: from all of it. The
-        net must pool over time.
     mixed_precision
         On CUDA only.
     """
@@ -301,7 +298,6 @@ class Training(_Part, frozen=True, kw_only=True):
     label_smoothing: float = 0.0
     ema: float = 0.0
     balanced: bool = False
-    crop_s: float = 0.0
     mixed_precision: bool = False
 
     def __post_init__(self) -> None:

@@ -295,14 +295,3 @@ def test_a_runs_own_weights_begin_another_but_not_its_front_end(tmp_path: Path) 
     assert same(other.net, net.net)
     assert all(torch.equal(value, front[name]) for name, value in other.front.state_dict().items())
     assert "parameters taken" in report.report
-
-
-def test_a_net_may_learn_from_less_than_a_window(tmp_path: Path) -> None:
-    told, train = prepared(tmp_path, training__crop_s=0.5, training__epochs=1)
-    trainer = two_tones.trainer(told, train)
-    heard: list[int] = []
-    trainer.net.register_forward_pre_hook(
-        lambda net, given: heard.append(given[0].shape[1]) if net.training else None
-    )
-    trainer.run(quiet)
-    assert set(heard) == {two_tones.RATE_HZ // 2}
