@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from models.errors import ModelError
 from training.architectures.registry import Classifier
 from training.engine import (
-    balance,
     measures,
     optimisation,
     pictures,
@@ -117,7 +116,7 @@ class Trainer:
         return next(epoch for epoch in reversed(self.history) if epoch.best)
 
     def run(self, told: Told, checkpoint: Path | None = None) -> None:
-        """Train to the end, or from where `resume` left it; then prune, round and balance.
+        """Train to the end, or from where `resume` left it; then prune and round, if told so.
 
         Only training has checkpoints: what is resumed is pruned again from its best epoch.
         """
@@ -132,8 +131,6 @@ class Trainer:
         finally:
             masks.remove()
         self.net.eval()
-        if self._recipe.training.balanced:
-            balance.settle(self.net, self._validation, self._recipe)
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from the end of the last whole epoch."""

@@ -75,7 +75,7 @@ def judge(net: nn.Module, clips: Clips, recipe: Recipe) -> Figures:
     return Figures(
         loss=loss.item(),
         accuracy=float((said == truth).all(1).mean()),
-        uar=uar(score, truth, exclusive=recipe.data.exclusive),
+        uar=_uar(said, truth, exclusive=recipe.data.exclusive),
         auc=float(np.mean([_auc(score[:, k], truth[:, k]) for k in range(truth.shape[1])])),
     )
 
@@ -87,9 +87,8 @@ def _said(score: npt.NDArray[np.float64], *, exclusive: bool) -> npt.NDArray[np.
     return np.asarray(places == score.argmax(1)[:, None])
 
 
-def uar(score: npt.NDArray[np.float64], truth: npt.NDArray[np.bool_], *, exclusive: bool) -> float:
-    """Of scores, shape (recordings, labels); labels that a part lacks do not count."""
-    said = _said(score, exclusive=exclusive)
+def _uar(said: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_], *, exclusive: bool) -> float:
+    """Labels that a part lacks do not count."""
     recalls = [said[truth[:, k], k].mean() for k in range(truth.shape[1]) if truth[:, k].any()]
     if not exclusive:
         without = [k for k in range(truth.shape[1]) if not truth[:, k].all()]

@@ -282,9 +282,6 @@ class Training(_Part, frozen=True, kw_only=True):
         The weights of the best epoch by `monitor` on the validation part, or the last.
     ema
         Decay of a running mean of the weights, which is then what is judged and kept; 0: none.
-    balanced
-        In the end the decision between two labels is moved to where the validation part's UAR is
-        highest: `training.engine.balance`.
     mixed_precision
         On CUDA only.
     """
@@ -297,7 +294,6 @@ class Training(_Part, frozen=True, kw_only=True):
     keep: Literal["best", "last"] = "best"
     label_smoothing: float = 0.0
     ema: float = 0.0
-    balanced: bool = False
     mixed_precision: bool = False
 
     def __post_init__(self) -> None:
