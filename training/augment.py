@@ -42,7 +42,7 @@ def with_noise(waveform: Tensor, draw: torch.Generator, *, snr_db: tuple[float, 
     white = torch.fft.rfft(torch.randn(batch, samples, generator=draw, device=device))
     slope = torch.rand(batch, 1, generator=draw, device=device)
     bins = torch.arange(1, white.shape[-1] + 1, device=device)
-    coloured = torch.fft.irfft(white * bins**-slope, n=samples)
+    coloured = torch.fft.irfft(white * torch.exp(-slope * bins.log()), n=samples)
     low, high = snr_db
     share = torch.rand(batch, 1, generator=draw, device=device)
     ratio: Tensor = 10 ** ((low + (high - low) * share) / 20)

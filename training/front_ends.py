@@ -26,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 _LEAST_POWER = 1e-10
 _RANGE_DB = 80.0
 _LEAST_SPREAD = 1e-6  # what a constant picture is divided by, in place of zero
+_SILENT_POWER = 1e-5  # of a window of RMS 1: the rounding of 16 bits is louder, zeros are not
 
 
 def build(config: FrontEndConfig) -> nn.Module:
@@ -60,7 +61,9 @@ class LogMel(nn.Module):
         self.register_buffer("bank", torch.cat([bank, bank], 1)[:, :, None, None].float())
 
     def forward(self, waveform: Tensor) -> Tensor:
-        return normalised(self.levels(waveform), self._config.normalisation)
+        return normalised(
+            self.levels(waveform), self._config.normalisation, silence=silence(self._config)
+        )
 
     def levels(self, waveform: Tensor) -> Tensor:
         squares = _squares(waveform, self.dft, self._config)
@@ -99,7 +102,7 @@ class Spectrogram(nn.Module):
         bins = self._config.features
         power = (squares[:, :bins] + squares[:, bins:]).transpose(1, 2)
         levels = levelled(power, self._config.level, self._config.floor)
-        return normalised(levels, self._config.normalisation)
+        return normalised(levels, self._config.normalisation, silence=silence(self._config))
 
 
 class RawFrames(nn.Module):
@@ -118,6 +121,14 @@ class RawFrames(nn.Module):
         return normalised(frames.transpose(1, 2), self._config.normalisation)
 
 
+def _without_means(picture: Tensor, silence: float | None) -> Tensor:
+    if silence is None:
+        return picture - picture.mean(-1, keepdim=True)
+    heard = (picture.amax(2, keepdim=True) > silence).to(picture.dtype)
+    frames = heard.sum(-1, keepdim=True).clamp(min=1.0)
+    return (picture - (picture * heard).sum(-1, keepdim=True) / frames) * heard
+
+
 def levelled(power: Tensor, level: Level, floor: float) -> Tensor:
     match level:
         case "log":
@@ -133,11 +144,23 @@ def levelled(power: Tensor, level: Level, floor: float) -> Tensor:
             return power
 
 
-def normalised(picture: Tensor, normalisation: Normalisation) -> Tensor:
-    """Over each window by itself; a constant picture becomes zeros, never a division by zero."""
+def silence(config: LogMelConfig | MfccConfig | SpectrogramConfig) -> float | None:
+    """The level up to which a frame is silence; None where no level is its own."""
+    return math.log(config.floor + _SILENT_POWER) if config.level == "log" else None
+
+
+def normalised(
+    picture: Tensor, normalisation: Normalisation, *, silence: float | None = None
+) -> Tensor:
+    """Over each window by itself; a constant picture becomes zeros, never a division by zero.
+
+    Frames without sound, as after a short recording or in a stream's hole, count in no band's mean
+    and become it. Else the sound beside them would be that much above the mean: a net that had
+    heard whole windows alone called all of them abnormal.
+    """
     match normalisation:
         case "band-mean":
-            return picture - picture.mean(-1, keepdim=True)
+            return _without_means(picture, silence)
         case "band-standard":
             centred = picture - picture.mean(-1, keepdim=True)
             deviation = centred.square().mean((2, 3), keepdim=True).sqrt()

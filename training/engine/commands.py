@@ -21,6 +21,7 @@ from training.engine.recipe import Recipe
 from training.evaluation.predictions import Predictions
 
 _OUT = Path("runs")
+_WINDOWS_A_FILE = 8  # about what a recording of physionet2016 has, for quick tries
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +63,11 @@ def _told(order: Order) -> Recipe:
         "training.seed": order.seed,
         "data.protocols": order.protocol or None,
     }
-    return recipe_files.changed(told, {key: it for key, it in asked.items() if it is not None})
+    told = recipe_files.changed(told, {key: it for key, it in asked.items() if it is not None})
+    if order.max_files is None or not told.sampling.windows_per_epoch:
+        return told
+    fewer = min(told.sampling.windows_per_epoch, _WINDOWS_A_FILE * order.max_files)
+    return recipe_files.changed(told, {"sampling.windows_per_epoch": fewer})
 
 
 def _folder(order: Order, told: Recipe, fold: int) -> Path:

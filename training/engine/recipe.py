@@ -194,6 +194,9 @@ class Augmentation(_Part, frozen=True, kw_only=True):
     repeat
         Share of the windows of recordings shorter than one that are filled with the same sound
         again, and not with silence: on a ward every window is full.
+    gaps
+        Share of windows of which up to six tenths are silence, at the end or anywhere: as of a
+        short recording, and of a stream with holes.
     gain_db
         After scaling, which undoes it before.
     band_mask, frame_mask, masks
@@ -215,6 +218,7 @@ class Augmentation(_Part, frozen=True, kw_only=True):
     recorded_snr_db: tuple[float, ...] = ()
     recorded_share: float = 0.5
     repeat: float = 0.0
+    gaps: float = 0.0
     gain_db: float = 0.0
     band_mask: float = 0.0
     frame_mask: float = 0.0
@@ -237,7 +241,7 @@ class Augmentation(_Part, frozen=True, kw_only=True):
         )
         for name in (
             *("band_mask", "frame_mask", "microphone"),
-            *("band_limit", "recorded_share", "repeat"),
+            *("band_limit", "recorded_share", "repeat", "gaps"),
         ):
             share = getattr(self, name)
             self._require(0 <= share <= 1, f"augmentation.{name} = {share:g}: give 0 to 1")

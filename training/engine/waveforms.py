@@ -23,6 +23,7 @@ _CUT_HZ = (150.0, 900.0)  # above what every stethoscope gives, and above what a
 _ROLL_LOW_HZ = (5.0, 60.0)
 _RESONANCE_HZ = (40.0, 600.0)
 _RESONANCE_DB = 8.0
+_GAP = (0.02, 0.6)  # of a window; the pipeline passes over those of which half is missing
 
 
 def augmented(
@@ -50,7 +51,8 @@ def augmented(
     if how.coloured_snr_db:
         low, high = how.coloured_snr_db
         waveform = with_noise(waveform / _rms(waveform), draw, snr_db=(low, high))
-    return waveform / _rms(waveform) * level
+    waveform = waveform / _rms(waveform) * level
+    return with_gaps(waveform, draw, how.gaps) if how.gaps else waveform
 
 
 def _moved(
@@ -152,7 +154,9 @@ def at_speed(waveform: Tensor, factor: Tensor) -> Tensor:
     place = torch.arange(samples, device=waveform.device) * factor % samples
     at = place.long()
     t = place - at
-    before, here, after, beyond = (waveform.gather(1, (at + k) % samples) for k in (-1, 0, 1, 2))
+    # Neighbours by padding: a remainder of each place would take longer than all else.
+    around = torch.cat([waveform[:, -1:], waveform, waveform[:, :2]], 1)
+    before, here, after, beyond = (around.gather(1, at + k) for k in range(4))
     slope, bend = after - before, 2 * before - 5 * here + 4 * after - beyond
     cube = 3 * (here - after) + beyond - before
     return here + 0.5 * t * (slope + t * (bend + t * cube))
@@ -195,6 +199,18 @@ def with_recorded(
     piece = noise[start + torch.arange(samples, device=waveform.device)]
     added = piece / _rms(piece) * 10 ** (-snr_db / 20)
     return waveform + torch.where(chosen(waveform, draw, share), added, 0.0)
+
+
+def with_gaps(waveform: Tensor, draw: torch.Generator, share: float) -> Tensor:
+    """Silence a stretch of a share of the windows: every second time at the end."""
+    samples = waveform.shape[1]
+    length = samples * _evenly(waveform, draw, _GAP)
+    last = samples - length
+    at_end = chosen(waveform, draw, 0.5)
+    begin = torch.where(at_end, last, last * _share(waveform, draw))
+    place = torch.arange(samples, device=waveform.device)
+    silent = (place >= begin) & (place < begin + length) & chosen(waveform, draw, share)
+    return waveform.masked_fill(silent, 0.0)
 
 
 def louder(waveform: Tensor, draw: torch.Generator, gain_db: float) -> Tensor:

@@ -16,14 +16,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from training.datasets.pictures import COLOURS
-from training.evaluation import metrics, ranking, selective
+from training.evaluation import metrics, png, ranking, selective
 from training.evaluation.calibration import Bin
 from training.evaluation.hearing import ALL
 from training.evaluation.scored import Scored
 from training.evaluation.summary import Evaluation
 
 _GREY = "#777777"
-DPI = 130
 _KEY = [
     Line2D([], [], color=COLOURS[0], marker="o", label="subjects kept apart, 95 % interval"),
     Line2D(
@@ -57,7 +56,7 @@ def draw(found: Evaluation, tested: Scored, folder: Path) -> list[Path]:
     files = []
     for name, figure in figures.items():
         files.append(folder / f"{stem(found)}-{name}.png")
-        figure.savefig(files[-1], dpi=DPI)
+        png.save(figure, files[-1])
     return files
 
 

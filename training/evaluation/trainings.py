@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 
 from models.errors import ConfigurationError
 from training.datasets.pictures import COLOURS
+from training.evaluation import png
 from training.evaluation import predictions as files
 from training.evaluation.markdown_table import count, number, table
 
 _HISTORY, _RUN = "history.json", "run.json"
-_DPI = 110
 _Kind = TypeVar("_Kind")
 _ABOUT = """\
 ## How they were trained
@@ -88,7 +88,7 @@ def section(found: Sequence[Training], folder: Path) -> str:
     for place, protocol in enumerate(protocols, start=1):
         own = {name: each for (name, named), each in by_model.items() if named == protocol}
         name = f"training-curves-{place}.png"
-        draw(own, protocol).savefig(folder / name, dpi=_DPI)
+        png.save(draw(own, protocol), folder / name)
         parts.append(f"![Training curves, {protocol}]({name})\n")
     return "\n".join(parts)
 

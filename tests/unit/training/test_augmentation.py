@@ -210,3 +210,15 @@ def test_mixup_mixes_sound_and_labels_by_one_share() -> None:
     assert (labels.max(1).values >= 0.5).all()
     again, _ = pictures.mixed(waveform, target, 0.4, seeded())
     assert torch.equal(mixed, again)
+
+
+def test_gaps_silence_one_stretch_of_a_share_of_the_windows() -> None:
+    heard = waveforms.with_gaps(torch.ones(2000, 100), seeded(), 0.25) == 0
+    lengths = heard.sum(1)
+    some = heard[lengths > 0]
+    assert len(some) == pytest.approx(500, abs=60)
+    assert 1 <= some.sum(1).min() <= 5
+    assert 57 <= lengths.max() <= 61
+    edges = (some[:, 1:] != some[:, :-1]).sum(1) + some[:, 0].int() + some[:, -1].int()
+    assert (edges == 2).all()
+    assert some[:, -1].float().mean() == pytest.approx(0.5, abs=0.08)

@@ -175,3 +175,22 @@ def test_normalisations_give_what_they_promise() -> None:
     assert unit.amax((1, 2, 3)).tolist() == [1.0] * 3
     assert normalised(picture, "band-mean").mean(-1).abs().max() < 1e-5
     assert torch.equal(normalised(picture, "none"), picture)
+
+
+@pytest.mark.parametrize("kind", [LogMelConfig, SpectrogramConfig])
+@pytest.mark.parametrize("silent", [slice(6000, 10_000), slice(0, 2000), slice(3000, 7000)])
+def test_silence_in_a_window_changes_nothing_beside_it(
+    kind: type[LogMelConfig | SpectrogramConfig], silent: slice
+) -> None:
+    config = kind()
+    sound = torch.randn(4, 10_000, generator=torch.Generator().manual_seed(1))
+    holed = sound.clone()
+    holed[:, silent] = 0.0
+    whole, with_hole = build(config)(sound), build(config)(holed)
+    hop, frame = config.hop_samples, config.frame_samples
+    begin = torch.arange(whole.shape[-1]) * hop
+    inside = (begin >= silent.start) & (begin + frame <= silent.stop)
+    apart = (begin + frame <= silent.start) | (begin >= silent.stop)
+    assert (with_hole[..., inside] == 0).all()
+    # Means over fewer frames of noise differ by chance, and by nothing else.
+    assert (with_hole - whole)[..., apart].abs().mean() < 0.15

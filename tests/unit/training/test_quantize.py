@@ -53,9 +53,9 @@ def test_the_front_end_stays_in_floating_point(int8: dict[str, bytes], form: str
     kinds = {each.name: each.data_type for each in model.graph.initializer}
     tables = [name for name in kinds if name.endswith(("front.dft", "front.bank"))]
     assert [kinds[name] for name in tables] == [onnx.TensorProto.FLOAT] * 2
-    front = [node.op_type for node in model.graph.node if node.name.startswith(FRONT)]
+    front = {node.name: node.op_type for node in model.graph.node if node.name.startswith(FRONT)}
     plain = onnx.load_from_string(small_artifact.artifact()).graph.node
-    assert front == [node.op_type for node in plain if node.name.startswith(FRONT)]
+    assert front == {node.name: node.op_type for node in plain if node.name.startswith(FRONT)}
 
 
 @pytest.mark.parametrize("form", ["weights", "static", "dynamic"])

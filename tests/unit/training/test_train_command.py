@@ -113,6 +113,13 @@ def test_the_command_line_runs_a_recipe_of_ones_own(
     assert (told.training.epochs, told.training.seed) == (1, 5)
 
 
+def test_a_quick_try_of_few_recordings_draws_few_windows(place: Path) -> None:
+    write_recipe(place, sampling__kind="classes", sampling__windows_per_epoch=4000)
+    ordered(epochs=1, max_files=4, out=place / "one")
+    _, told = runs.load(place / "one")
+    assert told.sampling.windows_per_epoch == 32
+
+
 def test_what_is_there_is_never_overwritten(place: Path) -> None:
     ordered(epochs=1, out=place / "one")
     with pytest.raises(ConfigurationError, match="one exists"):
