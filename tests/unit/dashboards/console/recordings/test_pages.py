@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -28,15 +29,18 @@ def _names(client: Any, query: str) -> set[str]:
 def test_search_and_filters_find_what_fits_all_of_them(
     take: TakeIn, foreman: Foreman, program_of: ClientOf
 ) -> None:
-    take("first.flac", patient_id="P17", note="left sternal border")
+    first = take("first.flac", patient_id="P17", note="left sternal border")
     foreman.step()
+    first.refresh_from_db()
     take("second.flac", note="apex")
     nurse = program_of(Role.NURSE, "west")
     assert _names(nurse, "search=sternal") == {"first.flac"}
     assert _names(nurse, "search=p17 left") == {"first.flac"}
     assert _names(nurse, "search=apex left") == set()
     assert _names(nurse, "state=queued") == {"second.flac"}
-    assert _names(nurse, "finding=normal&verdict=good") == {"first.flac"}
+    assert _names(nurse, f"finding={first.finding}&verdict=good") == {"first.flac"}
+    other = {"normal": "abnormal", "abnormal": "normal"}[first.finding]
+    assert _names(nurse, f"finding={other}") == set()
     assert _names(nurse, "from=2020-01-01&until=2020-01-02") == set()
     assert _names(nurse, "ward=west&limit=1") == {"second.flac"}
     assert nurse.get("/api/v1/recordings?limit=1").json()["count"] == 2
@@ -75,7 +79,9 @@ def test_a_result_says_finding_rate_follow_up_and_disclaimer(
     foreman.step()
     page = client_of(Role.CLINICIAN, "west").get(f"/recordings/{recording.pk}/").content.decode()
     assert "&lt;b&gt;bold.flac" in page
-    for words in ("normal 68 %", "bpm, confidence", "Suggested:", "not a medical device"):
+    recording.refresh_from_db()
+    assert re.search(rf"{recording.finding} \d+ %", page)
+    for words in ("bpm, confidence", "Suggested:", "not a medical device"):
         assert words in page
     assert "<script>" not in page
     assert " style=" not in page
