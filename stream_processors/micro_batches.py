@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 # A window costs the less the more go with it. So where a batch takes long the next one waits for
 # others, too; a thread that has little to do is as quick as ever.
 _TIMES_THE_WORK = 2.0
-_WAITS_AT_MOST_S = 0.1
+_WAITS_AT_MOST_S = 0.02
 
 _Job = TypeVar("_Job")
 _Answer = TypeVar("_Answer")
@@ -27,7 +27,7 @@ class MicroBatches(Generic[_Job, _Answer]):
         Runs in the event loop with every answer, in the order of the jobs.
     most, wait_s
         How many jobs go together at most, and how long the first one waits for others; longer, up
-        to a tenth of a second, where the batch before has taken long.
+        to 20 ms, where the batch before has taken long.
     """
 
     def __init__(
