@@ -13,6 +13,9 @@ from models.errors import ModelError, SignalError
 
 CONTRACT_VERSION = 1
 
+DISTANCE = "embedding_distance"
+"""Of a window from what a model was validated on: an output it may have, and a reference."""
+
 _NEARLY_WHOLE = 1e-6  # samples: 0.29 s at 100 Hz are 28.999999999999996
 _WINDOW_S = (0.1, 600.0)  # of a contract: the least whose quality can be judged, and sense
 

@@ -3,8 +3,9 @@
 ===============  =======================  =====================================================
 measurement      tags                     fields
 ===============  =======================  =====================================================
-`drift`          model version role       stability index of each probability and of the
-                                          quality, share abstained, agreement of a shadow
+`drift`          model version role       stability index of each probability, of the quality
+                                          and of the embedding's distance, and its mean; share
+                                          abstained, agreement of a shadow
 ===============  =======================  =====================================================
 
 One point a model and interval, at the interval's beginning, out of all results of the interval:
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.contract import Distribution
+from models.contract import DISTANCE, Distribution
 from models.drift import drift
 from stream_processors.line_protocol import Field, point
 from stream_processors.records import Finding, WindowResult, identity
@@ -60,6 +61,8 @@ def _take(heard: _Heard, finding: Finding, result: WindowResult) -> None:
     heard.values["quality_score"].append(result.quality.score)
     for label, probability in finding.probabilities.items():
         heard.values[f"{label}_probability"].append(probability)
+    if finding.embedding_distance is not None:
+        heard.values[DISTANCE].append(finding.embedding_distance)
     partner = _in_service(finding, result) if finding.shadow else None
     if partner is not None:
         heard.paired += 1
@@ -83,6 +86,7 @@ def _line(
         "windows": heard.windows,
         "abstained_share": heard.abstained / heard.windows,
         "agreement": heard.agreed / heard.paired if heard.paired else None,
+        DISTANCE: float(np.mean(heard.values[DISTANCE])) if DISTANCE in heard.values else None,
     }
     fields |= dict(_stability(heard, reference))
     role = "shadow" if shadow else "active"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.dsp import block_filter
 from models.heart import hear
-from models.predictor import SEGMENT
+from models.predictor import SEGMENT, Answer
 from models.quality import assess
 from models.quality_indices import join, measure, stacked
 from models.rhythm import Heart
@@ -33,14 +33,14 @@ def judge(windows: Sequence[Window], models: Sequence[RunningModel]) -> list[Jud
     halves = [block.filtered for w in windows for block in (w.earlier, w.later)]
     waveforms = np.concatenate(halves).reshape(len(windows), -1)
     classifiers = [model for model in models if model.predictor.contract.task != SEGMENT]
-    probabilities = [model.predictor.predict(waveforms) for model in classifiers]
+    answers = [model.predictor.answer(waveforms) for model in classifiers]
     qualities = _qualities(windows)
     hearts = _hearts(waveforms, [quality.usable for quality in qualities], models)
     judgements = []
     for number, quality in enumerate(qualities):
         findings = tuple(
-            _finding(model, rows[number], abstained=quality.verdict != "good")
-            for model, rows in zip(classifiers, probabilities, strict=True)
+            _finding(model, answer, number, abstained=quality.verdict != "good")
+            for model, answer in zip(classifiers, answers, strict=True)
         )
         judgements.append(Judgement(quality, findings, hearts[number]))
     return judgements
@@ -83,12 +83,11 @@ def finish(blocks: Iterable[Block]) -> None:
             block.finish(filtered[number], levels.row(number))
 
 
-def _finding(
-    model: RunningModel, probabilities: npt.NDArray[np.float32], *, abstained: bool
-) -> Finding:
+def _finding(model: RunningModel, answer: Answer, number: int, *, abstained: bool) -> Finding:
     contract = model.predictor.contract
-    likeliest = int(probabilities.argmax())
-    values = probabilities.tolist()
+    values = answer.probabilities[number].tolist()
+    likeliest = values.index(max(values))
+    distances = answer.embedding_distances
     return Finding(
         model=contract.name,
         version=contract.version,
@@ -97,4 +96,5 @@ def _finding(
         probabilities=dict(zip(contract.labels, values, strict=True)),
         abstained=abstained,
         shadow=model.shadow,
+        embedding_distance=None if distances is None else float(distances[number]),
     )

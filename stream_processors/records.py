@@ -53,7 +53,11 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What one model says of one window; `label` is the likeliest, `abstained` takes it back."""
+    """What one model says of one window; `label` is the likeliest, `abstained` takes it back.
+
+    `embedding_distance` is how far the window is from what the model was validated on, about 1 for
+    what is like it; None where the model does not tell.
+    """
 
     model: str
     version: str
@@ -62,6 +66,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     probabilities: dict[str, float]
     abstained: bool = False
     shadow: bool = False
+    embedding_distance: float | None = None
 
 
 class Strip(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,14 +5,13 @@ import warnings
 from collections import deque
 from collections.abc import Collection, Sequence
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
 from torch import Tensor, nn
 
-from models.contract import Distribution, Metric, ModelContract
+from models.contract import ModelContract
 from models.dsp import scale
 from models.errors import ModelError
 from models.predictor import INPUT, OUTPUT, Predictor
@@ -133,6 +132,12 @@ def with_contract(artifact: bytes, contract: ModelContract) -> bytes:
     return serialised
 
 
+def contract_of(artifact: bytes) -> ModelContract:
+    """What a file says of itself, read without running it."""
+    properties = onnx.load_from_string(artifact).metadata_props
+    return ModelContract.from_metadata({each.key: each.value for each in properties})
+
+
 def largest_difference(
     answers: Answers, predictor: Predictor, windows: npt.NDArray[np.float32]
 ) -> float:
@@ -150,12 +155,6 @@ def largest_difference(
             ours = answers(torch.from_numpy(scale(batch, predictor.contract.scaling))).numpy()
             found = max(found, float(np.abs(ours - predictor.predict(batch)).max()))
     return found
-
-
-def measured_contract(
-    contract: ModelContract, metrics: dict[str, Metric], reference: dict[str, Distribution]
-) -> ModelContract:
-    return msgspec.structs.replace(contract, metrics=metrics, reference=reference)
 
 
 def _last_layer(net: nn.Module, labels: int) -> nn.Linear | nn.Conv2d | None:

@@ -20,9 +20,8 @@ import numpy.typing as npt
 import onnx
 from onnxruntime import quantization
 
-from models.contract import ModelContract
 from models.predictor import INPUT
-from training.export import FRONT, with_contract
+from training.export import FRONT, contract_of, with_contract
 
 CALIBRATION_WINDOWS = 512
 
@@ -100,7 +99,7 @@ def weights(artifact: bytes) -> bytes:
     nodes = list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend([*made, *nodes])
-    return with_contract(model.SerializeToString(), _contract_of(artifact))
+    return with_contract(model.SerializeToString(), contract_of(artifact))
 
 
 def front_end(artifact: bytes) -> list[str]:
@@ -191,9 +190,4 @@ def _through_files(artifact: bytes, quantised: Callable[[Path, Path], None]) -> 
         source.write_bytes(model.SerializeToString())
         quantised(source, target)
         made = target.read_bytes()
-    return with_contract(made, _contract_of(artifact))
-
-
-def _contract_of(artifact: bytes) -> ModelContract:
-    properties = onnx.load_from_string(artifact).metadata_props
-    return ModelContract.from_metadata({each.key: each.value for each in properties})
+    return with_contract(made, contract_of(artifact))

@@ -5,19 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
-from models.contract import Distribution, Metric, ModelContract
-from models.predictor import OnnxPredictor, Predictor
-from models.recording import Pace
-from models.recording import Recording as Sound
+from models.contract import Metric, ModelContract
+from models.predictor import OnnxPredictor
 from models.registry import MANIFEST, Entry, Manifest
 from training import splits
-from training.datasets.recordings import DataSet, Recording
+from training.datasets.recordings import DataSet
+from training.engine.parts import Owned
 from training.engine.recipe import Recipe
 from training.engine.runs import Run
 from training.export import OPSET, export, with_contract
+from training.reference import with_reference
 from training.retraining.comparing import Comparison, table
 
 _INTENDED_USE = (
@@ -25,10 +23,9 @@ _INTENDED_USE = (
     "shadow before anybody puts it in service. Not a medical device."
 )
 _LICENCE = "; trained on recordings of one's own wards too: not to be passed on without consent"
-_FLOOR = 1e-12
 
 
-def contract_of(
+def promised(
     told: Recipe, run: Run, in_service: ModelContract, *, version: str, sets: Sequence[DataSet]
 ) -> ModelContract:
     """What the candidate promises, before it is measured."""
@@ -63,7 +60,7 @@ def exported(net: object, contract: ModelContract) -> bytes:
 
 
 def measured(
-    artifact: bytes, comparisons: Sequence[Comparison], reference: dict[str, Distribution]
+    artifact: bytes, comparisons: Sequence[Comparison], validation: Sequence[Owned]
 ) -> bytes:
     """The artifact with its figures and its reference distributions inside."""
     metrics: dict[str, Metric] = {
@@ -71,35 +68,8 @@ def measured(
         for each in comparisons
         for name, metric in each.candidate.metrics.items()
     }
-    contract = OnnxPredictor(artifact).contract
-    return with_contract(
-        artifact, msgspec.structs.replace(contract, metrics=metrics, reference=reference)
-    )
-
-
-def reference(
-    predictor: Predictor, heard: Sequence[tuple[DataSet, Recording]]
-) -> dict[str, Distribution]:
-    """Deciles over the windows of recordings that were not trained on: drift is judged by them."""
-    contract = predictor.contract
-    said, level_db, scores = [], [], []
-    for data, recording in heard:
-        sound = Sound(*data.read(recording))
-        windows = sound.windows(contract)
-        said.append(predictor.predict(np.ascontiguousarray(windows)))
-        level_db.append(10 * np.log10(np.mean(np.square(windows), axis=1) + _FLOOR))
-        scores += [each.score for each in sound.qualities(Pace.of(contract))]
-    if not said:
-        return {}
-    probabilities = np.concatenate(said)
-    return {
-        **{
-            f"{label}_probability": _deciles(probabilities[:, place])
-            for place, label in enumerate(contract.labels)
-        },
-        "band_level_db": _deciles(np.concatenate(level_db)),
-        "quality_score": _deciles(np.array(scores)),
-    }
+    told = msgspec.structs.replace(OnnxPredictor(artifact).contract, metrics=metrics)
+    return with_reference(with_contract(artifact, told), validation)
 
 
 def write(artifact: bytes, folder: Path, comparisons: Sequence[Comparison], labels: int) -> Entry:
@@ -137,7 +107,3 @@ def _card(contract: ModelContract, comparisons: Sequence[Comparison], labels: in
 def _split_sha256(protocols: Sequence[str]) -> str:
     hashes = [splits.sha256(name) for name in protocols]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
-
-
-def _deciles(values: npt.NDArray[np.floating]) -> Distribution:
-    return Distribution(deciles=tuple(np.percentile(values, range(0, 101, 10)).round(4).tolist()))

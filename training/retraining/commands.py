@@ -201,7 +201,7 @@ def _trained(
     net, told = runs.load(folder)
     made = msgspec.json.decode((folder / "run.json").read_bytes(), type=runs.Run)
     sets = _sets(told)
-    contract = candidate.contract_of(told, made, in_service.contract, version=version, sets=sets)
+    contract = candidate.promised(told, made, in_service.contract, version=version, sets=sets)
     artifact = candidate.exported(net, contract)
     heard = OnnxPredictor(artifact)
     held_out = clinicians.data_set(work / material.HELD_OUT, own.held_out, name=material.HELD_OUT)
@@ -214,7 +214,7 @@ def _trained(
         max_files=order.max_files,
     )
     validation = parts.parts(told, 0, max_files=order.max_files).validation
-    return candidate.measured(artifact, found, candidate.reference(heard, validation)), found
+    return candidate.measured(artifact, found, validation), found
 
 
 def _train(order: Order, work: Path, folder: Path) -> None:

@@ -16,6 +16,7 @@ from models.predictor import OnnxPredictor
 from models.registry import ARTIFACTS
 from training import export, quantize
 from training.evaluation import operations
+from training.reference import with_reference
 from training.shipping import card, figures, forms, listening, listing, mobile, origin, trained
 from training.shipping import temperature as temperatures
 from training.shipping.figures import Figures
@@ -73,7 +74,7 @@ def export_run(
         artifacts[f"{called.name}-{version}-int8"] = quantize.weights(made.artifact)
     out.mkdir(parents=True, exist_ok=True)
     for stem, artifact in artifacts.items():
-        stamped = artifact if bare else _with_reference(artifact, contract, run)
+        stamped = artifact if bare else with_reference(artifact, run.owned("validation"))
         for suffix, content in ((".onnx", stamped), (mobile.SUFFIX, mobile.converted(stamped))):
             listing.write_whole(out / f"{stem}{suffix}", content)
             _say(f"{out / f'{stem}{suffix}'}: {len(content) / 1e3:.0f} kB")
@@ -103,7 +104,7 @@ def ship(order: Order) -> None:
     with console.status("comparing forms"):
         artifacts, compared = _compared(made.artifact, contract, finals, folds, by)
     _show(compared)
-    chosen = _with_reference(artifacts[compared.chosen.name], contract, finals[0])
+    chosen = with_reference(artifacts[compared.chosen.name], finals[0].owned("validation"))
     _list(order, chosen, made, compared, finals, folds, own)
 
 
@@ -239,11 +240,6 @@ def _compared(
 def _forms(artifact: bytes, run: Trained) -> dict[str, bytes]:
     windows = listening.calibration(run, quantize.CALIBRATION_WINDOWS)
     return forms.written(artifact, windows)
-
-
-def _with_reference(artifact: bytes, contract: ModelContract, run: Trained) -> bytes:
-    reference = listening.reference(OnnxPredictor(artifact), run.owned("validation"))
-    return export.with_contract(artifact, msgspec.structs.replace(contract, reference=reference))
 
 
 def _show(compared: Comparison) -> None:

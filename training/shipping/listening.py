@@ -8,10 +8,8 @@ import numpy.typing as npt
 import torch
 
 from models.classify import overall
-from models.contract import Distribution, ModelContract
+from models.contract import ModelContract
 from models.predictor import Predictor
-from models.recording import Pace
-from models.recording import Recording as Sound
 from training.engine import clips, measures
 from training.engine.clips import Clips
 from training.engine.parts import Owned
@@ -23,8 +21,6 @@ Windows = npt.NDArray[np.float32]
 
 _TOGETHER = 256  # recordings that are held in memory at once
 _BATCH = 32
-_REFERENCE_RECORDINGS = 400
-_SILENT = 1e-12  # power, whose logarithm is the least level
 
 
 class Judged(NamedTuple):
@@ -104,29 +100,6 @@ def answers(
     return found
 
 
-def reference(predictor: Predictor, owned: Sequence[Owned]) -> dict[str, Distribution]:
-    """What the model is given and says, on recordings that it did not learn from.
-
-    Later drift is judged against it, so the sound is cut as in use, edges and all.
-    """
-    most = min(len(owned), _REFERENCE_RECORDINGS)
-    chosen = [owned[k * len(owned) // most] for k in range(most)]
-    said, level_db, quality = [], [], []
-    for data, recording in chosen:
-        sound = Sound(*data.read(recording))
-        windows = sound.windows(predictor.contract)
-        said.append(_in_batches(predictor, windows))
-        level_db.append(10 * np.log10(np.square(windows).mean(1) + _SILENT))
-        quality += [each.score for each in sound.qualities(Pace.of(predictor.contract))]
-    probabilities = np.concatenate(said)
-    labels = predictor.contract.labels
-    return {
-        **{f"{label}_probability": _deciles(probabilities[:, k]) for k, label in enumerate(labels)},
-        "band_level_db": _deciles(np.concatenate(level_db)),
-        "quality_score": _deciles(np.array(quality)),
-    }
-
-
 def _pieces(trained: Trained, owned: Sequence[Owned]) -> Iterator[Clips]:
     how = trained.recipe.contract.judged
     for k in range(0, len(owned), _TOGETHER):
@@ -153,10 +126,6 @@ def _scored(own: Clips, said: Windows, contract: ModelContract) -> Scored:
         clear=np.array([each.clear for each in own.recordings], bool),
         answered=np.array([each.any() for each in usable], bool),
     )
-
-
-def _deciles(values: npt.NDArray[np.floating]) -> Distribution:
-    return Distribution(deciles=tuple(np.percentile(values, range(0, 101, 10)).round(4).tolist()))
 
 
 def one_thread() -> None:

@@ -71,3 +71,23 @@ def test_a_window_that_was_published_twice_counts_once() -> None:
 
 def test_no_results_are_no_points() -> None:
     assert drift_lines([], REFERENCES, at_us=0) == []
+
+
+def test_sound_that_is_strange_to_a_model_shows_though_it_says_the_usual() -> None:
+    references = {"screen 1": {"embedding_distance": EVEN}}
+
+    def heard(distances: list[float]) -> dict[str, str]:
+        own = [
+            msgspec.structs.replace(finding(0.1), embedding_distance=distance)
+            for distance in distances
+        ]
+        told = [window_result("d1", index, findings=(each,)) for index, each in enumerate(own)]
+        (line,) = drift_lines(told, references, at_us=0)
+        return dict(parse(line).fields)
+
+    even = list((np.arange(1000) + 0.5) / 1000)
+    usual, strange = heard(even), heard([3.0 + value for value in even])
+    assert abs(float(usual["psi_embedding_distance"])) < 0.05
+    assert float(usual["embedding_distance"]) == 0.5
+    assert float(strange["psi_worst"]) == float(strange["psi_embedding_distance"]) > 1
+    assert float(strange["embedding_distance"]) == 3.5

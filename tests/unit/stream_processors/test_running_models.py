@@ -12,7 +12,7 @@ from models.contract import (
     Scaling,
 )
 from models.errors import ModelError
-from models.predictor import Predictor
+from models.predictor import Answer, Predictor
 from models.registry import Entry, Registry
 from stream_processors.records import ModelChoice
 from stream_processors.running_models import RunningModels
@@ -45,7 +45,10 @@ class FakePredictor:
         )
 
     def predict(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.zeros((len(windows), 2), np.float32)
+        return self.answer(windows).probabilities
+
+    def answer(self, windows: npt.NDArray[np.float32]) -> Answer:
+        return Answer(np.zeros((len(windows), 2), np.float32), None)
 
 
 class FakeModels:

@@ -89,7 +89,8 @@ def test_a_candidate_is_trained_without_the_held_out_compared_and_not_in_service
     assert contract.version.startswith("1.0.0-retrained.")
     assert contract.training_data == "sounds, clinicians"
     assert set(contract.reference) == {
-        *("low_probability", "high_probability", "band_level_db", "quality_score")
+        *("low_probability", "high_probability", "band_level_db", "quality_score"),
+        "embedding_distance",
     }
     assert (folder / f"{outcome.candidate}.md").read_text().count("clinicians-held-out") >= 3
     (compared,) = outcome.comparisons

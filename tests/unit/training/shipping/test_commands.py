@@ -123,7 +123,7 @@ def test_runs_become_a_listed_artifact_with_card_and_mobile_file(
     assert contract.metrics["sounds-2 halves.recording.uar"].value == 1.0
     assert set(contract.reference) == {
         *("low_probability", "high_probability"),
-        *("band_level_db", "quality_score"),
+        *("band_level_db", "quality_score", "embedding_distance"),
     }
     assert all(len(each.deciles) == 11 for each in contract.reference.values())
     card = (tmp_path / entry.card).read_text()
