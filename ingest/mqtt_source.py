@@ -22,6 +22,7 @@ from ingest.mqtt_session import (
     KEEP_ALIVE_S,
     ConnectionEndedError,
     CredentialsRefusedError,
+    HungUpError,
     MqttSession,
     Publication,
     SessionTakenOverError,
@@ -289,7 +290,7 @@ class _Link:
             return b""
         self._last_read_bytes = len(data)
         if not data:
-            raise ConnectionEndedError("it closed the connection")
+            raise HungUpError("it closed the connection")
         return data
 
 
@@ -328,6 +329,10 @@ def complaint(connection: MqttConnection, error: Exception) -> str:
         case ssl.SSLError():
             why = f"{where} and this process do not agree on TLS ({error.reason})"
             return f"{why}: check HEARTWARD_MQTT_TLS and HEARTWARD_MQTT_CA_FILE"
+        case HungUpError() | ConnectionResetError() | BrokenPipeError():
+            how = "that speaks" if connection.tls else "without"
+            why = f"{where} closes a connection {how} TLS ({error})"
+            return f"{why}: check HEARTWARD_MQTT_TLS and HEARTWARD_MQTT_PORT"
         case _:
             why = f"{where} cannot be used ({error})"
             return f"{why}: start it, or check HEARTWARD_MQTT_HOST and HEARTWARD_MQTT_PORT"

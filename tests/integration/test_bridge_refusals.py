@@ -96,6 +96,15 @@ def test_brokers_that_are_not_there_get_one_line(embedded_kafka: Server) -> None
     assert "HEARTWARD_MQTT_HOST" in no_mqtt
 
 
+def test_tls_against_brokers_without_it_gets_one_line_that_says_so(
+    embedded_mqtt: Server, mosquitto: Server, embedded_kafka: Server
+) -> None:
+    for mqtt in (embedded_mqtt, mosquitto):
+        there = with_topics(mqtt, embedded_kafka).environment
+        assert "check HEARTWARD_MQTT_TLS" in complaint(there | {"HEARTWARD_MQTT_TLS": "true"})
+    assert "check HEARTWARD_KAFKA_TLS" in complaint(there | {"HEARTWARD_KAFKA_TLS": "true"})
+
+
 def test_missing_topics_get_one_line(mosquitto: Server, tmp_path: Path) -> None:
     empty = EmbeddedKafka(tmp_path).start()
     try:
