@@ -109,6 +109,30 @@ async def test_a_database_that_is_away_is_tried_until_it_is_back() -> None:
     assert bench.writer.counters.database_away == 0
 
 
+async def test_an_outage_is_told_once_then_seldom_and_so_is_its_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    now_s = 1000.0
+    monkeypatch.setattr(influx_writer, "_LONGEST_PAUSE_S", 0.001)
+    bench = Bench()
+    bench.writer = Writer(InfluxSettings(), store=bench.store, sink=bench.sink, now_s=lambda: now_s)
+    bench.store.failures = 10**9
+    settling = asyncio.create_task(bench.settle(window_result()))
+    await asyncio.sleep(0.02)
+    assert bench.writer.counters.retries > 3
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "away: is HEARTWARD_INFLUX_URL right? Results wait in Kafka" in caplog.text
+    now_s += 600.0
+    await asyncio.sleep(0.02)
+    bench.store.failures = 0
+    await settling
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO"]
+    assert "answers again, after 600 s" in caplog.text
+    await bench.settle(window_result())
+    assert len(caplog.records) == 3
+
+
 async def test_a_batch_is_not_settled_while_the_database_is_away() -> None:
     bench = Bench()
     bench.store.failures = 10**9
