@@ -104,6 +104,11 @@ class MqttSource:
         self._retry_at_s = 0.0
         self._short_lives = 0  # connections that were accepted, and ended soon, in a row
 
+    @property
+    def is_contested(self) -> bool:
+        """Whether connections are accepted and soon ended, as if another took the session over."""
+        return self._short_lives >= _SHORT_LIVES_BELIEVED
+
     def open(self, timeout_s: float = 10.0) -> None:
         """Connect and subscribe.
 
@@ -204,7 +209,7 @@ class MqttSource:
 
     def _guess(self) -> str:
         """Not every broker says that it gives the session to another process."""
-        if self._short_lives < _SHORT_LIVES_BELIEVED:
+        if not self.is_contested:
             return ""
         name = self._hello.client_id.rpartition(".")[2]
         return f"; perhaps another bridge named {name} runs: give each a name of its own"
