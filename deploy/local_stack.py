@@ -45,8 +45,8 @@ _IN_FULL = {"HEARTWARD_WORKER_HEART": "true"}
 # Settled here: what the environment says of brokers may be meant for others, and a port to be
 # watched at can be that of one process only.
 _SETTLED = ("HEARTWARD_MQTT_", "HEARTWARD_KAFKA_", "HEARTWARD_WATCH_")
-# Bridge and wearables of a simulated ward must agree on groups and more.
-_OF_SIMULATED_WARDS = ("HEARTWARD_BRIDGE_", "HEARTWARD_SIMULATOR_")
+# Bridge and wearables of a simulated ward agree on the groups that both have by default.
+_OF_SIMULATED_WARDS = ("HEARTWARD_BRIDGE_GROUPS", "HEARTWARD_SIMULATOR_GROUPS")
 _MOST_CONNECTIONS = 200
 _SIMULATOR_SETTLES_S = 10.0
 # Devices of a gentle ward set their clocks by the bridge, so that the first delay says something.

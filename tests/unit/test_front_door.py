@@ -192,6 +192,7 @@ def test_help_loads_no_engine_and_no_runtime() -> None:
 
 _INTERRUPTED_WHILE_IT_LOADS = """
 import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has none
 class Finder:
     def find_spec(self, name, *_):
         if name == "typer":
