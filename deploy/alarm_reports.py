@@ -10,6 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from deploy.assignments import note
 from ingest.connections import KafkaConnection
 from models.errors import BadInputError, RecordError, UserError
 from stream_processors.alarm_inputs import read_input
@@ -82,7 +83,7 @@ def report(period: Period, *, as_json: bool) -> None:
     topics = RECORDED if period.file else (ASSIGNMENTS, ALARMS)
     for kept in period.records(topics):
         if kept.topic == ASSIGNMENTS.name:
-            _note_assignment(assignments, kept)
+            note(assignments, kept)
             continue
         times_us.append(kept.timestamp_us)
         if kept.topic == ALARMS.name and kept.value is not None:
@@ -108,7 +109,7 @@ def replay(period: Period, limits: Path, against: Path | None, *, as_json: bool)
     recorded: list[Recorded] = []
     for kept in period.records((ASSIGNMENTS, *_REPLAYED)):
         if kept.topic == ASSIGNMENTS.name:
-            _note_assignment(assignments, kept)
+            note(assignments, kept)
         else:
             recorded += _slim(kept)
     if not any(isinstance(one.given, WindowResult) for one in recorded):
@@ -133,17 +134,6 @@ def _decoded(kept: KeptRecord) -> AlarmEvent:
         return decode(AlarmEvent, kept.value or b"")
     except RecordError as error:
         raise UserError(f"{ALARMS.name} holds what cannot be read: {error}") from None
-
-
-def _note_assignment(assignments: dict[str, Assignment], kept: KeptRecord) -> None:
-    name = (kept.key or b"").decode("utf-8", "replace")
-    try:
-        if kept.value is not None:
-            assignments[name] = decode(Assignment, kept.value)
-        else:
-            assignments.pop(name, None)
-    except RecordError as error:
-        raise UserError(f"{ASSIGNMENTS.name} holds what cannot be read: {error}") from None
 
 
 class _LogRecord(msgspec.Struct, frozen=True):

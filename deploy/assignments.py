@@ -3,11 +3,14 @@
 import time
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from ingest.chunk import is_device_id
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import ConfluentSink
-from models.errors import UserError
-from stream_processors.records import Assignment, encode
+from models.errors import RecordError, UserError
+from stream_processors.record_files import KeptRecord, from_kafka
+from stream_processors.records import Assignment, decode, encode
 from stream_processors.topics import ASSIGNMENTS
 
 MAX_NAME_CHARACTERS = 64
@@ -57,6 +60,46 @@ def new_assignment(
         bed=bed,
         from_us=now_us,
     )
+
+
+def in_kafka(kafka: KafkaConnection) -> list[Assignment]:
+    """The latest version of each; raises `UserError` when Kafka does not answer."""
+    known: dict[str, Assignment] = {}
+    for kept in from_kafka(kafka, [ASSIGNMENTS], from_us=0, until_us=0):
+        note(known, kept)
+    return list(known.values())
+
+
+def note(known: dict[str, Assignment], kept: KeptRecord) -> None:
+    """Learn what a record of their topic says; raises `UserError` when it cannot be read."""
+    name = (kept.key or b"").decode("utf-8", "replace")
+    try:
+        if kept.value is not None:
+            known[name] = decode(Assignment, kept.value)
+        else:
+            known.pop(name, None)
+    except RecordError as error:
+        raise UserError(f"{ASSIGNMENTS.name} holds what cannot be read: {error}") from None
+
+
+def ended(known: Iterable[Assignment], device_id: str, *, now_us: int) -> list[Assignment]:
+    """All of a device that are in force, ended now: where several overlap, none shall come back.
+
+    Raises
+    ------
+    UserError
+        When none is in force.
+    """
+    in_force = [
+        msgspec.structs.replace(each, until_us=now_us)
+        for each in known
+        if each.device_id == device_id
+        and each.from_us <= now_us
+        and (each.until_us is None or now_us < each.until_us)
+    ]
+    if not in_force:
+        raise UserError(f"nobody wears {device_id!r}: there is no assignment to end")
+    return in_force
 
 
 def write(assignments: Iterable[Assignment], kafka: KafkaConnection) -> None:

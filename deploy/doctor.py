@@ -23,7 +23,7 @@ from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
 from models.errors import UserError
 from stream_processors.record_files import from_kafka
 from stream_processors.records import Heartbeat, decode
-from stream_processors.topics import ALL, AUDIO, HEARTBEATS
+from stream_processors.topics import HEARTBEATS
 
 OLDEST_PYTHON = (3, 11)
 FREE_DISK_MIB = 500
@@ -189,21 +189,10 @@ def _mqtt(connection: MqttConnection) -> str:
 
 
 def _kafka(connection: KafkaConnection) -> str:
-    from stream_processors.topic_admin import describe  # noqa: PLC0415 (as above)
+    from stream_processors.topic_admin import check_topics  # noqa: PLC0415 (as above)
 
     _asked_for(connection, "--kafka-servers")
-    found = describe(connection)
-    missing = [topic.name for topic in ALL if topic.name not in found]
-    if missing:
-        raise Problem(f"topics are missing: {', '.join(missing)}", "heartward topics apply")
-    joined = {topic.name: found[topic.name] for topic in ALL if topic.partitions is None}
-    if len(set(joined.values())) > 1:
-        odd = ", ".join(f"{name} {partitions}" for name, partitions in joined.items())
-        raise Problem(
-            f"topics that are joined by device differ in partitions: {odd}",
-            "delete those that are wrong, then: heartward topics apply",
-        )
-    return f"{connection.address}, {len(found)} topics, {joined[AUDIO.name]} partitions"
+    return check_topics(connection)
 
 
 def _parts(connection: KafkaConnection) -> str:

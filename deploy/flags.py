@@ -6,7 +6,7 @@ cannot drift apart. A setting that holds a secret gets no flag: a command line i
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 
@@ -71,10 +71,13 @@ def connected(*kinds: type[BaseSettings]) -> Callable[[Callable[..., _Result]], 
     return decorate
 
 
-def environment_of(settings: BaseSettings) -> dict[str, str]:
+def environment_of(
+    settings: BaseSettings, *, only: Collection[str] | None = None
+) -> dict[str, str]:
     """The same settings as environment variables, for a child process; secrets included."""
     prefix = settings.model_config.get("env_prefix", "")
-    values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    names = type(settings).model_fields if only is None else only
+    values = {name: getattr(settings, name) for name in names}
     return {
         f"{prefix}{name}".upper(): _as_text(value)
         for name, value in values.items()

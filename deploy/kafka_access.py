@@ -48,7 +48,12 @@ _SAID_BY_ALL = (t.HEARTBEATS, t.DEAD_LETTERS)
 _SHOWN = (t.RESULTS, t.ALARMS, t.ALARM_STATE, t.STATUS, t.DEVICE_STATS, t.HEARTBEATS)
 
 ACCESS = (
-    Access("bridge", writes=(t.AUDIO, t.AUDIO_HISTORY, t.STATUS, t.DEVICE_STATS, *_SAID_BY_ALL)),
+    Access(
+        "bridge",
+        reads=(t.HEARTBEATS,),
+        writes=(t.AUDIO, t.AUDIO_HISTORY, t.STATUS, t.DEVICE_STATS, *_SAID_BY_ALL),
+        groups=(_READER,),
+    ),
     Access(
         "worker",
         reads=(t.AUDIO, t.AUDIO_HISTORY, t.ASSIGNMENTS, t.MODELS),

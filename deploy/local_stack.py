@@ -1,6 +1,5 @@
 """A whole ward on one machine: which processes, after which others, with which settings."""
 
-import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -8,10 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGKILL
 
+from pydantic_settings import BaseSettings
+
 from deploy.embedded import LOOPBACK, free_port
 from deploy.flags import environment_of
 from deploy.supervisor import TERMINATE_S, Part
-from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
+from ingest.connections import (
+    InfluxConnection,
+    KafkaConnection,
+    MqttConnection,
+    environment_and_file,
+)
 from ingest.simulated_names import PREFIX, device_id
 from models.errors import UserError
 from stream_processors.topics import ALARM_ACTIONS, ALARMS, AUDIO, AUDIO_HISTORY, RESULTS
@@ -36,6 +42,11 @@ _ON_EMBEDDED_KAFKA = {
 }
 # What one machine shows of a ward is rather rich than large, if nobody says otherwise.
 _IN_FULL = {"HEARTWARD_WORKER_HEART": "true"}
+# Settled here: what the environment says of brokers may be meant for others, and a port to be
+# watched at can be that of one process only.
+_SETTLED = ("HEARTWARD_MQTT_", "HEARTWARD_KAFKA_", "HEARTWARD_WATCH_")
+# Bridge and wearables of a simulated ward agree on the groups that both have by default.
+_OF_SIMULATED_WARDS = ("HEARTWARD_BRIDGE_GROUPS", "HEARTWARD_SIMULATOR_GROUPS")
 _MOST_CONNECTIONS = 200
 _SIMULATOR_SETTLES_S = 10.0
 # Devices of a gentle ward set their clocks by the bridge, so that the first delay says something.
@@ -133,12 +144,6 @@ class Addresses:
     mqtt: MqttConnection
     kafka: KafkaConnection
 
-    def environment(self) -> dict[str, str]:
-        """A whole environment for a process that uses these brokers."""
-        others = ("HEARTWARD_MQTT_", "HEARTWARD_KAFKA_")
-        inherited = {name: v for name, v in os.environ.items() if not name.startswith(others)}
-        return inherited | environment_of(self.mqtt) | environment_of(self.kafka) | ONE_THREAD
-
 
 def settle(plan: Plan) -> Addresses:
     """The given brokers, and ports of the loopback for embedded ones.
@@ -146,8 +151,11 @@ def settle(plan: Plan) -> Addresses:
     Raises
     ------
     UserError
-        When a port that was asked for is in use, or asked for twice.
+        When a port that was asked for is in use, asked for twice, or of a broker that is not
+        started here.
     """
+    _refuse_a_port_of(plan.mqtt, plan.listen_mqtt, "--listen-mqtt")
+    _refuse_a_port_of(plan.kafka, plan.listen_kafka, "--listen-kafka")
     if plan.listen_mqtt is not None and plan.listen_mqtt == plan.listen_kafka:
         raise UserError(
             f"--listen-mqtt and --listen-kafka both name {plan.listen_mqtt}: give each its own"
@@ -160,6 +168,15 @@ def settle(plan: Plan) -> Addresses:
         servers=f"{LOOPBACK}:{port_of(plan.listen_kafka, '--listen-kafka')}"
     )
     return Addresses(mqtt=mqtt, kafka=kafka)
+
+
+def _refuse_a_port_of(given: BaseSettings | None, wanted: int | None, flag: str) -> None:
+    if given is not None and wanted is not None:
+        said = ", ".join(sorted(environment_of(given, only=given.model_fields_set)))
+        raise UserError(
+            f"{flag} {wanted} is for an embedded broker, but {said} (or flags of that name) say "
+            "that there is one already: leave out the one or the other"
+        )
 
 
 def port_of(wanted: int | None, flag: str) -> int:
@@ -225,7 +242,7 @@ def _broker(kind: str, port: int, on_ready: Callable[[], None] = lambda: None) -
 def _pipeline(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
     mqtt = (MQTT,) if plan.mqtt is None else ()
     kafka = (KAFKA,) if plan.kafka is None else ()
-    environment = _IN_FULL | addresses.environment() | (_ON_EMBEDDED_KAFKA if kafka else {})
+    environment = _environment(plan, addresses) | (_ON_EMBEDDED_KAFKA if kafka else {})
 
     def reporting(name: str, module: str, *, after: tuple[str, ...] = kafka) -> Part:
         return Part(
@@ -258,6 +275,19 @@ def _pipeline(plan: Plan, addresses: Addresses, hooks: Hooks) -> Iterator[Part]:
             grace_s=plan.simulation.drain_s + TERMINATE_S,
             settles_s=_SIMULATOR_SETTLES_S,
         )
+
+
+def _environment(plan: Plan, addresses: Addresses) -> dict[str, str]:
+    """A whole environment for a process of this ward."""
+    settled = _SETTLED if plan.simulation is None else _SETTLED + _OF_SIMULATED_WARDS
+    inherited = {
+        name: value
+        for name, value in environment_and_file().items()
+        if not name.upper().startswith(settled)
+    }
+    connections = (addresses.mqtt, addresses.kafka, plan.influx)
+    told = {name: v for each in connections for name, v in environment_of(each).items()}
+    return _IN_FULL | inherited | told | ONE_THREAD
 
 
 def _python(module: str, *arguments: str) -> list[str]:

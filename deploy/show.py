@@ -36,7 +36,7 @@ class Show:
     ) -> None:
         self._console = console
         self.run = run
-        self.view = WardView()
+        self.view = WardView(since_us=_command_started_us())
         self.view.assigned(assignments)
         self.measurement = Measurement(started_us=_command_started_us())
         self._screen = screen

@@ -28,6 +28,7 @@ from ingest.intake import Forward, dead_letter, device_of, examine
 from ingest.kafka_sink import ConfluentSink, KafkaSink
 from ingest.mqtt_session import Publication
 from ingest.mqtt_source import ANY_GROUP, MqttSource, Source
+from ingest.namesakes import Namesakes, NamesakeWatch
 from ingest.watched import WATCH, listen
 from models import logs
 from models.errors import ChunkError, UserError
@@ -164,7 +165,7 @@ class Bridge:
         self._source = source
         self._sink = sink
         self._clock_us = now_us
-        self._now_us = self._started_us = now_us()
+        self._now_us = self.started_us = now_us()
         self._fleet = Fleet(
             bridge=settings.name,
             ack_after_us=round(settings.ack_every_s * 1e6),
@@ -293,7 +294,7 @@ class Bridge:
             instance=self._settings.name,
             pid=os.getpid(),
             at_us=self._now_us,
-            started_us=self._started_us,
+            started_us=self.started_us,
             counters=asdict(counters),
         )
         self._heartbeat_due_us = self._now_us + _HEARTBEAT_EVERY_US
@@ -325,8 +326,8 @@ def run(settings: BridgeSettings, mqtt: MqttConnection, kafka: KafkaConnection) 
     Raises
     ------
     UserError
-        In one line, when at the start a broker cannot be used or topics are missing. Later the
-        bridge tries again for ever.
+        In one line, when at the start a broker cannot be used or topics are missing, and when
+        an older bridge of the same name runs. Otherwise it tries again for ever.
     """
     logs.configure(f"bridge/{settings.name}")
     listen()
@@ -349,10 +350,14 @@ def run(settings: BridgeSettings, mqtt: MqttConnection, kafka: KafkaConnection) 
         kafka.address,
     )
     bridge = Bridge(settings, source=source, sink=sink, now_us=_wall_clock_us)
+    namesakes = Namesakes(settings.name, started_us=bridge.started_us, pid=os.getpid())
+    watch = NamesakeWatch(kafka, namesakes)
     with _until_signal() as running:
         while running():
             bridge.step()
+            watch.step(suspected=source.is_contested)
             WATCH.alive()
+        watch.close()
         bridge.close()
         source.close()
         sink.close()

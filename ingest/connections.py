@@ -32,6 +32,7 @@ from models.errors import ConfigurationError
 MAX_SECRET_BYTES = 16 * 1024
 MAX_PEM_BYTES = 4 * 1024 * 1024
 
+_ENV_FILE = "HEARTWARD_ENV_FILE"
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 _MAX_SHOWN = 80
 
@@ -299,11 +300,11 @@ def load(kind: type[_Settings], flags: Mapping[str, Any] | None = None) -> _Sett
         In one line, naming each setting that is wrong and why.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    env_file = os.environ.get("HEARTWARD_ENV_FILE")
+    env_file = os.environ.get(_ENV_FILE)
     if env_file and not (Path(env_file).is_file() and os.access(env_file, os.R_OK)):
-        raise ConfigurationError(f"HEARTWARD_ENV_FILE names {env_file}, which cannot be read")
+        raise ConfigurationError(f"{_ENV_FILE} names {env_file}, which cannot be read")
     try:
-        _refuse_misspelt(kind, [*os.environ, *(dotenv_values(env_file) if env_file else ())])
+        _refuse_misspelt(kind, environment_and_file())
         return kind(_env_file=env_file, **given)
     except ValidationError as error:
         details = error.errors(include_url=False)
@@ -311,8 +312,16 @@ def load(kind: type[_Settings], flags: Mapping[str, Any] | None = None) -> _Sett
         raise ConfigurationError(f"settings are wrong: {problems}") from None
     except UnicodeDecodeError:
         raise ConfigurationError(
-            f"HEARTWARD_ENV_FILE names {env_file}, which holds no text in UTF-8"
+            f"{_ENV_FILE} names {env_file}, which holds no text in UTF-8"
         ) from None
+
+
+def environment_and_file() -> dict[str, str]:
+    """What `load` looks in, as one environment: what it says, then what the file says."""
+    env_file = os.environ.get(_ENV_FILE)
+    in_file = dotenv_values(env_file).items() if env_file else ()
+    own = {name: value for name, value in os.environ.items() if name != _ENV_FILE}
+    return {name: value for name, value in in_file if value is not None} | own
 
 
 def _refuse_misspelt(kind: type[BaseSettings], names: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 import mqtt5
 
 from ingest.connections import MqttConnection
-from ingest.mqtt_session import ConnectionEndedError, MqttSession, Publication
+from ingest.mqtt_session import ConnectionEndedError, HungUpError, MqttSession, Publication
 from ingest.wearable_model import Outgoing
 
 _READ_BYTES = 256 * 1024
@@ -239,7 +239,7 @@ class DeviceLink:
             except _NOT_NOW:
                 return
             if not data:
-                raise ConnectionEndedError("it closed the connection")
+                raise HungUpError("it closed the connection")
             for publication in session.feed(data):
                 self._owner.on_message(publication)
             if session.ready and not self.is_up:

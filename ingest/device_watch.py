@@ -24,6 +24,7 @@ from ingest.device_findings import Finding, Verdict
 from ingest.mqtt_session import (
     ConnectionEndedError,
     CredentialsRefusedError,
+    HungUpError,
     SubscriptionRefusedError,
 )
 from ingest.mqtt_source import complaint
@@ -86,6 +87,7 @@ class _Listener:
     def __init__(self, topics: str, connection: MqttConnection) -> None:
         self._topics = topics
         self._connection = connection
+        self._was_let_in = False
         self._heard: SimpleQueue[tuple[int, paho.MQTTMessage | UserError | None]] = SimpleQueue()
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
@@ -99,7 +101,7 @@ class _Listener:
         self._client.reconnect_delay_set(1, 4)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
-        self._client.on_disconnect = lambda *_: self._put(None)
+        self._client.on_disconnect = self._on_disconnect
         self._client.on_message = lambda _client, _data, message: self._put(message)
         try:
             self._client.connect(connection.host, connection.port)
@@ -136,9 +138,15 @@ class _Listener:
             kind = CredentialsRefusedError if reason in _NOT_LET_IN else ConnectionEndedError
             self._put(UserError(complaint(self._connection, kind(str(reason)))))
             return
+        self._was_let_in = True
         # QoS 2 and retain-as-published show both as the device has set them.
         options = SubscribeOptions(qos=2, retainAsPublished=True)
         client.subscribe(self._topics, options=options)
+
+    def _on_disconnect(self, *_: Any) -> None:
+        """Lost once let in, it comes back; closed before a word, it has nothing to say to us."""
+        hung_up = HungUpError("it closed the connection")
+        self._put(None if self._was_let_in else UserError(complaint(self._connection, hung_up)))
 
     def _on_subscribe(self, _client: Any, _data: Any, _id: Any, reasons: Any, _: Any) -> None:
         if reasons[0].is_failure:

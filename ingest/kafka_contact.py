@@ -92,6 +92,9 @@ def complaint(
     if hang_ups >= _HANG_UPS_BELIEVED:
         return f"{where} {_hung_up(connection)}"
     reasons.pop(KafkaError._ALL_BROKERS_DOWN, None)  # noqa: SLF001 (says no reason)
+    if connection.tls and not reasons:  # not even that it could not be reached
+        why = f"{where} gives a client that speaks TLS no answer ({otherwise})"
+        return f"{why}: check HEARTWARD_KAFKA_TLS and HEARTWARD_KAFKA_SERVERS"
     why = next(iter(reasons.values()), otherwise)
     return f"{where} cannot be used ({why}): start it, or check HEARTWARD_KAFKA_SERVERS"
 
@@ -150,8 +153,13 @@ def _refused(connection: KafkaConnection, refusal: str) -> str:
 
 
 def _hung_up(connection: KafkaConnection) -> str:
-    if connection.tls:
+    if connection.tls and connection.user:
         return "closes every connection that speaks TLS: check HEARTWARD_KAFKA_TLS"
+    if connection.tls:
+        return (
+            "closes every connection that speaks TLS without a user: perhaps it wants "
+            "HEARTWARD_KAFKA_USER and a password, or no HEARTWARD_KAFKA_TLS"
+        )
     if connection.user:
         return "closes every connection without TLS: check HEARTWARD_KAFKA_TLS"
     return (

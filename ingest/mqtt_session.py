@@ -25,6 +25,10 @@ class ConnectionEndedError(RetryableError):
     """The connection is gone or useless; another may do better."""
 
 
+class HungUpError(ConnectionEndedError):
+    """The broker closed the connection and gave no reason."""
+
+
 class CredentialsRefusedError(ConnectionEndedError):
     """The broker does not let this user in."""
 

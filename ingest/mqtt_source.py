@@ -22,6 +22,7 @@ from ingest.mqtt_session import (
     KEEP_ALIVE_S,
     ConnectionEndedError,
     CredentialsRefusedError,
+    HungUpError,
     MqttSession,
     Publication,
     SessionTakenOverError,
@@ -102,6 +103,11 @@ class MqttSource:
         self._retry_s = _FIRST_RETRY_S
         self._retry_at_s = 0.0
         self._short_lives = 0  # connections that were accepted, and ended soon, in a row
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether connections are accepted and soon ended, as if another took the session over."""
+        return self._short_lives >= _SHORT_LIVES_BELIEVED
 
     def open(self, timeout_s: float = 10.0) -> None:
         """Connect and subscribe.
@@ -203,7 +209,7 @@ class MqttSource:
 
     def _guess(self) -> str:
         """Not every broker says that it gives the session to another process."""
-        if self._short_lives < _SHORT_LIVES_BELIEVED:
+        if not self.is_contested:
             return ""
         name = self._hello.client_id.rpartition(".")[2]
         return f"; perhaps another bridge named {name} runs: give each a name of its own"
@@ -289,7 +295,7 @@ class _Link:
             return b""
         self._last_read_bytes = len(data)
         if not data:
-            raise ConnectionEndedError("it closed the connection")
+            raise HungUpError("it closed the connection")
         return data
 
 
@@ -328,6 +334,10 @@ def complaint(connection: MqttConnection, error: Exception) -> str:
         case ssl.SSLError():
             why = f"{where} and this process do not agree on TLS ({error.reason})"
             return f"{why}: check HEARTWARD_MQTT_TLS and HEARTWARD_MQTT_CA_FILE"
+        case HungUpError() | ConnectionResetError() | BrokenPipeError():
+            how = "that speaks" if connection.tls else "without"
+            why = f"{where} closes a connection {how} TLS ({error})"
+            return f"{why}: check HEARTWARD_MQTT_TLS and HEARTWARD_MQTT_PORT"
         case _:
             why = f"{where} cannot be used ({error})"
             return f"{why}: start it, or check HEARTWARD_MQTT_HOST and HEARTWARD_MQTT_PORT"

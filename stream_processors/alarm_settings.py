@@ -1,18 +1,13 @@
 """How an alarm worker works; where Kafka is says `KafkaConnection`."""
 
-import os
-import re
-import socket
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
-def _own_name() -> str:
-    host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:48]
-    return f"alarms-{host}-{os.getpid()}"
+from stream_processors.settings import own_name
 
 
 class AlarmSettings(BaseSettings):
@@ -20,7 +15,7 @@ class AlarmSettings(BaseSettings):
     title: ClassVar[str] = "Alarm worker"
 
     name: str = Field(
-        default_factory=_own_name,
+        default_factory=partial(own_name, "alarms"),
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
         description="Name of this worker, its own among all; by default host and process id.",
     )

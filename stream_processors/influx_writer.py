@@ -44,6 +44,7 @@ WRITTEN = (RESULTS, ALARMS, DEVICE_STATS, STATUS, HEARTBEATS)
 """The topics that become series."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_TELL_AGAIN_S = 600.0
 _STAGE = "influx"
 
 _log = logging.getLogger(__name__)
@@ -105,9 +106,12 @@ class Writer:
         store: Store,
         sink: KafkaSink,
         tell: Tell | None = None,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counters = Counters()
+        self._now_s = now_s
         self._tell = tell
+        self._outage = _Outage()
         self._settings = settings
         self._store = store
         self._sink = sink
@@ -143,10 +147,11 @@ class Writer:
             except RetryableError as error:
                 self.counters.retries += 1
                 self.counters.database_away = 1
-                _log.warning("%s; the results wait in Kafka", error)
+                self._outage.goes_on(str(error), self._now_s())
                 await asyncio.sleep(max(pause_s, error.retry_after_s))
             else:
                 self.counters.database_away = 0
+                self._outage.is_over(self._now_s())
                 return answer
         raise AssertionError("pauses never end")
 
@@ -215,6 +220,33 @@ class Writer:
             )
         outcomes = await asyncio.gather(*fates)
         self.counters.dead_letters += sum(refusal is None for refusal in outcomes)
+
+
+class _Outage:
+    """What the log says of a database that is away: at once, seldom while it lasts, and its end."""
+
+    def __init__(self) -> None:
+        self._since_s: float | None = None
+        self._told_s = 0.0
+
+    def goes_on(self, why: str, now_s: float) -> None:
+        if self._since_s is None:
+            self._since_s = now_s
+        elif now_s < self._told_s + _TELL_AGAIN_S:
+            return
+        self._told_s = now_s
+        _log.warning(
+            "%s: is HEARTWARD_INFLUX_URL right? Results wait in Kafka; it is tried every %.0f s "
+            "until it answers, and this is told again every %.0f min",
+            why,
+            _LONGEST_PAUSE_S,
+            _TELL_AGAIN_S / 60,
+        )
+
+    def is_over(self, now_s: float) -> None:
+        if self._since_s is not None:
+            _log.info("InfluxDB answers again, after %.0f s", now_s - self._since_s)
+            self._since_s = None
 
 
 def _sort(taken: Taken, read: _Read) -> None:

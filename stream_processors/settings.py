@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,10 +13,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models.registry import ARTIFACTS
 
 
-def _own_name() -> str:
+def own_name(kind: str) -> str:
     """Tells workers apart without anybody naming them, on one machine and on many."""
     host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:48]
-    return f"worker-{host}-{os.getpid()}"
+    return f"{kind}-{host}-{os.getpid()}"
 
 
 class WorkerSettings(BaseSettings):
@@ -23,7 +24,7 @@ class WorkerSettings(BaseSettings):
     title: ClassVar[str] = "Audio worker"
 
     name: str = Field(
-        default_factory=_own_name,
+        default_factory=partial(own_name, "worker"),
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
         description="Name of this worker, its own among all; by default host and process id.",
     )

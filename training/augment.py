@@ -6,13 +6,6 @@ from torch import Tensor
 _KNOTS = 8  # of an equaliser, spread evenly over 0 to half the sample rate
 
 
-def another_sensor(waveform: Tensor, draw: torch.Generator, *, spread_db: float) -> Tensor:
-    """Give each window a random frequency response: `sensor_response`."""
-    response = sensor_response(waveform, draw, spread_db=spread_db)
-    heard: Tensor = torch.fft.irfft(torch.fft.rfft(waveform) * response, n=waveform.shape[-1])
-    return heard
-
-
 def sensor_response(waveform: Tensor, draw: torch.Generator, *, spread_db: float) -> Tensor:
     """A smooth random frequency response for each window, normal with `spread_db` at its knots.
 

@@ -107,9 +107,14 @@ class _Rate:
 
 
 class WardView:
-    """Feed it everything that is on the topics; replays and repetitions do no harm."""
+    """Feed it everything that is on the topics; replays and repetitions do no harm.
 
-    def __init__(self) -> None:
+    What was counted before `since_us`, in an earlier run or by a bridge that runs longer, is none
+    of its own.
+    """
+
+    def __init__(self, since_us: int = 0) -> None:
+        self._since_us = since_us
         self.windows = WindowLedger()
         self._devices: dict[str, _Bed] = {}
         self._bed_of: dict[str, str] = {}
@@ -124,7 +129,7 @@ class WardView:
 
     @property
     def chunks(self) -> int:
-        """Chunks that the bridges have received."""
+        """Chunks that the bridges have received since the view began."""
         return self._chunks.total
 
     def assigned(self, assignments: Iterable[Assignment]) -> None:
@@ -170,7 +175,9 @@ class WardView:
         if heartbeat.kind != "bridge" or chunks is None:
             return
         process = heartbeat.instance, heartbeat.started_us
-        self._chunks.add(int(chunks - self._chunks_of.get(process, 0)), heartbeat.at_us)
+        from_before = chunks if heartbeat.started_us < self._since_us else 0
+        new = int(chunks - self._chunks_of.get(process, from_before))
+        self._chunks.add(new, heartbeat.at_us)
         self._chunks_of[process] = chunks
 
     def dead_letter(self, letter: DeadLetter) -> None:
@@ -218,7 +225,7 @@ def waiting_for(picture: WardPicture, processes: Sequence[ProcessPicture]) -> st
     starting = [process.name for process in processes if process.state != "running"]
     if starting:
         return f"waiting for {', '.join(starting)} to start"
-    if not picture.chunks:
+    if not picture.chunks_per_s:
         return "waiting for the first sound from the devices"
     return "sound is coming in; the first window needs 5 s of it"
 

@@ -14,45 +14,54 @@ evaluation = typer.Typer()
 data = typer.Typer(no_args_is_help=True, help="Data sets: which there are, what is in them.")
 
 
+What = Annotated[
+    str | None, typer.Argument(help="An ONNX file, a shipped NAME, or a folder of predictions.")
+]
+Run = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder that `heartward train` wrote, instead: hear what it held back or, with "
+        "--data, another data set; the predictions go into it."
+    ),
+]
+DataSet = Annotated[
+    str | None,
+    typer.Option(
+        help="Data set, or folder of recordings, to test on; physionet2016 for an artifact."
+    ),
+]
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        help="Split with a held-out part, or all; by default the held-out part where the "
+        "artifact was trained on this data set, else all."
+    ),
+]
+Results = Annotated[
+    Path | None, typer.Option(help="Folder for JSON, figures, predictions and cost.")
+]
+Other = Annotated[
+    str | None, typer.Option(help="Another artifact: is the difference more than luck?")
+]
+FewFiles = Annotated[
+    int | None, typer.Option(min=1, help="Test on so many recordings, for a quick try.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One line of JSON.")]
+
+
 @evaluation.command()
 def evaluate(
-    what: Annotated[
-        str | None,
-        typer.Argument(help="An ONNX file, a shipped NAME, or a folder of predictions."),
-    ] = None,
+    what: What = None,
     *,
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder that `heartward train` wrote, instead: hear what it held back or, with "
-            "--data, another data set; the predictions go into it."
-        ),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="Data set, or folder of recordings, to test on; physionet2016 for an artifact."
-        ),
-    ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            help="Split with a held-out part, or all; by default the held-out part where the "
-            "artifact was trained on this data set, else all."
-        ),
-    ] = None,
-    to: Annotated[
-        Path | None, typer.Option(help="Folder for JSON, figures, predictions and cost.")
-    ] = None,
-    against: Annotated[
-        str | None, typer.Option(help="Another artifact: is the difference more than luck?")
-    ] = None,
+    run: Run = None,
+    data: DataSet = None,
+    protocol: Protocol = None,
+    to: Results = None,
+    against: Other = None,
     draws: Draws = 1000,
-    max_files: Annotated[
-        int | None, typer.Option(min=1, help="Test on so many recordings, for a quick try.")
-    ] = None,
+    max_files: FewFiles = None,
     cost: Annotated[bool, typer.Option(help="Measure the artifact's time and memory.")] = True,
-    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure a model on recordings that it was not trained on; says so where it was."""
     if (what is None) == (run is None):
@@ -101,7 +110,7 @@ def report(
 
 @data.command("list")
 def data_list(
-    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Show the data sets that are known by name, and where they lie."""
     from training.datasets.commands import show_list
@@ -113,7 +122,7 @@ def data_list(
 def data_describe(
     name: Annotated[str, typer.Argument(help="A data set, or a folder of your own recordings.")],
     plot: Annotated[Path | None, typer.Option(help="Write pictures into this folder.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Count and hear what is in a data set: labels, people, lengths, spectra."""
     from training.datasets.commands import show_description

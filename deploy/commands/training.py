@@ -8,49 +8,108 @@ from typing import Annotated
 import typer
 
 from deploy.commands.shared import Draws, training_extra
-from models.errors import UserError
 
 training = typer.Typer()
+
+Recipe = Annotated[str, typer.Argument(help="A recipe that ships, or a TOML file.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")]
+Device = Annotated[
+    str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")
+]
+Threads = Annotated[int, typer.Option(min=1, help="Of the CPU.")]
+Fold = Annotated[int, typer.Option(min=0, help="Which of the protocol's trainings.")]
+AllFolds = Annotated[bool, typer.Option("--all-folds", help="All, one by one.")]
+Protocols = Annotated[
+    list[str] | None, typer.Option(help="In place of the recipe's; may be given repeatedly.")
+]
+FewFiles = Annotated[
+    int | None, typer.Option(min=2, help="Of each part no more recordings: for a quick try.")
+]
+Weights = Annotated[Path | None, typer.Option(help="File of trained weights to begin from.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch.")]
+Trials = Annotated[
+    int | None, typer.Option(min=1, help="Try so many values of the recipe's ranges instead.")
+]
+OutFolder = Annotated[
+    Path | None, typer.Option(help="Folder to write; else runs/RECIPE/fold-N-seed-S.")
+]
+Final = Annotated[
+    list[Path],
+    typer.Option(
+        help="Run whose weights ship; given repeatedly, the mean of several nets of one recipe.",
+    ),
+]
+ProtocolRuns = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Runs of the same recipe that held recordings back, or a folder of them; may be "
+        "given repeatedly. They give figures, temperature and the gate; without any, the final "
+        "run's own held-back part does.",
+    ),
+]
+MoreFigures = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Further folders of predictions for the card's figures alone, such as other "
+        "protocols or data sets; may be given repeatedly."
+    ),
+]
+Task = Annotated[
+    str | None, typer.Option(help="By default what the labels are known for, else the name.")
+]
+IntendedUse = Annotated[
+    str | None, typer.Option(help="Sentence for file and card; by default the task's.")
+]
+Artifacts = Annotated[
+    Path | None, typer.Option(help="Folder of artifacts; by default those that ship.")
+]
+IsDefault = Annotated[
+    bool, typer.Option(help="Whether it runs where nobody chose; its task's last then not.")
+]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Write over this version, if it is listed.")
+]
+Labels = Annotated[
+    Path, typer.Argument(help="Folder of clips and labels.csv, as the console exports it.")
+]
+Candidates = Annotated[
+    Path, typer.Option(help="Folder of candidates; it remembers which labels are known.")
+]
+InService = Annotated[
+    str | None,
+    typer.Option(help="NAME or NAME-VERSION in service; else the one with these labels."),
+]
+OtherModels = Annotated[
+    Path | None, typer.Option(help="Folder of other models than those that ship.")
+]
+LeastLabels = Annotated[
+    int, typer.Option(min=1, help="With fewer than so many new ones nothing is done.")
+]
 
 
 @training.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe that ships, or a TOML file.")],
+    recipe: Recipe,
     *,
-    protocol: Annotated[
-        list[str] | None, typer.Option(help="In place of the recipe's; may be given repeatedly.")
-    ] = None,
-    fold: Annotated[int, typer.Option(min=0, help="Which of the protocol's trainings.")] = 0,
-    all_folds: Annotated[bool, typer.Option("--all-folds", help="All, one by one.")] = False,
-    epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
+    protocol: Protocols = None,
+    fold: Fold = 0,
+    all_folds: AllFolds = False,
+    epochs: Epochs = None,
     max_files: Annotated[
         int | None, typer.Option(min=2, help="Train on no more recordings: for a quick try.")
     ] = None,
-    init: Annotated[
-        Path | None, typer.Option(help="File of trained weights to begin from.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU.")] = 1,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last whole epoch.")
-    ] = False,
-    search: Annotated[
-        int | None, typer.Option(min=1, help="Try so many values of the recipe's ranges instead.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to write; else runs/RECIPE/fold-N-seed-S.")
-    ] = None,
+    init: Weights = None,
+    seed: Seed = None,
+    device: Device = None,
+    threads: Threads = 1,
+    resume: Resume = False,
+    search: Trials = None,
+    out: OutFolder = None,
 ) -> None:
     """Train a net by a recipe; writes weights, history, curves and what it was trained on."""
-    try:
+    with training_extra():
         from training.engine.commands import Order, run
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"training needs {error.name}: pip install 'heartward[training]'"
-        ) from error
 
     run(
         Order(
@@ -104,46 +163,17 @@ def export(
 
 @training.command()
 def ship(
-    final: Annotated[
-        list[Path],
-        typer.Option(
-            help="Run whose weights ship; given repeatedly, the mean of several nets of one "
-            "recipe.",
-        ),
-    ],
+    final: Final,
     name: Annotated[str, typer.Option(help="The artifact's, such as screen or valve.")],
     version: Annotated[str, typer.Option(help="Three numbers, such as 1.0.0.")],
     *,
-    protocol_runs: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Runs of the same recipe that held recordings back, or a folder of them; may be "
-            "given repeatedly. They give figures, temperature and the gate; without any, the "
-            "final run's own held-back part does.",
-        ),
-    ] = None,
-    figures: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Further folders of predictions for the card's figures alone, such as other "
-            "protocols or data sets; may be given repeatedly."
-        ),
-    ] = None,
-    task: Annotated[
-        str | None, typer.Option(help="By default what the labels are known for, else the name.")
-    ] = None,
-    intended_use: Annotated[
-        str | None, typer.Option(help="Sentence for file and card; by default the task's.")
-    ] = None,
-    to: Annotated[
-        Path | None, typer.Option(help="Folder of artifacts; by default those that ship.")
-    ] = None,
-    default: Annotated[
-        bool, typer.Option(help="Whether it runs where nobody chose; its task's last then not.")
-    ] = True,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Write over this version, if it is listed.")
-    ] = False,
+    protocol_runs: ProtocolRuns = None,
+    figures: MoreFigures = None,
+    task: Task = None,
+    intended_use: IntendedUse = None,
+    to: Artifacts = None,
+    default: IsDefault = True,
+    replace: Replace = False,
     draws: Draws = 1000,
 ) -> None:
     """Turn trained runs into a registered artifact: measured, quantised, with its card.
@@ -180,35 +210,20 @@ def ship(
 
 @training.command()
 def retrain(
-    labels: Annotated[
-        Path, typer.Argument(help="Folder of clips and labels.csv, as the console exports it.")
-    ],
+    labels: Labels,
     *,
-    to: Annotated[
-        Path, typer.Option(help="Folder of candidates; it remembers which labels are known.")
-    ] = Path("retrained"),
+    to: Candidates = Path("retrained"),
     recipe: Annotated[
         str, typer.Option(help="A recipe that ships, or a TOML file.")
     ] = "ours-screen",
-    model: Annotated[
-        str | None,
-        typer.Option(help="NAME or NAME-VERSION in service; else the one with these labels."),
-    ] = None,
-    models_dir: Annotated[
-        Path | None, typer.Option(help="Folder of other models than those that ship.")
-    ] = None,
-    min_new_labels: Annotated[
-        int, typer.Option(min=1, help="With fewer than so many new ones nothing is done.")
-    ] = 1,
-    epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
-    max_files: Annotated[
-        int | None, typer.Option(min=2, help="Of each part no more recordings: for a quick try.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU.")] = 1,
+    model: InService = None,
+    models_dir: OtherModels = None,
+    min_new_labels: LeastLabels = 1,
+    epochs: Epochs = None,
+    max_files: FewFiles = None,
+    seed: Seed = None,
+    device: Device = None,
+    threads: Threads = 1,
     draws: Draws = 1000,
     json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:

@@ -77,17 +77,35 @@ def _kept(topic: Topic) -> str:
 def assign(
     kafka: KafkaConnection,
     device: Annotated[str, typer.Argument(help="Id of the wearable.")],
-    patient: Annotated[str, typer.Option(help="Pseudonym of the patient, never a name.")],
-    ward: Annotated[str, typer.Option(help="Ward.")],
-    bed: Annotated[str, typer.Option(help="Bed.")],
+    patient: Annotated[
+        str | None, typer.Option(help="Pseudonym of the patient, never a name.")
+    ] = None,
+    ward: Annotated[str | None, typer.Option(help="Ward.")] = None,
+    bed: Annotated[str | None, typer.Option(help="Bed.")] = None,
+    end: Annotated[bool, typer.Option("--end", help="Nobody wears it any more.")] = False,
 ) -> None:
-    """Say that from now on this patient, in this bed, wears this device."""
+    """Say that from now on this patient, in this bed, wears this device; or, with --end, nobody."""
     from deploy.assignments import new_assignment, write
 
     now_us = time.time_ns() // 1000
+    if end and patient is ward is bed is None:
+        _end_assignments(device, kafka, now_us)
+        return
+    if end or patient is None or ward is None or bed is None:
+        raise typer.BadParameter("give --patient, --ward and --bed, or --end alone")
     assignment = new_assignment(device, patient_id=patient, ward=ward, bed=bed, now_us=now_us)
     write([assignment], kafka)
     typer.echo(f"{assignment.assignment_id}: {patient} in {ward}, bed {bed}, wears {device}")
+
+
+def _end_assignments(device: str, kafka: KafkaConnection, now_us: int) -> None:
+    from deploy.assignments import ended, in_kafka, write
+
+    over = ended(in_kafka(kafka), device, now_us=now_us)
+    write(over, kafka)
+    for each in over:
+        where = f"{each.patient_id} in {each.ward}, bed {each.bed}"
+        typer.echo(f"{each.assignment_id}: {where}, wears {device} no more")
 
 
 @upkeep.command(cls=reading())

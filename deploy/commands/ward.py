@@ -19,6 +19,13 @@ ward = typer.Typer(rich_help_panel="The ward")
 Beds = Annotated[int, typer.Option(min=1, max=5000, help="Wearables to simulate, one a bed.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Audio workers, sharing the devices.")]
 Seed = Annotated[int, typer.Option(min=0, help="Two runs with one seed record the same sound.")]
+Faults = Annotated[
+    str | None, typer.Option(help="none, gentle or rough; by default gentle, and none with --json.")
+]
+Seconds = Annotated[
+    float | None, typer.Option(min=1, max=604_800, help="End after so long; without it, at Ctrl-C.")
+]
+JsonFile = Annotated[Path | None, typer.Option(help="Show nothing; write here what was measured.")]
 ListenMqtt = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Port of the embedded MQTT broker.")
 ]
@@ -41,18 +48,10 @@ def demo(
     *,
     beds: Beds = 12,
     workers: Workers = 1,
-    faults: Annotated[
-        str | None,
-        typer.Option(help="none, gentle or rough; by default gentle, and none with --json."),
-    ] = None,
+    faults: Faults = None,
     seed: Seed = 1,
-    seconds: Annotated[
-        float | None,
-        typer.Option(min=1, max=604_800, help="End after so long; without it, at Ctrl-C."),
-    ] = None,
-    json: Annotated[
-        Path | None, typer.Option(help="Show nothing; write here what was measured.")
-    ] = None,
+    seconds: Seconds = None,
+    json: JsonFile = None,
     listen_mqtt: ListenMqtt = None,
     listen_kafka: ListenKafka = None,
     kafka_memory_mib: KafkaMemory = 2048,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from stream_processors.alarms.conditions import AUDIO_PAUSE, STANDBY, family
+from stream_processors.alarms.conditions import AUDIO_PAUSE, STANDBY
 from stream_processors.alarms.limits import PRIORITIES
 from stream_processors.records import AlarmEvent, AlarmKind, Assignment, Priority
 
@@ -159,11 +159,3 @@ def _burdens(episodes: Sequence[_Episode]) -> tuple[Burden, ...]:
         Burden(patient, last[patient].ward, last[patient].bed, count, count / len(episodes))
         for patient, count in ordered[:_MOST_PATIENTS]
     )
-
-
-def families(load: Load) -> dict[str, int]:
-    """Alarms by the family of their condition: all findings together."""
-    counts: Counter[str] = Counter()
-    for row in load.rows:
-        counts[family(row.condition)] += row.alarms
-    return dict(counts)

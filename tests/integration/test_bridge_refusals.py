@@ -96,6 +96,32 @@ def test_brokers_that_are_not_there_get_one_line(embedded_kafka: Server) -> None
     assert "HEARTWARD_MQTT_HOST" in no_mqtt
 
 
+def test_tls_against_brokers_without_it_gets_one_line_that_says_so(
+    embedded_mqtt: Server, mosquitto: Server, embedded_kafka: Server
+) -> None:
+    for mqtt in (embedded_mqtt, mosquitto):
+        there = with_topics(mqtt, embedded_kafka).environment
+        assert "check HEARTWARD_MQTT_TLS" in complaint(there | {"HEARTWARD_MQTT_TLS": "true"})
+    assert "check HEARTWARD_KAFKA_TLS" in complaint(there | {"HEARTWARD_KAFKA_TLS": "true"})
+
+
+def test_of_two_bridges_of_one_name_the_later_goes_and_the_first_carries_on(
+    brokers: Brokers, tmp_path: Path
+) -> None:
+    with devices(brokers.mqtt) as them, bridge(brokers, tmp_path, groups=them.group) as first:
+        second = brokers.part(tmp_path / "second", groups=them.group, name=them.group)
+        try:
+            second.start()
+            assert second.wait(40) == 1
+        finally:
+            second.stop()
+        last_line = second.log.read_text().splitlines()[-1]
+        assert f"another bridge named {them.group} runs already" in last_line
+        assert f"(process {first.pid})" in last_line
+        them.send(3)
+        until(them.told_everything_is_stored, "the chunks are acked", timeout_s=20)
+
+
 def test_missing_topics_get_one_line(mosquitto: Server, tmp_path: Path) -> None:
     empty = EmbeddedKafka(tmp_path).start()
     try:

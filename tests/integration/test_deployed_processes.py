@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import typer
 
-import heartward
+from deploy.command_line import app
 from deploy.embedded import free_port
 from deploy.local_stack import listens
 from stream_processors.records import Heartbeat
@@ -159,4 +159,4 @@ def test_every_process_starts_as_the_shipped_files_say(
 
 def known_commands() -> set[str]:
     """What this version of the program has: the console comes with an extra."""
-    return set(typer.main.get_command(heartward.app).commands)  # type: ignore[attr-defined]
+    return set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]

@@ -11,6 +11,9 @@ import mqtt5
 import pytest
 
 from ingest.chunk import AudioChunk, decode_ack, encode
+from ingest.connections import MqttConnection, load
+from ingest.device_watch import watch
+from models.errors import UserError
 from tests.integration.bridges import Brokers, bridge, complaint, with_topics
 from tests.integration.devices import SAMPLES
 from tests.integration.secured_mosquitto import SecuredMosquitto, make_certificate
@@ -143,6 +146,21 @@ def test_a_broker_that_cannot_prove_itself_gets_one_line(brokers: Brokers, tmp_p
 
     assert "do not agree on TLS" in line
     assert "HEARTWARD_MQTT_CA_FILE" in line
+
+
+def test_a_client_without_tls_gets_one_line_that_says_so(brokers: Brokers) -> None:
+    plain = {name: v for name, v in brokers.environment.items() if name.split("_")[-1] != "FILE"}
+
+    line = complaint(plain | {"HEARTWARD_MQTT_TLS": "false"})
+
+    assert "closes a connection without TLS" in line
+    assert "HEARTWARD_MQTT_TLS" in line
+
+
+def test_a_check_of_a_device_without_tls_does_not_wait_in_vain(ward: SecuredMosquitto) -> None:
+    plain = load(MqttConnection, {"host": "localhost", "port": ward.port})
+    with pytest.raises(UserError, match="closes a connection without TLS"):
+        watch("W-1", plain, seconds=5)
 
 
 def _chunk() -> bytes:

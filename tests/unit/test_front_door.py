@@ -183,11 +183,35 @@ def test_a_model_of_another_window_runs_on_files(
 
 def test_help_loads_no_engine_and_no_runtime() -> None:
     heavy = "{'faust', 'onnxruntime', 'torch', 'scipy', 'confluent_kafka', 'kafka', 'matplotlib'}"
-    code = f"import sys, heartward; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, deploy.command_line; print(sorted({heavy} & set(sys.modules)))"
     asked = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert asked.stdout.strip() == "[]"
+
+
+_INTERRUPTED_WHILE_IT_LOADS = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has none
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+import heartward
+heartward.main()
+"""
+
+
+def test_ctrl_c_while_it_loads_leaves_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_WHILE_IT_LOADS, "demo"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_it_runs_as_an_installed_program() -> None:

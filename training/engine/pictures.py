@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from training.architectures.cnn14 import Cnn14
 from training.architectures.registry import Classifier
-from training.engine.recipe import Augmentation
+from training.engine.augmentation import Augmentation
 
 
 class Masks:

@@ -12,18 +12,12 @@ from models.contract import SAMPLE_RATES_HZ, FilterSpec, Scaling
 from models.errors import ConfigurationError
 from training.architectures import registry
 from training.architectures.registry import Classifier
+from training.engine.augmentation import Augmentation
+from training.engine.recipe_table import RecipeTable
 from training.front_end_config import FrontEndConfig
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of a recipe."""
-
-    def _require(self, fine: bool, fault: str) -> None:
-        if not fine:
-            raise ConfigurationError(f"the recipe's {fault}")
-
-
-class Data(_Part, frozen=True, kw_only=True):
+class Data(RecipeTable, frozen=True, kw_only=True):
     """What is trained on.
 
     Attributes
@@ -55,12 +49,12 @@ class Data(_Part, frozen=True, kw_only=True):
     protocols: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
     labels: tuple[str, ...]
-    rename: dict[str, str] = {}
+    rename: dict[str, str] = msgspec.field(default_factory=dict)
     diagnosed: bool = False
     without: tuple[str, ...] = ()
     exclusive: bool = True
     validation_share: float = 0.15
-    middle_s: dict[str, float] = {}
+    middle_s: dict[str, float] = msgspec.field(default_factory=dict)
     clean: tuple[Literal["silence", "wavelets"], ...] = ()
 
     def __post_init__(self) -> None:
@@ -75,13 +69,13 @@ class Data(_Part, frozen=True, kw_only=True):
         )
 
 
-class Bandpass(_Part, frozen=True, kw_only=True):
+class Bandpass(RecipeTable, frozen=True, kw_only=True):
     low_hz: float = 25.0
     high_hz: float = 400.0
     order: int = 5
 
 
-class Level(_Part, frozen=True, kw_only=True):
+class Level(RecipeTable, frozen=True, kw_only=True):
     """How each window is scaled, as `models.contract.Scaling`."""
 
     kind: Literal["rms", "peak", "none"] = "rms"
@@ -89,7 +83,7 @@ class Level(_Part, frozen=True, kw_only=True):
     clip: float = 10.0
 
 
-class Hearing(_Part, frozen=True, kw_only=True):
+class Hearing(RecipeTable, frozen=True, kw_only=True):
     """The artifact's contract: what sound the net is given.
 
     Attributes
@@ -142,14 +136,14 @@ class Hearing(_Part, frozen=True, kw_only=True):
         return Scaling(**msgspec.structs.asdict(self.scaling))
 
 
-class Architecture(_Part, frozen=True, kw_only=True):
+class Architecture(RecipeTable, frozen=True, kw_only=True):
     """A name of `training.architectures.registry`, and its own options."""
 
     name: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class Sampling(_Part, frozen=True, kw_only=True):
+class Sampling(RecipeTable, frozen=True, kw_only=True):
     """How often each recording is heard.
 
     Attributes
@@ -168,86 +162,7 @@ class Sampling(_Part, frozen=True, kw_only=True):
     windows_per_epoch: int = 0
 
 
-class Augmentation(_Part, frozen=True, kw_only=True):
-    """Strengths; 0, or an empty range, is off. Ranges are drawn from evenly.
-
-    Attributes
-    ----------
-    shift, flip
-        Another beginning, the end wrapped around; either polarity.
-    stretch, pitch_semitones
-        Factors of tempo at the same pitch; steps of pitch at the same tempo.
-    speed
-        Factors of tempo and pitch together, as of a smaller or larger heart.
-    equaliser_db
-        Spread of a random frequency response at its knots.
-    microphone
-        Share of windows heard by another one: a roll-off at either end and a resonance.
-    band_limit
-        Share of windows that lose all above a random frequency.
-    dither_steps
-        Faint noise, in steps of 16 bits, that hides how silence was made.
-    coloured_snr_db, recorded_snr_db
-        Noise between white and red; noise from ``../shared/data/noise``.
-    recorded_share
-        Of windows that get the latter.
-    repeat
-        Share of the windows of recordings shorter than one that are filled with the same sound
-        again, and not with silence: on a ward every window is full.
-    gaps
-        Share of windows of which up to six tenths are silence, at the end or anywhere: as of a
-        short recording, and of a stream with holes.
-    gain_db
-        After scaling, which undoes it before.
-    band_mask, frame_mask, masks
-        The widest masks as shares of bands and frames, and how many of each.
-    mixup
-        Both parameters of the Beta distribution.
-    """
-
-    shift: bool = False
-    flip: bool = False
-    stretch: tuple[float, ...] = ()
-    pitch_semitones: tuple[float, ...] = ()
-    speed: tuple[float, ...] = ()
-    equaliser_db: float = 0.0
-    microphone: float = 0.0
-    band_limit: float = 0.0
-    dither_steps: float = 0.0
-    coloured_snr_db: tuple[float, ...] = ()
-    recorded_snr_db: tuple[float, ...] = ()
-    recorded_share: float = 0.5
-    repeat: float = 0.0
-    gaps: float = 0.0
-    gain_db: float = 0.0
-    band_mask: float = 0.0
-    frame_mask: float = 0.0
-    masks: int = 1
-    mixup: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in (
-            *("stretch", "pitch_semitones", "speed"),
-            *("coloured_snr_db", "recorded_snr_db"),
-        ):
-            ends = getattr(self, name)
-            self._require(
-                len(ends) in {0, 2} and list(ends) == sorted(ends),
-                f"augmentation.{name} = {list(ends)}: give two numbers that rise, or none",
-            )
-        self._require(
-            all(factor > 0 for factor in (*self.stretch, *self.speed)),
-            "augmentation.stretch and speed must be positive",
-        )
-        for name in (
-            *("band_mask", "frame_mask", "microphone"),
-            *("band_limit", "recorded_share", "repeat", "gaps"),
-        ):
-            share = getattr(self, name)
-            self._require(0 <= share <= 1, f"augmentation.{name} = {share:g}: give 0 to 1")
-
-
-class Optimiser(_Part, frozen=True, kw_only=True):
+class Optimiser(RecipeTable, frozen=True, kw_only=True):
     """`clip_norm` limits the gradient's length; 0 does not."""
 
     kind: Literal["adam", "adamw", "rmsprop"] = "adamw"
@@ -257,7 +172,7 @@ class Optimiser(_Part, frozen=True, kw_only=True):
     clip_norm: float = 0.0
 
 
-class Schedule(_Part, frozen=True, kw_only=True):
+class Schedule(RecipeTable, frozen=True, kw_only=True):
     """The learning rate over all steps.
 
     Attributes
@@ -275,7 +190,7 @@ class Schedule(_Part, frozen=True, kw_only=True):
     factor: float = 0.1
 
 
-class Training(_Part, frozen=True, kw_only=True):
+class Training(RecipeTable, frozen=True, kw_only=True):
     """How long, and what is kept.
 
     Attributes
@@ -309,7 +224,7 @@ class Training(_Part, frozen=True, kw_only=True):
             self._require(0 <= value < 1, f"training.{name} = {value:g}: give 0 to less than 1")
 
 
-class Distillation(_Part, frozen=True, kw_only=True):
+class Distillation(RecipeTable, frozen=True, kw_only=True):
     """Learn the mean answer of trained nets, too.
 
     Attributes
@@ -326,7 +241,7 @@ class Distillation(_Part, frozen=True, kw_only=True):
     weight: float = 0.5
 
 
-class Pruning(_Part, frozen=True, kw_only=True):
+class Pruning(RecipeTable, frozen=True, kw_only=True):
     """After training, zero the smallest `share` of all weights and train on for some epochs.
 
     The file compresses better; it runs no faster, for kernels multiply by zero too.
@@ -337,14 +252,14 @@ class Pruning(_Part, frozen=True, kw_only=True):
     learning_rate: float = 1e-4
 
 
-class Quantisation(_Part, frozen=True, kw_only=True):
+class Quantisation(RecipeTable, frozen=True, kw_only=True):
     """In the end, train on for some epochs with weights rounded to 8 bits, and keep those."""
 
     epochs: int = 3
     learning_rate: float = 1e-4
 
 
-class Range(_Part, frozen=True, kw_only=True):
+class Range(RecipeTable, frozen=True, kw_only=True):
     """What a search may try: from `low` to `high` (whole numbers stay whole), or one of `among`."""
 
     low: int | float | None = None

@@ -1,7 +1,7 @@
 """Augmentation of waveforms, shape (batch, samples): all of it on the waveform's own device.
 
 Every function draws from the generator that it is given and from nothing else. See
-`training.engine.recipe.Augmentation` for the strengths, and `training.augment` for equalisers and
+`training.engine.augmentation` for the strengths, and `training.augment` for equalisers and
 coloured noise.
 """
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.errors import ConfigurationError
 from training.augment import flipped, sensor_response, shifted, with_noise
-from training.engine.recipe import Augmentation
+from training.engine.augmentation import Augmentation
 
 _STEP = 2.0**-15  # of 16 bits, at full scale 1
 _LEAST = 1e-5

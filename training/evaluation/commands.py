@@ -203,6 +203,17 @@ def _show_evaluation(found: Evaluation) -> None:
         f"{found.model} {found.version} on {found.data_set} (protocol {found.protocol}{leak}): "
         f"{found.recordings} recordings of {found.subjects} subjects"
     )
+    _show_metrics(found)
+    _show_labels(found)
+    _show_groups(found)
+    worst = [
+        (own.path, "+".join(own.truth), "+".join(own.said) or "nothing", f"{own.confidence:.2f}")
+        for own in found.worst[:5]
+    ]
+    _table(("Surest mistakes", "Is", "Called", "Confidence"), worst)
+
+
+def _show_metrics(found: Evaluation) -> None:
     lines = [
         (name.replace("_", " "), f"{own.value:.3f}", f"{own.low:.3f} to {own.high:.3f}")
         for name, own in found.metrics.items()
@@ -212,6 +223,9 @@ def _show_evaluation(found: Evaluation) -> None:
         by = f"temperature {found.calibration.temperature:.2f}, fitted on validation"
         lines.append(("ece after it", f"{found.calibration.error_after:.3f}", by))
     _table(("Of recordings", "", "95 % interval, drawn by subject"), lines)
+
+
+def _show_labels(found: Evaluation) -> None:
     labels = [
         (
             own.label,
@@ -223,6 +237,9 @@ def _show_evaluation(found: Evaluation) -> None:
     ]
     heads = ("Label", "Of subjects", "Precision", "Recall", "Specificity", "F1", "AUC")
     _table(heads, labels)
+
+
+def _show_groups(found: Evaluation) -> None:
     for field, groups in found.groups.items():
         rows = [
             (
@@ -234,11 +251,6 @@ def _show_evaluation(found: Evaluation) -> None:
         ]
         head = field.replace("_", " ").capitalize()
         _table((head, "Of subjects", "Accuracy", "UAR", "AUC"), rows)
-    worst = [
-        (own.path, "+".join(own.truth), "+".join(own.said) or "nothing", f"{own.confidence:.2f}")
-        for own in found.worst[:5]
-    ]
-    _table(("Surest mistakes", "Is", "Called", "Confidence"), worst)
 
 
 def _show_cost(cost: Cost) -> None:

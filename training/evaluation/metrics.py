@@ -85,11 +85,6 @@ def macro_f1(scored: Scored) -> float:
     return _mean(f1_scores(scored))
 
 
-def macro_precision(scored: Scored) -> float:
-    """Mean of the labels' precision."""
-    return _mean(precisions(scored))
-
-
 def group_recalls(scored: Scored) -> npt.NDArray[np.float64]:
     """Recall of each label, averaged over its source groups: shape (k,).
 

@@ -105,27 +105,28 @@ def ship(order: Order) -> None:
         artifacts, compared = _compared(made.artifact, contract, finals, folds, by)
     _show(compared)
     chosen = with_reference(artifacts[compared.chosen.name], finals[0].owned("validation"))
-    _list(order, chosen, made, compared, finals, folds, own)
+    converted = mobile.converted(chosen)
+    told = _told(chosen, converted, made, compared, finals, folds, own)
+    _list(order, told, chosen, converted)
 
 
-def _list(
-    order: Order,
+def _told(
     chosen: bytes,
+    converted: bytes,
     made: Made,
     compared: Comparison,
     finals: Sequence[Trained],
     folds: Sequence[Trained],
     own: Sequence[Figures],
-) -> None:
+) -> card.Told:
+    """What the card says of an artifact and of its mobile form."""
     contract = OnnxPredictor(chosen).contract
     stem = f"{contract.name}-{contract.version}"
-    artifact, other, text = f"{stem}.onnx", f"{stem}{mobile.SUFFIX}", f"{stem}.md"
-    converted = mobile.converted(chosen)
     windows = listening.some_windows(finals[0], "validation", _CHECKED_WINDOWS)
-    told = card.Told(
+    return card.Told(
         contract=contract,
-        artifact=artifact,
-        mobile=other,
+        artifact=f"{stem}.onnx",
+        mobile=f"{stem}{mobile.SUFFIX}",
         mobile_bytes=len(converted),
         operations=operations.count(chosen),
         finals=finals,
@@ -137,20 +138,25 @@ def _list(
         agreement=made.agreement,
         mobile_difference=mobile.checked(chosen, converted, windows),
     )
-    files = {artifact: chosen, other: converted, text: card.written(told).encode()}
-    if origin.has_own_split(finals[0]):
-        split = (finals[0].folder / "split.csv").read_bytes()
+
+
+def _list(order: Order, told: card.Told, chosen: bytes, converted: bytes) -> None:
+    contract = told.contract
+    text = f"{contract.name}-{contract.version}.md"
+    files = {told.artifact: chosen, told.mobile: converted, text: card.written(told).encode()}
+    if origin.has_own_split(told.finals[0]):
+        split = (told.finals[0].folder / "split.csv").read_bytes()
         files[f"{contract.split}.xz"] = lzma.compress(split, preset=9 | lzma.PRESET_EXTREME)
     listing.put(
         order.to,
         contract,
         files,
-        artifact=artifact,
-        mobile=other,
+        artifact=told.artifact,
+        mobile=told.mobile,
         card=text,
         default=order.default,
     )
-    for said in card.targets(compared):
+    for said in card.targets(told.compared):
         _say(said)
     if not contract.fits(PIPELINE_GRID, PIPELINE_FILTER):
         _say("the pipeline's windows do not fit it: it runs in heartward classify alone")

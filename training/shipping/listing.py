@@ -54,19 +54,27 @@ def put(
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         write_whole(folder / name, content)
-    kept = tuple(
-        msgspec.structs.replace(
-            other, default=other.default and not (default and other.task == entry.task)
-        )
-        for other in _listed(folder)
-        if other.file != entry.file
-    )
-    listed = msgspec.json.encode(Manifest(models=(*kept, entry)))
+    listed = msgspec.json.encode(Manifest(models=_with(_listed(folder), entry)))
     write_whole(folder / MANIFEST, msgspec.json.format(listed) + b"\n")
     registry = Registry(folder)
     registry.check()
     registry.load(entry.name, entry.version)
     return entry
+
+
+def _with(listed: tuple[Entry, ...], new: Entry) -> tuple[Entry, ...]:
+    """In the place of its file, else behind its older versions: the order is that of answers."""
+    others = [
+        msgspec.structs.replace(
+            each, default=each.default and not (new.default and each.task == new.task)
+        )
+        for each in listed
+        if each.file != new.file
+    ]
+    places = [place for place, each in enumerate(listed) if each.file == new.file]
+    behind = [place + 1 for place, each in enumerate(others) if each.name == new.name]
+    others.insert((places or behind[-1:] or [len(others)])[0], new)
+    return tuple(others)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -1,9 +1,11 @@
 """An assignment names a device that can exist, and beds and patients that can be read."""
 
+import msgspec
 import pytest
 
-from deploy.assignments import new_assignment
+from deploy.assignments import ended, new_assignment
 from models.errors import UserError
+from stream_processors.records import Assignment
 
 _GOOD = {"device_id": "d-1", "patient_id": "pseudonym-7", "ward": "Süd 3", "bed": "12"}
 
@@ -30,3 +32,19 @@ def test_nonsense_is_refused_in_one_line(field: str, value: str, said: str) -> N
         new_assignment(now_us=5, **(_GOOD | {field: value}))
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def _from(now_us: int, device_id: str = "d-1") -> Assignment:
+    return new_assignment(now_us=now_us, **(_GOOD | {"device_id": device_id}))
+
+
+def test_all_that_is_in_force_of_a_device_ends_and_nothing_else() -> None:
+    past = msgspec.structs.replace(_from(1), until_us=2)
+    known = [past, _from(3), _from(4), _from(4, "d-2"), _from(9)]
+    over = ended(known, "d-1", now_us=5)
+    assert [(each.from_us, each.until_us) for each in over] == [(3, 5), (4, 5)]
+
+
+def test_there_must_be_something_to_end() -> None:
+    with pytest.raises(UserError, match="nobody wears 'd-1'"):
+        ended([_from(3, "d-2")], "d-1", now_us=5)

@@ -82,9 +82,59 @@ def test_settings_for_other_brokers_do_not_reach_the_embedded_ones(
     assert environment["HEARTWARD_KAFKA_TLS"] == "False"
 
 
-def test_the_writer_runs_where_a_database_is_given() -> None:
-    influx = load(InfluxConnection, {"url": "http://db:8086"})
-    assert "influx" in _parts(Plan(influx=influx))
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_simulated_ward_is_told_nothing_that_is_meant_for_another(
+    in_file: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    foreign = {
+        "HEARTWARD_BRIDGE_GROUPS": "other",
+        "HEARTWARD_SIMULATOR_GROUPS": "other",
+        "HEARTWARD_MQTT_USER": "somebody",
+        "HEARTWARD_WATCH_PORT": "9100",
+    }
+    given = foreign | {"HEARTWARD_WORKER_MODELS_DIR": "/models"}
+    if in_file:
+        file = tmp_path / "ward.env"
+        file.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+        given = {"HEARTWARD_ENV_FILE": str(file)}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    simulated = _parts(_plan(simulation=Simulation(beds=1, faults="none")))
+    for name in ("bridge", "worker-1", "alarms", "simulator"):
+        told = dict(simulated[name].environment or {})
+        assert not {*foreign, "HEARTWARD_ENV_FILE"} & set(told), name
+        assert told["HEARTWARD_WORKER_MODELS_DIR"] == "/models"
+    told = dict(_parts(_plan())["bridge"].environment or {})
+    assert told["HEARTWARD_BRIDGE_GROUPS"] == "other"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"mqtt": load(MqttConnection, {"port": 1884}), "listen_mqtt": 31883},
+            "--listen-mqtt 31883 is for an embedded broker, but HEARTWARD_MQTT_PORT ",
+        ),
+        (
+            {"kafka": load(KafkaConnection, {"servers": "a:1"}), "listen_kafka": 31883},
+            "--listen-kafka 31883 is for an embedded broker, but HEARTWARD_KAFKA_SERVERS ",
+        ),
+    ],
+)
+def test_a_port_for_a_broker_that_is_not_started_here_is_refused(
+    given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        settle(_plan(**given))
+    assert said in str(error.value)
+
+
+def test_the_writer_runs_where_a_database_is_given_and_is_told_where() -> None:
+    influx = load(InfluxConnection, {"url": "http://db:8086", "token": "t", "bucket": "b"})
+    environment = _parts(Plan(influx=influx))["influx"].environment or {}
+    assert environment["HEARTWARD_INFLUX_URL"] == "http://db:8086"
+    assert environment["HEARTWARD_INFLUX_TOKEN"] == "t"  # noqa: S105 (a test's)
+    assert environment["HEARTWARD_INFLUX_BUCKET"] == "b"
 
 
 def test_results_are_kept_for_everybody_who_reads_them() -> None:

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 import deploy
-import heartward
+from deploy.command_line import app
 
 UNITS = Path(deploy.__path__[0]) / "systemd"
 
@@ -25,7 +25,7 @@ def test_the_service_calls_a_command_with_options_that_it_has() -> None:
         unit("heartward-retrain.service")["Service"]["ExecStart"]
     )
     assert Path(program).name == "heartward"
-    known = typer.main.get_command(heartward.app)
+    known = typer.main.get_command(app)
     context = typer.Context(known)
     asked = known.commands[command]  # type: ignore[attr-defined]
     made = asked.make_context(command, arguments, parent=context)

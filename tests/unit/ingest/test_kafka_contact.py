@@ -109,6 +109,17 @@ def test_hang_ups_of_a_broker_that_wants_a_user_are_told_as_such() -> None:
     assert "perhaps it wants HEARTWARD_KAFKA_USER" in complaint(kafka, [], 3, "silence")
 
 
+@pytest.mark.parametrize(
+    ("hang_ups", "said"),
+    [(0, "gives a client that speaks TLS no answer"), (3, "perhaps it wants HEARTWARD_KAFKA_USER")],
+)
+def test_tls_in_vain_is_named_as_a_likely_cause(hang_ups: int, said: str) -> None:
+    kafka = load(KafkaConnection, {"servers": "k:1", "tls": True})
+    complained = complaint(kafka, [_DOWN], hang_ups, "silence")
+    assert said in complained
+    assert "HEARTWARD_KAFKA_TLS" in complained
+
+
 def test_settings_that_the_library_refuses_are_told_in_one_line() -> None:
     kafka = KafkaConnection.model_construct(user="u", tls=False)
     with pytest.raises(UserError, match=r"cannot be used with these settings \(.*sasl.password"):

@@ -81,9 +81,9 @@ def brokers() -> Iterator[list[Broker]]:
         broker.close()
 
 
-def source(port: int) -> MqttSource:
+def source(port: int, *, tls: bool = False) -> MqttSource:
     return MqttSource(
-        load(MqttConnection, {"host": "127.0.0.1", "port": port}),
+        load(MqttConnection, {"host": "127.0.0.1", "port": port, "tls": tls}),
         client_id="heartward.bridge.test",
         groups=["a"],
         receive_maximum=10,
@@ -200,6 +200,24 @@ def test_a_port_that_speaks_no_mqtt_gets_one_line(brokers: list[Broker]) -> None
 
     with pytest.raises(UserError, match="breaks MQTT 5"):
         source(brokers[0].port).open()
+
+
+@pytest.mark.parametrize(
+    ("tls", "said"), [(False, "without TLS"), (True, "that speaks TLS")], ids=["plain", "tls"]
+)
+def test_a_broker_that_closes_at_the_first_word_is_asked_about_tls(tls: bool, said: str) -> None:
+    def hang_up() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1)  # what is left unread makes it a reset, as brokers do
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closing_soon = threading.Thread(target=hang_up)
+        closing_soon.start()
+        it = source(listener.getsockname()[1], tls=tls)
+        with pytest.raises(UserError, match=f"closes a connection {said} .*HEARTWARD_MQTT_TLS"):
+            it.open()
+        closing_soon.join()
 
 
 def test_says_nothing_into_a_connection_that_is_not_there() -> None:

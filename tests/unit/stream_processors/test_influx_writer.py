@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -59,10 +60,12 @@ class MemoryStore:
 class Bench:
     """A writer between a store and a sink that are both in memory."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, now_s: Callable[[], float] = time.monotonic, **settings: Any) -> None:
         self.store = MemoryStore()
         self.sink = MemorySink()
-        self.writer = Writer(InfluxSettings(**settings), store=self.store, sink=self.sink)
+        self.writer = Writer(
+            InfluxSettings(**settings), store=self.store, sink=self.sink, now_s=now_s
+        )
 
     async def settle(self, *values: Record | bytes, topic: Topic = RESULTS) -> None:
         batch = [
@@ -74,6 +77,15 @@ class Bench:
             await asyncio.wait_for(self.writer.settle(batch), 5)
         finally:
             polling.cancel()
+
+    async def tries(self, number: int) -> None:
+        """Return once the writer has tried in vain so often more."""
+        enough = self.writer.counters.retries + number
+        for _ in range(5000):
+            if self.writer.counters.retries >= enough:
+                return
+            await asyncio.sleep(0.001)
+        pytest.fail(f"{self.writer.counters.retries} of {enough} tries")
 
     def letters(self) -> list[DeadLetter]:
         assert {record.topic for record in self.sink.stored} <= {"pcg.dead-letters"}
@@ -107,6 +119,28 @@ async def test_a_database_that_is_away_is_tried_until_it_is_back() -> None:
     assert len(bench.store.lines) == 2
     assert bench.writer.counters.retries == 4
     assert bench.writer.counters.database_away == 0
+
+
+async def test_an_outage_is_told_once_then_seldom_and_so_is_its_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    now_s = 1000.0
+    monkeypatch.setattr(influx_writer, "_LONGEST_PAUSE_S", 0.001)
+    bench = Bench(lambda: now_s)
+    bench.store.failures = 10**9
+    settling = asyncio.create_task(bench.settle(window_result()))
+    await bench.tries(5)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "away: is HEARTWARD_INFLUX_URL right? Results wait in Kafka" in caplog.text
+    now_s += 600.0
+    await bench.tries(5)
+    bench.store.failures = 0
+    await settling
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO"]
+    assert "answers again, after 600 s" in caplog.text
+    await bench.settle(window_result())
+    assert len(caplog.records) == 3
 
 
 async def test_a_batch_is_not_settled_while_the_database_is_away() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from models.errors import ConfigurationError
 from training.architectures.registry import Classifier
 from training.engine import pictures, waveforms
-from training.engine.recipe import Augmentation
+from training.engine.augmentation import Augmentation
 from training.front_end_config import LogMelConfig
 
 RATE_HZ = 2000

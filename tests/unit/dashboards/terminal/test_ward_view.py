@@ -109,6 +109,21 @@ def test_chunks_are_counted_on_through_a_restart_of_the_bridge() -> None:
     assert view.picture(at(7)).chunks_per_s == 5.0
 
 
+def test_what_was_counted_before_the_view_began_is_no_sound_of_now() -> None:
+    view = WardView(since_us=at(-10))
+    running = ProcessPicture("bridge", "running", 0, None)
+    view.heartbeat(_heartbeat(100_000, at_s=-60, started_us=at(-90)))  # of an earlier run
+    view.heartbeat(_heartbeat(5000, at_s=-2, started_us=at(-50)))  # of a bridge that runs longer
+    picture = view.picture(NOW_US)
+    assert (picture.chunks, picture.chunks_per_s) == (0, 0.0)
+    assert "waiting for the first sound" in str(waiting_for(picture, [running]))
+    view.heartbeat(_heartbeat(5020, at_s=0, started_us=at(-50)))
+    picture = view.picture(NOW_US)
+    assert (picture.chunks, picture.chunks_per_s) == (20, 2.0)
+    assert "sound is coming in" in str(waiting_for(picture, [running]))
+    assert "waiting for the first sound" in str(waiting_for(view.picture(at(11)), [running]))
+
+
 def test_the_last_dead_letter_is_kept() -> None:
     view = WardView()
     for reason in ("too long", "too short"):

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-import heartward
+from deploy.command_line import app
 from models.classify import classify_file
 from models.errors import ConfigurationError, ModelError
 from models.predictor import OnnxPredictor
@@ -210,7 +210,7 @@ def test_a_run_is_exported_in_both_formats(
 ) -> None:
     arguments = ["export", str(place / "runs" / "fold"), "--out", str(tmp_path), "--int8"]
     with pytest.raises(SystemExit) as ended:
-        heartward.app([*arguments, *(["--bare"] if bare else []), "--draws", "100"])
+        app([*arguments, *(["--bare"] if bare else []), "--draws", "100"])
     assert not ended.value.code
     names = {file.name for file in tmp_path.iterdir()}
     stems = ("tones-0.0.0", "tones-0.0.0-int8")
