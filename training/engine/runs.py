@@ -30,7 +30,7 @@ from models.errors import ConfigurationError, ModelError
 from training import initial_weights, splits
 from training.architectures.registry import Classifier
 from training.datasets import manifest
-from training.engine import curves, noise, recipe_files
+from training.engine import checkpoints, curves, noise, recipe_files
 from training.engine import parts as divided
 from training.engine.loop import Epoch, Trainer
 from training.engine.measures import Figures
@@ -98,6 +98,8 @@ def part_of(folder: Path) -> Path:
 def begin(folder: Path, *, resume: bool) -> Path | None:
     """Make room for a run; returns the checkpoint to resume from, if there is one.
 
+    What was interrupted before its first whole epoch has none, and begins anew.
+
     Raises
     ------
     ConfigurationError
@@ -107,9 +109,9 @@ def begin(folder: Path, *, resume: bool) -> Path | None:
         raise ConfigurationError(f"{folder} exists: name another with --out, or remove it")
     part = part_of(folder)
     checkpoint = part / RESUME
-    if resume:
-        if checkpoint.is_file():
-            return checkpoint
+    if resume and checkpoint.is_file():
+        return checkpoint
+    if resume and not part.exists():
         raise ConfigurationError(f"there is nothing to resume in {part}: run without --resume")
     if part.exists():
         if not all(_is_own(file.name) for file in part.iterdir()):
@@ -138,7 +140,7 @@ def finish(
     part = part_of(folder)
     weights = {name: value.cpu() for name, value in trainer.net.state_dict().items()}
     text = recipe_files.to_toml(told)
-    torch.save({"recipe": text, "weights": weights}, part / CHECKPOINT)
+    checkpoints.write({"recipe": text, "weights": weights}, part / CHECKPOINT)
     (part / "recipe.toml").write_text(text, encoding="utf-8")
     (part / "history.json").write_bytes(_json(trainer.history))
     title = f"{told.name}: {parts.title}"
@@ -247,7 +249,7 @@ def initialise(net: Classifier, file: Path) -> Initial:
 
 
 _RUN, _SPLIT = "run.json", "split.csv"
-_TEMPORARY = {"resume.part"}
+_TEMPORARY = {str(Path(name).with_suffix(".part")) for name in (CHECKPOINT, RESUME)}
 _OWN = {
     CHECKPOINT,
     RESUME,

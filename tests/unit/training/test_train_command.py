@@ -15,6 +15,7 @@ from models.errors import ConfigurationError, ModelError, UserError
 from tests.unit.training import two_tones
 from training.datasets.folder import load as load_folder
 from training.engine import clips, commands, curves, recipe_files, runs, search
+from training.engine import parts as divided
 from training.engine.commands import Order
 from training.engine.loop import Heard
 from training.engine.recipe import Recipe
@@ -139,7 +140,7 @@ def test_a_run_that_is_interrupted_leaves_nothing_but_what_it_can_go_on_from(
 
     with monkeypatch.context() as patch:
         patch.setattr(curves, "draw", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(UserError, match="interrupted after 2 epochs: go on with --resume"):
             ordered(epochs=2, out=place / "one")
     assert not (place / "one").exists()
     ordered(epochs=2, out=place / "one", resume=True)
@@ -159,6 +160,71 @@ def test_ctrl_c_says_how_to_go_on(place: Path, monkeypatch: pytest.MonkeyPatch) 
     ordered(epochs=3, out=place / "one", resume=True)
     ordered(epochs=3, out=place / "two")
     assert same(place / "one", place / "two")
+
+
+def test_a_full_disk_is_told_in_one_line_and_the_training_goes_on_from_before(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = place / "one.part" / "resume.part"
+
+    def filling(_bar: commands._Bar, heard: Heard) -> None:
+        if heard.epoch == 1 and heard.step == 1:
+            part.symlink_to("/dev/full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commands._Bar, "__call__", filling)
+        with pytest.raises(
+            UserError, match=r"one.part/resume.pt .*No space left.*--resume"
+        ) as told:
+            ordered(epochs=3, out=place / "one")
+    assert "\n" not in str(told.value)
+    assert {it.name for it in part.parent.iterdir()} == {"resume.pt"}
+    ordered(epochs=3, out=place / "one", resume=True)
+    ordered(epochs=3, out=place / "two")
+    assert same(place / "one", place / "two")
+
+
+@pytest.mark.parametrize("damage", ["none yet", "cut", "empty", "of another program"])
+def test_what_has_no_whole_checkpoint_begins_anew_when_resumed(
+    place: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = place / "one.part"
+    part.mkdir()
+    if damage != "none yet":
+        torch.save([1, 2] if damage == "of another program" else {"a": 1}, part / "resume.pt")
+    if damage in {"cut", "empty"}:
+        whole = (part / "resume.pt").read_bytes()
+        (part / "resume.pt").write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"")
+    ordered(epochs=1, out=place / "one", resume=True)
+    assert ("is damaged" in capsys.readouterr().err) == (damage != "none yet")
+    ordered(epochs=1, out=place / "two")
+    assert same(place / "one", place / "two")
+
+
+def test_all_folds_go_on_where_they_were(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One is done, one was interrupted, one died before its first checkpoint, one never began."""
+    monkeypatch.setattr(divided, "folds", lambda _told: 4)
+    own = divided.parts
+    monkeypatch.setattr(divided, "parts", lambda told, _fold, **how: own(told, 0, **how))
+
+    def interrupted(_bar: commands._Bar, heard: Heard) -> None:
+        if heard.epoch == 1:
+            raise KeyboardInterrupt
+
+    folders = [place / "all" / f"fold-{fold}-seed-1" for fold in range(4)]
+    ordered(epochs=2, out=folders[0])
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="interrupted"):
+        patch.setattr(commands._Bar, "__call__", interrupted)
+        ordered(epochs=2, out=folders[1])
+    runs.part_of(folders[2]).mkdir()
+    began = (folders[0] / "run.json").stat().st_mtime_ns
+    ordered(epochs=2, out=place / "all", all_folds=True, resume=True)
+    assert (folders[0] / "run.json").stat().st_mtime_ns == began
+    assert capsys.readouterr().err.count("is there already") == 1
+    assert all(same(folders[0], folder) for folder in folders)
+    assert {it.name for it in (place / "all").iterdir()} == {it.name for it in folders}
 
 
 @pytest.mark.parametrize(
