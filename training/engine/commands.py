@@ -20,8 +20,10 @@ from training.engine.loop import Heard, Trainer
 from training.engine.parts import Parts
 from training.engine.recipe import Recipe
 from training.evaluation.predictions import Predictions
+from training.splits.parts import Part
 
 _OUT = Path("runs")
+_LEARNT: tuple[Part, ...] = ("train", "validation")
 _WINDOWS_A_FILE = 8  # about what a recording of physionet2016 has, for quick tries
 
 
@@ -206,24 +208,27 @@ def _trainer(
         train,
         validation,
         device=device,
-        teachers=_teachers(told, fold),
+        teachers=[_teacher(told, folder, found) for folder in runs.teachers(told, fold)],
         noise=_noise(told),
     )
 
 
-def _teachers(told: Recipe, fold: int) -> list[nn.Module]:
-    if told.distillation is None:
-        return []
-    named = told.distillation.teachers
-    return [_teacher(told, Path(folder.replace("{fold}", str(fold)))) for folder in named]
-
-
-def _teacher(told: Recipe, folder: Path) -> nn.Module:
+def _teacher(told: Recipe, folder: Path, found: Parts) -> nn.Module:
     net, own = runs.load(folder)
     if (own.data.labels, own.contract) != (told.data.labels, told.contract):
         raise ConfigurationError(
             f"{folder} has other labels or another contract than {told.name}: a teacher hears and "
             "says the same as its pupil"
+        )
+    listed = runs.listed(folder)
+    learnt = {
+        (name, path) for part in _LEARNT for name, paths in listed[part].items() for path in paths
+    }
+    told_of = [each.path for data, each in found.test if (data.name, each.path) in learnt]
+    if told_of:
+        raise ConfigurationError(
+            f"{folder} learnt from {told_of[0]} and {len(told_of) - 1} others that {told.name} is "
+            "to be tested on: name a teacher of the same fold, {fold} stands for its number"
         )
     return net
 

@@ -19,7 +19,7 @@ import math
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ from training.engine.parts import Parts
 from training.engine.recipe import Recipe
 from training.evaluation import predictions
 from training.evaluation.predictions import Predictions
+from training.splits.parts import PARTS, Part, part_named
 
 CHECKPOINT, RESUME = "checkpoint.pt", "resume.pt"
 
@@ -63,7 +64,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     files, split_files, label_tables, manifests
         SHA-256 by name: of the folder's other files, of the committed splits, of the data sets'
         tables of labels, and of the manifests of what shipped models may train on, where the set
-        has one.
+        has one. What teachers learnt from counts as well.
     """
 
     recipe: str
@@ -182,6 +183,32 @@ def finished(folder: Path) -> Run:
         raise ModelError(f"{path} is not of a training: {error}") from None
 
 
+def listed(folder: Path) -> dict[Part, dict[str, tuple[str, ...]]]:
+    """The paths of each part of a finished run, by data set.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no whole run.
+    """
+    path = folder / _SPLIT
+    found: dict[Part, dict[str, list[str]]] = {part: {} for part in PARTS}
+    try:
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
+            found[part_named(row["part"])].setdefault(row["data_set"], []).append(row["path"])
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError) as error:
+        raise ModelError(f"{path} is not of a training: {error}") from None
+    return {part: {name: tuple(own) for name, own in sets.items()} for part, sets in found.items()}
+
+
+def teachers(told: Recipe, fold: int) -> tuple[Path, ...]:
+    """The folders of the trained nets that a fold of this recipe learns from."""
+    named = told.distillation.teachers if told.distillation else ()
+    return tuple(Path(folder.replace("{fold}", str(fold))) for folder in named)
+
+
 def held_back(folder: Path, told: Recipe) -> Parts:
     """The parts of a finished run, which must be those that its recipe gives today.
 
@@ -287,6 +314,7 @@ def _run(
 ) -> Run:
     sets = {data.name: data for data, _ in (*parts.train, *parts.validation)}
     heard = {*sets, *([noise.NAME] if told.augmentation.recorded_snr_db else [])}
+    taught = [finished(folder) for folder in teachers(told, fold)]
     kept = trainer.kept
     return Run(
         recipe=told.name,
@@ -311,9 +339,15 @@ def _run(
         git_commit=git_commit(),
         initial_weights=None,
         split_files={name: splits.sha256(name) for name in told.data.protocols},
-        label_tables={name: data.manifest_sha256() for name, data in sets.items()},
-        manifests={name: manifest.sha256(name) for name in manifest.names() if name in heard},
+        label_tables=_union(each.label_tables for each in taught)
+        | {name: data.manifest_sha256() for name, data in sets.items()},
+        manifests=_union(each.manifests for each in taught)
+        | {name: manifest.sha256(name) for name in manifest.names() if name in heard},
     )
+
+
+def _union(tables: Iterable[dict[str, str]]) -> dict[str, str]:
+    return {name: sha256 for table in tables for name, sha256 in table.items()}
 
 
 def _device_name(device: torch.device) -> str:

@@ -215,9 +215,10 @@ def test_all_folds_go_on_where_they_were(
 
     folders = [place / "all" / f"fold-{fold}-seed-1" for fold in range(4)]
     ordered(epochs=2, out=folders[0])
-    with monkeypatch.context() as patch, pytest.raises(UserError, match="interrupted"):
+    with monkeypatch.context() as patch:
         patch.setattr(commands._Bar, "__call__", interrupted)
-        ordered(epochs=2, out=folders[1])
+        with pytest.raises(UserError, match="interrupted"):
+            ordered(epochs=2, out=folders[1])
     runs.part_of(folders[2]).mkdir()
     began = (folders[0] / "run.json").stat().st_mtime_ns
     ordered(epochs=2, out=place / "all", all_folds=True, resume=True)
@@ -255,6 +256,22 @@ def test_a_teacher_is_found_by_its_folder_and_must_fit(place: Path) -> None:
     write_recipe(place, distillation={"teachers": ["nobody"]})
     with pytest.raises(ModelError, match=r"nobody.*cannot be read"):
         ordered(epochs=1, out=place / "alone")
+
+
+def test_a_teacher_may_not_have_heard_what_its_pupil_is_tested_on(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordered(epochs=1, out=place / "teacher")
+    own = divided.parts
+
+    def held_back(*told: Any, **how: Any) -> divided.Parts:
+        found = own(*told, **how)
+        return found._replace(train=found.train[2:], test=found.train[:2])
+
+    monkeypatch.setattr(divided, "parts", held_back)
+    write_recipe(place, distillation={"teachers": ["teacher"]})
+    with pytest.raises(ConfigurationError, match=r"teacher learnt from .* and 1 others that tones"):
+        ordered(epochs=1, out=place / "pupil")
 
 
 def test_a_run_begins_from_another_runs_weights(
