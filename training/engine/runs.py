@@ -338,7 +338,9 @@ def _run(
         python=platform.python_version(),
         git_commit=git_commit(),
         initial_weights=None,
-        split_files={name: splits.sha256(name) for name in told.data.protocols},
+        split_files={
+            name: splits.sha256(name) for name in told.data.protocols if not divided.is_own(name)
+        },
         label_tables=_union(each.label_tables for each in taught)
         | {name: data.manifest_sha256() for name, data in sets.items()},
         manifests=_union(each.manifests for each in taught)

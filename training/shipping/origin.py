@@ -141,7 +141,8 @@ def split_file(names: Names) -> str:
 
 
 def has_own_split(trained: Trained) -> bool:
-    return bool(trained.recipe.data.whole or not trained.recipe.data.protocols)
+    told = trained.recipe.data
+    return bool(told.whole) or set(told.protocols) != trained.run.split_files.keys()
 
 
 def _split(trained: Trained, called: Names) -> tuple[str, str]:

@@ -59,7 +59,7 @@ class Trained(NamedTuple):
 
     def _data(self, name: str) -> DataSet:
         """A set that ships by its name; a person's own by the folder that the recipe names."""
-        for told in self.recipe.data.whole:
+        for told in (*self.recipe.data.whole, *self.recipe.data.protocols):
             if Path(told).name == name and told not in catalogue.CATALOGUE:
                 return catalogue.load(told)
         return catalogue.load(name)

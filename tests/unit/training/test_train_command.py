@@ -19,6 +19,7 @@ from training.engine import parts as divided
 from training.engine.commands import Order
 from training.engine.loop import Heard
 from training.engine.recipe import Recipe
+from training.evaluation import predictions
 
 
 @pytest.fixture
@@ -244,6 +245,28 @@ def test_there_must_be_something_to_resume(place: Path) -> None:
     with pytest.raises(ConfigurationError, match="nothing to resume"):
         ordered(epochs=1, out=place / "one", resume=True)
     assert not (place / "one").exists()
+
+
+def test_a_folder_of_ones_own_is_divided_by_subject_and_each_fold_is_tested(place: Path) -> None:
+    write_recipe(place, data__protocols=["sounds"], data__whole=[])
+    ordered(epochs=1, all_folds=True)
+    folders = sorted((place / "runs" / "tones").iterdir())
+    assert len(folders) == 5
+    known = {each.path: each.subject for each in load_folder(place / "sounds").recordings}
+    tested: list[str] = []
+    for folder in folders:
+        listed = runs.listed(folder)
+        parts = {
+            part: {known[path] for paths in sets.values() for path in paths}
+            for part, sets in listed.items()
+        }
+        assert not parts["test"] & (parts["train"] | parts["validation"])
+        assert not parts["train"] & parts["validation"]
+        (said,) = folder.glob("*-test.predictions.jsonl.gz")
+        run = predictions.read(said).run
+        assert (run.data_set, run.protocol, run.leaks) == ("sounds", "sounds-5-fold", False)
+        tested += listed["test"]["sounds"]
+    assert sorted(tested) == sorted(known)
 
 
 def test_a_teacher_is_found_by_its_folder_and_must_fit(place: Path) -> None:

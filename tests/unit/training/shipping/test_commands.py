@@ -193,6 +193,19 @@ def test_several_seeds_ship_as_their_mean_only_where_they_held_back_the_same(
     assert "the mean of 2 was not measured" in card
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_fold_of_ones_own_recordings_ships_by_what_it_held_back(
+    place: Path, tmp_path: Path
+) -> None:
+    own = {"data__whole": [], "data__protocols": [str(place / "sounds")]}
+    fold = train(place, "own", **own)
+    commands.ship(ordered(place, tmp_path, final=(fold,), protocol_runs=()))
+    contract = Registry(tmp_path).load("tones", "1.0.0").contract
+    assert contract.split_sha256 == trained.load(fold).run.files["split.csv"]
+    assert "sounds-5-fold.recording.uar" in contract.metrics
+    assert "of one's own" in (tmp_path / "tones-1.0.0.md").read_text()
+
+
 def test_who_taught_it_is_held_to_what_is_permitted_and_told(place: Path) -> None:
     (place / "others").mkdir()
     two_tones.write(place / "others")
