@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -366,6 +367,25 @@ def test_a_search_finds_the_better_end_of_a_range_and_repeats_itself() -> None:
     assert {0, 1, 2} == set(heard)
     again = search.search(told, 12, judge)
     assert again == found
+
+
+def test_a_search_goes_on_past_trials_that_diverge(place: Path) -> None:
+    ranges = {"optimiser.learning_rate": {"low": 1e-4, "high": 1e-1}}
+    told = write_recipe(place, search=ranges, training__monitor="uar")
+
+    def judged(changed: Recipe, _inner: int) -> float:
+        rate = changed.optimiser.learning_rate
+        if rate > 0.05:
+            raise ModelError("the loss of epoch 0 is not finite")
+        return math.nan if rate > 0.04 else rate
+
+    found = search.search(told, 12, judged)
+    assert {it.state for it in found.trials} >= {"COMPLETE", "FAIL"}
+    assert len(found.trials) == 12
+    assert found.best_figure == pytest.approx(found.best["optimiser.learning_rate"])
+    assert found.best_figure <= 0.04
+    with pytest.raises(ConfigurationError, match="none of 2 trials came to an end with a uar"):
+        search.search(told, 2, lambda *_: math.nan)
 
 
 def test_a_recipe_without_ranges_has_nothing_to_search() -> None:
