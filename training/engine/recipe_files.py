@@ -1,9 +1,8 @@
 """Recipes in TOML: those in ``training/recipes``, and a person's own.
 
 A recipe may name another as its ``base``, a file beside it or else one that ships, and say only
-what differs. A table that names another
-``kind`` or ``name`` than its base's table replaces it whole, for the other's fields are not its
-own; every other table is merged key by key.
+what differs. A table that names another ``kind`` or ``name`` than its base's table replaces it
+whole, for the other's fields are not its own; every other table is merged key by key.
 """
 
 import difflib
