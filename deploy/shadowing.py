@@ -81,6 +81,8 @@ def _of_file(path: Path, in_service: Predictor, candidate: Predictor) -> Iterato
             quality_score=window.quality.score,
             in_service=theirs.probabilities,
             candidate=ours.probabilities,
+            in_service_distance=theirs.embedding_distance,
+            candidate_distance=ours.embedding_distance,
         )
 
 
@@ -116,6 +118,8 @@ def _of_result(result: WindowResult, active: Finding, shadow: Finding) -> Pair:
         quality_score=result.quality.score,
         in_service=active.probabilities,
         candidate=shadow.probabilities,
+        in_service_distance=active.embedding_distance,
+        candidate_distance=shadow.embedding_distance,
     )
 
 

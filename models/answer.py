@@ -6,6 +6,7 @@
      "heart": {"rate_bpm": ..., "confidence": ..., "s1_s": [...], "s2_s": [...]}}
 
 `heart` is null where the sound does not allow it, and where no model of task `segment` was asked.
+Models and windows have an `embedding_distance` too where the artifact tells one.
 All of it but `inference_ms` is a function of the file and the artifacts, bit for bit. A file that
 cannot be used is ``{"path": ..., "error": ...}``.
 """
@@ -19,9 +20,12 @@ from models.recording_heart import RecordingHeart
 from models.recording_quality import RecordingQuality
 
 
-class WindowAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class WindowAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`embedding_distance` is there where the model tells it, as `models.classify.Opinion`."""
+
     start_s: float
     probabilities: dict[str, float]
+    embedding_distance: float | None = None
 
 
 class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,6 +39,9 @@ class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         As `models.classify.overall` combines the windows'.
     abstained
         There, and true, where no window was usable: then the label is worth nothing.
+    embedding_distance
+        There where the model tells how far the sound is from what it was validated on: about 1
+        for what is like it. The mean over the windows that the probabilities are of.
     """
 
     version: str
@@ -42,6 +49,7 @@ class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     probabilities: dict[str, float]
     windows: tuple[WindowAnswer, ...]
     abstained: bool = False
+    embedding_distance: float | None = None
 
 
 class FileAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,10 +98,15 @@ def _of(summary: Summary, result: RecordingResult) -> ModelAnswer:
         label=summary.label,
         probabilities=summary.probabilities,
         windows=tuple(
-            WindowAnswer(start_s=window.start_s, probabilities=opinion.probabilities)
+            WindowAnswer(
+                start_s=window.start_s,
+                probabilities=opinion.probabilities,
+                embedding_distance=opinion.embedding_distance,
+            )
             for window in result.windows
             for opinion in window.opinions
             if (opinion.model, opinion.version) == own
         ),
         abstained=not summary.usable_windows,
+        embedding_distance=summary.embedding_distance,
     )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID, ModelContract
 from models.dsp import Floats
 from models.heart import hear
-from models.predictor import SEGMENT, Predictor
+from models.predictor import SEGMENT, Answer, Predictor
 from models.recording import Pace, Recording
 from models.recording_heart import RecordingHeart, whole
 from models.recording_quality import RecordingQuality, of_recording
@@ -28,13 +28,18 @@ _PIPELINE = Pace(PIPELINE_GRID.window_s, PIPELINE_GRID.hop_s)
 
 
 class Opinion(msgspec.Struct, frozen=True, kw_only=True):
-    """What one model says; `label` is the likeliest."""
+    """What one model says; `label` is the likeliest.
+
+    `embedding_distance` is how far the sound is from what the model was validated on, about 1 for
+    what is like it; None from a model that does not tell.
+    """
 
     model: str
     version: str
     label: str
     probability: float
     probabilities: dict[str, float]
+    embedding_distance: float | None = None
 
 
 class Summary(Opinion, frozen=True, kw_only=True):
@@ -142,21 +147,27 @@ def _at_pace(
             window_s=pace.window_s,
             gap_fraction=recording.gap_fraction(pace),
             quality=quality,
-            opinions=tuple(_opinion(contract, rows[k]) for contract, rows in answers),
+            opinions=tuple(
+                _opinion(contract, said.probabilities[k], _at(said.embedding_distances, k))
+                for contract, said in answers
+            ),
         )
         for k, (start_s, quality) in enumerate(
             zip(recording.starts_s(pace), qualities, strict=True)
         )
     ]
-    summaries = [
-        Summary(
-            **msgspec.structs.asdict(_opinion(contract, overall(rows, usable))),
-            windows=len(usable),
-            usable_windows=int(usable.sum()),
-        )
-        for contract, rows in answers
-    ]
-    return summaries, windows
+    return [_summary(contract, said, usable) for contract, said in answers], windows
+
+
+def _summary(contract: ModelContract, said: Answer, usable: npt.NDArray[np.bool_]) -> Summary:
+    far = said.embedding_distances
+    distance = None if far is None else float(overall(far[:, np.newaxis], usable)[0])
+    opinion = _opinion(contract, overall(said.probabilities, usable), distance)
+    return Summary(
+        **msgspec.structs.asdict(opinion),
+        windows=len(usable),
+        usable_windows=int(usable.sum()),
+    )
 
 
 def overall(
@@ -175,13 +186,23 @@ def overall(
     return np.asarray(probabilities[chosen].mean(axis=0, dtype=np.float64))
 
 
-def _in_batches(model: Predictor, recording: Recording) -> Floats:
+def _in_batches(model: Predictor, recording: Recording) -> Answer:
     windows = recording.windows(model.contract)
-    batches = [windows[k : k + _BATCH] for k in range(0, len(windows), _BATCH)]
-    return np.concatenate([model.predict(batch) for batch in batches])
+    answers = [model.answer(windows[k : k + _BATCH]) for k in range(0, len(windows), _BATCH)]
+    far = [said.embedding_distances for said in answers if said.embedding_distances is not None]
+    return Answer(
+        np.concatenate([said.probabilities for said in answers]),
+        np.concatenate(far) if far else None,
+    )
 
 
-def _opinion(contract: ModelContract, probabilities: npt.NDArray[np.floating]) -> Opinion:
+def _at(distances: Floats | None, place: int) -> float | None:
+    return None if distances is None else float(distances[place])
+
+
+def _opinion(
+    contract: ModelContract, probabilities: npt.NDArray[np.floating], distance: float | None
+) -> Opinion:
     likeliest = int(np.argmax(probabilities))
     return Opinion(
         model=contract.name,
@@ -189,4 +210,5 @@ def _opinion(contract: ModelContract, probabilities: npt.NDArray[np.floating]) -
         label=contract.labels[likeliest],
         probability=float(probabilities[likeliest]),
         probabilities=dict(zip(contract.labels, probabilities.tolist(), strict=True)),
+        embedding_distance=distance,
     )

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from scipy import stats
 
-from models.contract import Distribution
+from models.contract import DISTANCE, Distribution
 from models.drift import Drift, drift
 from models.errors import SignalError
 
@@ -33,6 +33,8 @@ class Pair(NamedTuple):
         Of the window's sound.
     in_service, candidate
         Probabilities by label.
+    in_service_distance, candidate_distance
+        Of the window from what each was validated on; None from a model that does not tell.
     """
 
     place: str
@@ -41,6 +43,8 @@ class Pair(NamedTuple):
     quality_score: float
     in_service: Mapping[str, float]
     candidate: Mapping[str, float]
+    in_service_distance: float | None = None
+    candidate_distance: float | None = None
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,8 +142,8 @@ def compare(
         drifts={
             name: _drifts(references.get(name, {}), said, pairs)
             for name, said in (
-                (in_service, [pair.in_service for pair in pairs]),
-                (candidate, [pair.candidate for pair in pairs]),
+                (in_service, [(pair.in_service, pair.in_service_distance) for pair in pairs]),
+                (candidate, [(pair.candidate, pair.candidate_distance) for pair in pairs]),
             )
         },
     )
@@ -188,17 +192,19 @@ def _largest(pairs: Sequence[Pair], distances: Sequence[float]) -> tuple[Differe
 
 def _drifts(
     reference: Mapping[str, Distribution],
-    said: Sequence[Mapping[str, float]],
+    said: Sequence[tuple[Mapping[str, float], float | None]],
     pairs: Sequence[Pair],
 ) -> dict[str, Drift]:
+    labels, _ = said[0]
     values = {
-        **{f"{label}_probability": [each[label] for each in said] for label in said[0]},
+        **{f"{label}_probability": [each[label] for each, _ in said] for label in labels},
         "quality_score": [pair.quality_score for pair in pairs],
+        DISTANCE: [distance for _, distance in said if distance is not None],
     }
     return {
         name: drift(reference[name], np.array(own))
         for name, own in values.items()
-        if name in reference
+        if own and name in reference
     }
 
 

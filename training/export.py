@@ -1,6 +1,7 @@
 """From trained nets to one self-describing ONNX file: waveform in, probabilities out."""
 
 import copy
+import logging
 import warnings
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -19,6 +20,9 @@ from training.onnx_translations import TRANSLATIONS
 
 OPSET = 18
 FRONT = "front/"  # begins the name of every node that computes before the first learnt number
+
+# It warns of operators of torchvision, which no net here has.
+logging.getLogger("torch.onnx").setLevel(logging.ERROR)
 
 _BATCH = 32
 _PROBES = 2

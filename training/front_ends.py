@@ -195,7 +195,7 @@ def mel_bank(config: LogMelConfig | MfccConfig) -> Tensor:
         nearest = (bins_hz - edges_hz[1:-1][empty, None]).abs().argmin(1)
         bank[empty, nearest] = 1.0
         _LOG.warning(
-            "%d of %d mel bands hold no bin of a %d-sample frame: each hears the nearest one",
+            "%d of %d mel bands without a bin of a %d-sample frame: each hears the nearest one",
             *(len(empty), config.bands, config.frame_samples),
         )
     return bank

@@ -116,6 +116,7 @@ def test_quality_and_probabilities_are_those_of_the_file(
         for finding, opinion in zip(judgement.findings, expected.opinions, strict=True):
             assert (finding.model, finding.label) == (opinion.model, opinion.label)
             assert finding.probabilities == opinion.probabilities
+            assert finding.embedding_distance == opinion.embedding_distance
 
 
 def test_batches_of_any_size_agree() -> None:

@@ -9,6 +9,17 @@ Either each class is a subfolder, ``murmur/anything.wav``, or ``labels.csv`` nam
 column `subject` says who was recorded; without it each recording counts as a person of its own,
 and a split cannot keep people apart. Columns `database`, `site`, `age_group` and `sex` are read
 too if they are there.
+
+A recipe names the folder in `data.whole`, to learn from all of it, or in `data.protocols`: then it
+is divided into five folds by subject, and `heartward ship` judges what was learnt by what its fold
+held back:
+
+    base = "ours.toml"
+    name = "mine"
+
+    [data]
+    protocols = ["recordings/of-mine"]
+    labels = ["calm", "harsh"]
 """
 
 from pathlib import Path

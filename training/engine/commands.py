@@ -1,6 +1,7 @@
 """``heartward train``: one fold, all folds, or a search."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from training.engine.loop import Heard, Trainer
 from training.engine.parts import Parts
 from training.engine.recipe import Recipe
 from training.evaluation.predictions import Predictions
+from training.splits.parts import Part
 
 _OUT = Path("runs")
+_LEARNT: tuple[Part, ...] = ("train", "validation")
 _WINDOWS_A_FILE = 8  # about what a recording of physionet2016 has, for quick tries
 
 
@@ -80,44 +83,63 @@ def _folder(order: Order, told: Recipe, fold: int) -> Path:
 
 def _train(order: Order, told: Recipe, fold: int, device: torch.device, folder: Path) -> None:
     console = Console(stderr=True)
+    if order.resume and order.all_folds and folder.exists():
+        _say(console, f"{folder} is there already")
+        return
     net, initial = _net(told, order.init)
     if initial is not None:
-        console.print(initial.report, highlight=False, markup=False)
-    if order.resume and order.all_folds and folder.exists():
-        console.print(f"{folder} is there already", highlight=False, markup=False)
-        return
+        _say(console, initial.report)
     found = divided.parts(told, fold, max_files=order.max_files)
     # Of all folds, those not begun yet begin.
-    begun = (runs.part_of(folder) / runs.RESUME).is_file() or not order.all_folds
+    begun = runs.part_of(folder).exists() or not order.all_folds
     resuming = runs.begin(folder, resume=order.resume and begun)
-    console.print(found.title, highlight=False, markup=False)
+    _say(console, found.title)
     with progress_on(console) as progress:
         trainer = _trainer(told, net, found, fold, device, progress)
-        if resuming is not None:
-            trainer.resume(resuming)
-        try:
+        if resuming is not None and not trainer.resume(resuming):
+            _say(console, f"{resuming} is damaged, so this training begins anew")
+        with _told_how_to_go_on(trainer, folder):
             trainer.run(_Bar(progress, told, trainer), runs.part_of(folder) / runs.RESUME)
-        except KeyboardInterrupt:
-            raise UserError(
-                f"interrupted after {len(trainer.history)} epochs: go on with --resume"
-            ) from None
-        made = runs.finish(
-            folder,
-            trainer,
-            told,
-            found,
-            fold=fold,
-            device=device,
-            initial=initial,
-            max_files=order.max_files,
-            test=_test(trainer.net, told, found, device, progress),
-        )
-    say = (
+            made = runs.finish(
+                folder,
+                trainer,
+                told,
+                found,
+                fold=fold,
+                device=device,
+                initial=initial,
+                max_files=order.max_files,
+                test=_test(trainer.net, told, found, device, progress),
+            )
+    _say(Console(), _summary(folder, made))
+
+
+@contextmanager
+def _told_how_to_go_on(trainer: Trainer, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise UserError(
+            f"interrupted after {len(trainer.history)} epochs: go on with --resume"
+        ) from None
+    except OSError as error:
+        where = error.filename or runs.part_of(folder)
+        raise UserError(
+            f"{where} cannot be written or read ({error.strerror}): mend that, then go on with "
+            "--resume"
+        ) from None
+
+
+def _summary(folder: Path, made: runs.Run) -> str:
+    return (
         f"{folder}: epoch {made.best + 1} of {made.epochs}, validation per recording: UAR "
         f"{made.validation.uar:.3f}, accuracy {made.validation.accuracy:.3f}, AUC "
         f"{made.validation.auc:.3f}; {made.parameters} parameters, {made.training_s:.0f} s"
     )
-    Console().print(say, highlight=False, markup=False, soft_wrap=True)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _test(
@@ -152,12 +174,7 @@ def _search(order: Order, told: Recipe, device: torch.device) -> None:
         best = search.search(told, trials, judged, done=lambda: progress.advance(bar))
     written = search.write(best, told, folder)
     values = ", ".join(f"{name} = {value}" for name, value in best.best.items())
-    Console().print(
-        f"{best.monitor} {best.best_figure:.3f} with {values}: {written}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    _say(Console(), f"{best.monitor} {best.best_figure:.3f} with {values}: {written}")
 
 
 def _net(told: Recipe, init: Path | None) -> tuple[Classifier, runs.Initial | None]:
@@ -191,24 +208,27 @@ def _trainer(
         train,
         validation,
         device=device,
-        teachers=_teachers(told, fold),
+        teachers=[_teacher(told, folder, found) for folder in runs.teachers(told, fold)],
         noise=_noise(told),
     )
 
 
-def _teachers(told: Recipe, fold: int) -> list[nn.Module]:
-    if told.distillation is None:
-        return []
-    named = told.distillation.teachers
-    return [_teacher(told, Path(folder.replace("{fold}", str(fold)))) for folder in named]
-
-
-def _teacher(told: Recipe, folder: Path) -> nn.Module:
+def _teacher(told: Recipe, folder: Path, found: Parts) -> nn.Module:
     net, own = runs.load(folder)
     if (own.data.labels, own.contract) != (told.data.labels, told.contract):
         raise ConfigurationError(
             f"{folder} has other labels or another contract than {told.name}: a teacher hears and "
             "says the same as its pupil"
+        )
+    listed = runs.listed(folder)
+    learnt = {
+        (name, path) for part in _LEARNT for name, paths in listed[part].items() for path in paths
+    }
+    told_of = [each.path for data, each in found.test if (data.name, each.path) in learnt]
+    if told_of:
+        raise ConfigurationError(
+            f"{folder} learnt from {told_of[0]} and {len(told_of) - 1} others that {told.name} is "
+            "to be tested on: name a teacher of the same fold, {fold} stands for its number"
         )
     return net
 

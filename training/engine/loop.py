@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from models.errors import ModelError
 from training.architectures.registry import Classifier
 from training.engine import (
+    checkpoints,
     measures,
     optimisation,
     pictures,
@@ -132,10 +132,18 @@ class Trainer:
             masks.remove()
         self.net.eval()
 
-    def resume(self, checkpoint: Path) -> None:
-        """Go on from the end of the last whole epoch."""
-        state: dict[str, Any] = torch.load(checkpoint, weights_only=True, map_location="cpu")
-        if state["recipe"] != self._recipe.sha256() or state["heard"] != self._heard_sha256:
+    def resume(self, checkpoint: Path) -> bool:
+        """Go on from the end of the last whole epoch; False, and nothing, where it is damaged.
+
+        Raises
+        ------
+        ModelError
+            If it is of another recipe or other recordings.
+        """
+        state = checkpoints.read(checkpoint)
+        if state is None:
+            return False
+        if (state.get("recipe"), state.get("heard")) != (self._recipe.sha256(), self._heard_sha256):
             raise ModelError(
                 f"{checkpoint} is of another recipe or other recordings: resume with the same, or "
                 "begin anew without --resume"
@@ -148,6 +156,7 @@ class Trainer:
         if self._mean is not None:
             self._mean.weights = {k: v.to(self._device) for k, v in state["mean"].items()}
             self._mean.steps = state["mean_steps"]
+        return True
 
     def _phase(
         self, phase: str, told: Told, masks: pictures.Masks, checkpoint: Path | None
@@ -292,8 +301,7 @@ class Trainer:
         self.net.load_state_dict(self._kept)
 
     def _save(self, checkpoint: Path) -> None:
-        part = checkpoint.with_suffix(".part")
-        torch.save(
+        checkpoints.write(
             {
                 "recipe": self._recipe.sha256(),
                 "heard": self._heard_sha256,
@@ -305,9 +313,8 @@ class Trainer:
                 "mean": self._mean.weights if self._mean else {},
                 "mean_steps": self._mean.steps if self._mean else 0,
             },
-            part,
+            checkpoint,
         )
-        part.replace(checkpoint)
 
 
 def _seeded(

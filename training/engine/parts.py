@@ -1,8 +1,13 @@
-"""Which recordings a training hears, and which judge it."""
+"""Which recordings a training hears, and which judge it.
+
+A recipe's protocol is one of `training.splits`, or a folder of a person's own recordings: that is
+divided into five folds by subject, the same every time as long as the folder is the same.
+"""
 
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from models.errors import ConfigurationError
@@ -51,7 +56,7 @@ class Parts(NamedTuple):
 
 def folds(recipe: Recipe) -> int:
     """How many trainings the recipe's protocols ask for: 1 where nothing is held back."""
-    counts = {name: len(splits.turns(_protocol(name))) for name in recipe.data.protocols}
+    counts = {name: len(_turns(name)) for name in recipe.data.protocols}
     if len(set(counts.values())) > 1:
         said = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise ConfigurationError(
@@ -112,7 +117,7 @@ def for_search(
 def _require_apart(recipe: Recipe) -> None:
     """What one protocol tests, another of the same data set would train on."""
     sets = [_protocol(name).data_set for name in recipe.data.protocols]
-    sets += recipe.data.whole
+    sets += [Path(name).name for name in recipe.data.whole]
     twice = sorted({name for name in sets if sets.count(name) > 1})
     if twice:
         raise ConfigurationError(
@@ -121,7 +126,21 @@ def _require_apart(recipe: Recipe) -> None:
         )
 
 
+def is_own(protocol: str) -> bool:
+    """Whether it is a folder of recordings, and none of the committed protocols."""
+    return protocol not in {each.name for each in splits.PROTOCOLS} and Path(protocol).is_dir()
+
+
+def _turns(name: str) -> list[Fold]:
+    protocol = _protocol(name)
+    if is_own(name):
+        return list(protocol.turns(protocol.divide(load(name).recordings)))
+    return splits.turns(protocol)
+
+
 def _protocol(name: str) -> Protocol:
+    if is_own(name):
+        return splits.folds_of(Path(name).resolve().name)
     try:
         return splits.protocol_named(name)
     except ValueError as error:
@@ -130,9 +149,9 @@ def _protocol(name: str) -> Protocol:
 
 def _of_protocol(name: str, fold: int, told: Data) -> Parts:
     protocol = _protocol(name)
-    data = load(protocol.data_set)
-    turn = splits.turns(protocol)[fold]
-    held = Held(data.name, name, turn.leaks, turn.tested, repeats=bool(protocol.shares))
+    data = load(name if is_own(name) else protocol.data_set)
+    turn = _turns(name)[fold]
+    held = Held(data.name, protocol.name, turn.leaks, turn.tested, repeats=bool(protocol.shares))
     if not turn.validation:
         turn = splits.with_validation(turn, data.recordings, share=told.validation_share)
     return _parts(turn, data, told)._replace(held=(held,))

@@ -1,8 +1,8 @@
 """Recipes in TOML: those in ``training/recipes``, and a person's own.
 
-A recipe may name another as its ``base`` and say only what differs. A table that names another
-``kind`` or ``name`` than its base's table replaces it whole, for the other's fields are not its
-own; every other table is merged key by key.
+A recipe may name another as its ``base``, a file beside it or else one that ships, and say only
+what differs. A table that names another ``kind`` or ``name`` than its base's table replaces it
+whole, for the other's fields are not its own; every other table is merged key by key.
 """
 
 import difflib
@@ -93,7 +93,11 @@ def _with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return fields
     if not isinstance(base, str):
         raise ConfigurationError(f"{path}: base = {base!r} is no file's name")
-    return _merged(_with_base(path.parent / base, (*seen, path.resolve())), fields)
+    beside = path.parent / base
+    origin = beside if beside.is_file() else FOLDER / base
+    if not origin.is_file():
+        raise ConfigurationError(f"{path}: its base {base} is neither beside it nor in {FOLDER}")
+    return _merged(_with_base(origin, (*seen, path.resolve())), fields)
 
 
 def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

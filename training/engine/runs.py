@@ -19,7 +19,7 @@ import math
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from models.errors import ConfigurationError, ModelError
 from training import initial_weights, splits
 from training.architectures.registry import Classifier
 from training.datasets import manifest
-from training.engine import curves, noise, recipe_files
+from training.engine import checkpoints, curves, noise, recipe_files
 from training.engine import parts as divided
 from training.engine.loop import Epoch, Trainer
 from training.engine.measures import Figures
@@ -38,6 +38,7 @@ from training.engine.parts import Parts
 from training.engine.recipe import Recipe
 from training.evaluation import predictions
 from training.evaluation.predictions import Predictions
+from training.splits.parts import PARTS, Part, part_named
 
 CHECKPOINT, RESUME = "checkpoint.pt", "resume.pt"
 
@@ -63,7 +64,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     files, split_files, label_tables, manifests
         SHA-256 by name: of the folder's other files, of the committed splits, of the data sets'
         tables of labels, and of the manifests of what shipped models may train on, where the set
-        has one.
+        has one. What teachers learnt from counts as well.
     """
 
     recipe: str
@@ -98,6 +99,8 @@ def part_of(folder: Path) -> Path:
 def begin(folder: Path, *, resume: bool) -> Path | None:
     """Make room for a run; returns the checkpoint to resume from, if there is one.
 
+    What was interrupted before its first whole epoch has none, and begins anew.
+
     Raises
     ------
     ConfigurationError
@@ -107,9 +110,9 @@ def begin(folder: Path, *, resume: bool) -> Path | None:
         raise ConfigurationError(f"{folder} exists: name another with --out, or remove it")
     part = part_of(folder)
     checkpoint = part / RESUME
-    if resume:
-        if checkpoint.is_file():
-            return checkpoint
+    if resume and checkpoint.is_file():
+        return checkpoint
+    if resume and not part.exists():
         raise ConfigurationError(f"there is nothing to resume in {part}: run without --resume")
     if part.exists():
         if not all(_is_own(file.name) for file in part.iterdir()):
@@ -138,7 +141,7 @@ def finish(
     part = part_of(folder)
     weights = {name: value.cpu() for name, value in trainer.net.state_dict().items()}
     text = recipe_files.to_toml(told)
-    torch.save({"recipe": text, "weights": weights}, part / CHECKPOINT)
+    checkpoints.write({"recipe": text, "weights": weights}, part / CHECKPOINT)
     (part / "recipe.toml").write_text(text, encoding="utf-8")
     (part / "history.json").write_bytes(_json(trainer.history))
     title = f"{told.name}: {parts.title}"
@@ -178,6 +181,32 @@ def finished(folder: Path) -> Run:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from None
     except msgspec.DecodeError as error:
         raise ModelError(f"{path} is not of a training: {error}") from None
+
+
+def listed(folder: Path) -> dict[Part, dict[str, tuple[str, ...]]]:
+    """The paths of each part of a finished run, by data set.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no whole run.
+    """
+    path = folder / _SPLIT
+    found: dict[Part, dict[str, list[str]]] = {part: {} for part in PARTS}
+    try:
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
+            found[part_named(row["part"])].setdefault(row["data_set"], []).append(row["path"])
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError) as error:
+        raise ModelError(f"{path} is not of a training: {error}") from None
+    return {part: {name: tuple(own) for name, own in sets.items()} for part, sets in found.items()}
+
+
+def teachers(told: Recipe, fold: int) -> tuple[Path, ...]:
+    """The folders of the trained nets that a fold of this recipe learns from."""
+    named = told.distillation.teachers if told.distillation else ()
+    return tuple(Path(folder.replace("{fold}", str(fold))) for folder in named)
 
 
 def held_back(folder: Path, told: Recipe) -> Parts:
@@ -247,7 +276,7 @@ def initialise(net: Classifier, file: Path) -> Initial:
 
 
 _RUN, _SPLIT = "run.json", "split.csv"
-_TEMPORARY = {"resume.part"}
+_TEMPORARY = {str(Path(name).with_suffix(".part")) for name in (CHECKPOINT, RESUME)}
 _OWN = {
     CHECKPOINT,
     RESUME,
@@ -285,6 +314,7 @@ def _run(
 ) -> Run:
     sets = {data.name: data for data, _ in (*parts.train, *parts.validation)}
     heard = {*sets, *([noise.NAME] if told.augmentation.recorded_snr_db else [])}
+    taught = [finished(folder) for folder in teachers(told, fold)]
     kept = trainer.kept
     return Run(
         recipe=told.name,
@@ -308,10 +338,18 @@ def _run(
         python=platform.python_version(),
         git_commit=git_commit(),
         initial_weights=None,
-        split_files={name: splits.sha256(name) for name in told.data.protocols},
-        label_tables={name: data.manifest_sha256() for name, data in sets.items()},
-        manifests={name: manifest.sha256(name) for name in manifest.names() if name in heard},
+        split_files={
+            name: splits.sha256(name) for name in told.data.protocols if not divided.is_own(name)
+        },
+        label_tables=_union(each.label_tables for each in taught)
+        | {name: data.manifest_sha256() for name, data in sets.items()},
+        manifests=_union(each.manifests for each in taught)
+        | {name: manifest.sha256(name) for name in manifest.names() if name in heard},
     )
+
+
+def _union(tables: Iterable[dict[str, str]]) -> dict[str, str]:
+    return {name: sha256 for table in tables for name, sha256 in table.items()}
 
 
 def _device_name(device: torch.device) -> str:

@@ -4,6 +4,7 @@ A trial trains on all inner folds but one, in turn, of one fold's training; what
 is never heard. Trials that fall behind the median of others after an inner fold are given up.
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import msgspec
 import numpy as np
 import optuna
 
-from models.errors import ConfigurationError
+from models.errors import ConfigurationError, ModelError
 from training.engine import recipe_files
 from training.engine.recipe import Range, Recipe
 
@@ -48,14 +49,22 @@ def search(
     inner_folds: int = INNER_FOLDS,
     done: Callable[[], None] = lambda: None,
 ) -> Found:
-    """Try values of ``[search]``; the same seed tries the same."""
+    """Try values of ``[search]``; the same seed tries the same.
+
+    A trial that diverges, or whose figure is not a number, is one that failed, and others go on.
+
+    Raises
+    ------
+    ConfigurationError
+        If the recipe has no ranges, or no trial came to an end.
+    """
     if not recipe.search:
         raise ConfigurationError(
             f"{recipe.name} has no [search]: give ranges, such as "
             '"optimiser.learning_rate" = { low = 1e-4, high = 1e-2, log = true }'
         )
     monitor = recipe.training.monitor
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
         direction="minimize" if monitor == "loss" else "maximize",
         sampler=optuna.samplers.TPESampler(seed=recipe.training.seed),
@@ -65,7 +74,13 @@ def search(
         lambda trial: _tried(trial, recipe, judge, inner_folds),
         n_trials=trials,
         callbacks=[lambda *_: done()],
+        catch=(ModelError,),
     )
+    if not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
+        raise ConfigurationError(
+            f"{recipe.name}: none of {trials} trials came to an end with a {monitor}: give "
+            "[search] other ranges, or the training more recordings"
+        )
     return Found(
         recipe=recipe.name,
         monitor=monitor,
@@ -99,6 +114,8 @@ def _tried(trial: optuna.Trial, recipe: Recipe, judge: Judge, inner_folds: int) 
     figures: list[float] = []
     for inner in range(inner_folds):
         figures.append(judge(changed, inner))
+        if math.isnan(figures[-1]):
+            return math.nan
         trial.report(float(np.mean(figures)), inner)
         if inner + 1 < inner_folds and trial.should_prune():
             raise optuna.TrialPruned

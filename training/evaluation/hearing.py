@@ -132,7 +132,7 @@ def _leaks(contract: ModelContract, data: DataSet, protocol: str) -> bool:
         return False
     if protocol == ALL or splits.protocol_named(protocol).leaks:
         return True
-    return splits.sha256(protocol) != contract.split_sha256
+    return splits.sha256(protocol) not in contract.split_sha256.split(", ")
 
 
 def _some(own: list[Recording], most: int | None) -> list[Recording]:

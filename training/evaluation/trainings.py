@@ -28,6 +28,8 @@ _HEADS = (
     *("a training, min", "an epoch, s", "on"),
 )
 _SHOWN = ("loss", "validation loss", "validation UAR")
+# Of lines, and of what is one point: when all colours are used, they begin again in another look.
+_LOOKS = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
 
 
 class _Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,11 +101,12 @@ def draw(by_model: dict[str, list[Training]], title: str) -> Figure:
     for axes, name in zip(figure.subplots(1, len(_SHOWN)), _SHOWN, strict=True):
         for place, (model, own) in enumerate(by_model.items()):
             colour = COLOURS[place % len(COLOURS)]
+            line, point = _LOOKS[place // len(COLOURS) % len(_LOOKS)]
             values = _together([_values(each, name) for each in own])
             epochs = np.arange(1, values.shape[1] + 1)
-            mark = "o" if len(epochs) == 1 else None
+            mark = point if len(epochs) == 1 else None
             middle = np.nanmean(values, axis=0)
-            axes.plot(epochs, middle, color=colour, marker=mark, label=model)
+            axes.plot(epochs, middle, color=colour, linestyle=line, marker=mark, label=model)
             low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
             axes.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.set(xlabel="epoch", ylabel=name)

@@ -199,7 +199,7 @@ def _trained(
     if not folder.exists():
         _train(order, work, folder)
     net, told = runs.load(folder)
-    made = msgspec.json.decode((folder / "run.json").read_bytes(), type=runs.Run)
+    made = runs.finished(folder)
     sets = _sets(told)
     contract = candidate.promised(told, made, in_service.contract, version=version, sets=sets)
     artifact = candidate.exported(net, contract)

@@ -14,7 +14,7 @@ from models.errors import ConfigurationError
 from training import splits
 from training.datasets import clinicians
 from training.datasets.clinicians import ClinicianLabel
-from training.engine import recipe_files
+from training.engine import parts, recipe_files
 from training.engine.recipe import Recipe
 
 CLINICIANS = "clinicians"
@@ -63,7 +63,10 @@ def recipe_with(told: Recipe, folder: Path) -> Recipe:
     Each data set that has a committed held-out part keeps it for the comparison, whatever the
     recipe's own protocols are.
     """
-    of_protocols = [splits.protocol_named(name).data_set for name in told.data.protocols]
+    of_protocols = [
+        name if parts.is_own(name) else splits.protocol_named(name).data_set
+        for name in told.data.protocols
+    ]
     named = dict.fromkeys((*of_protocols, *told.data.whole))
     parted = [name for name in named if name in _with_held_out_part()]
     whole = [name for name in named if name not in parted]

@@ -4,7 +4,7 @@ from models.contract import PIPELINE_FILTER, PIPELINE_GRID, ModelContract
 from models.predictor import SEGMENT
 from models.segmentation import STATES
 from training import splits
-from training.datasets import catalogue
+from training.datasets import manifest
 from training.engine.runs import git_commit
 from training.export import OPSET, export
 from training.segmentation.net import StateNet
@@ -28,9 +28,7 @@ def contract() -> ModelContract:
         scaling=SCALING,
         opset=OPSET,
         training_data=", ".join(DATA_SETS),
-        training_data_sha256=", ".join(
-            catalogue.load(name).manifest_sha256() for name in DATA_SETS
-        ),
+        training_data_sha256=", ".join(manifest.sha256(name) for name in DATA_SETS),
         split=", ".join(splits.path_of(name).name for name in DATA_SETS),
         split_sha256=", ".join(splits.sha256(name) for name in DATA_SETS),
         git_commit=git_commit() or "unknown",

@@ -223,6 +223,8 @@ def _measured(told: Told) -> str:
         "predictions. A recording's probabilities are the mean of its usable windows'. Intervals "
         "are 95 %, from drawing whole subjects or source groups anew."
     )
+    if len(told.finals) > 1:
+        about += f" They are of single nets; the mean of {len(told.finals)} was not measured."
     return "\n".join(["## Measured\n", about, "", *map(_protocol, told.figures)])
 
 

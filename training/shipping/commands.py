@@ -94,7 +94,8 @@ def ship(order: Order) -> None:
             origin.require_permitted(run)
     if not order.replace:
         listing.require_new(order.to, called.name, called.version)
-    own = _figures([*order.protocol_runs, *order.figures], folds[0], order.draws)
+    named = (*order.protocol_runs, *order.figures) or order.final
+    own = _figures(named, folds[0], order.draws)
     console = Console(stderr=True)
     with console.status("fitting the temperature"):
         by = _temperature(folds)
@@ -169,6 +170,7 @@ def _runs(order: Order) -> tuple[tuple[Trained, ...], tuple[Trained, ...]]:
     finals = tuple(trained.load(folder) for folder in order.final)
     first, *others = finals
     trained.require_alike(first, others)
+    trained.require_the_same_held_back(finals)
     named = trained.load_all(order.protocol_runs)
     folds = tuple(run for run in named or finals if run.held_back())
     if not folds:

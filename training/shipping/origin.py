@@ -9,9 +9,9 @@ from training import splits
 from training.datasets import catalogue, manifest
 from training.datasets.recordings import data_folder, rows
 from training.datasets.sources import Source
-from training.engine import noise
+from training.engine import noise, runs
 from training.export import OPSET
-from training.shipping.trained import Trained
+from training.shipping.trained import Trained, load
 
 LICENCE = "Apache-2.0"
 
@@ -116,7 +116,10 @@ def source_of(name: str) -> Source | None:
 
 
 def require_permitted(trained: Trained) -> None:
-    """Raise `ConfigurationError` unless all was learnt from files that shipped models may use."""
+    """Raise `ConfigurationError` unless it, and who taught it, learnt from permitted files alone.
+
+    Those are what shipped models may use.
+    """
     learnt = [*trained.listed["train"].items(), *trained.listed["validation"].items()]
     for name, paths in learnt:
         known = manifest.read(name) if name in manifest.names() else []
@@ -128,6 +131,8 @@ def require_permitted(trained: Trained) -> None:
                 "files that shipped models may learn from (training/manifests): name another "
                 "folder with --to"
             )
+    for folder in runs.teachers(trained.recipe, trained.run.fold):
+        require_permitted(load(folder))
 
 
 def split_file(names: Names) -> str:
@@ -136,7 +141,8 @@ def split_file(names: Names) -> str:
 
 
 def has_own_split(trained: Trained) -> bool:
-    return bool(trained.recipe.data.whole or not trained.recipe.data.protocols)
+    told = trained.recipe.data
+    return bool(told.whole) or set(told.protocols) != trained.run.split_files.keys()
 
 
 def _split(trained: Trained, called: Names) -> tuple[str, str]:

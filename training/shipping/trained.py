@@ -1,6 +1,5 @@
 """Runs as `heartward train` left them: net, recipe, and who was in which part."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +14,9 @@ from training.engine import runs
 from training.engine.parts import Owned
 from training.engine.recipe import Recipe
 from training.engine.runs import Run
-from training.splits.parts import PARTS, Part, part_named
+from training.splits.parts import Part
 
-_RUN, _SPLIT = "run.json", "split.csv"
+_RUN = "run.json"
 # What two nets must share for one to speak for the other: all that the graph is made from.
 _OF_THE_GRAPH = ("contract", "front_end", "architecture")
 # What differs between the folds of a protocol and a last training by its very nature.
@@ -60,7 +59,7 @@ class Trained(NamedTuple):
 
     def _data(self, name: str) -> DataSet:
         """A set that ships by its name; a person's own by the folder that the recipe names."""
-        for told in self.recipe.data.whole:
+        for told in (*self.recipe.data.whole, *self.recipe.data.protocols):
             if Path(told).name == name and told not in catalogue.CATALOGUE:
                 return catalogue.load(told)
         return catalogue.load(name)
@@ -71,18 +70,11 @@ def load(folder: Path) -> Trained:
 
     Raises
     ------
-    ModelError, ConfigurationError
+    ModelError
         If the folder holds no whole run.
     """
     net, recipe = runs.load(folder)
-    try:
-        run = msgspec.json.decode((folder / _RUN).read_bytes(), type=Run)
-        listed = _listed((folder / _SPLIT).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{error.filename} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, msgspec.DecodeError) as error:
-        raise ConfigurationError(f"{folder} holds no whole run: {error}") from None
-    return Trained(folder, net, recipe, run, listed)
+    return Trained(folder, net, recipe, runs.finished(folder), runs.listed(folder))
 
 
 def load_all(places: Iterable[Path]) -> tuple[Trained, ...]:
@@ -116,6 +108,17 @@ def require_alike(final: Trained, others: Sequence[Trained]) -> None:
             )
 
 
+def require_the_same_held_back(finals: Sequence[Trained]) -> None:
+    """Raise `ConfigurationError` where one of several nets learnt what another held back."""
+    first, *others = finals
+    for other in others:
+        if other.listed != first.listed:
+            raise ConfigurationError(
+                f"{other.folder} learnt from other recordings than {first.folder}: nets that "
+                "answer together must have held back the same, name seeds of one fold"
+            )
+
+
 def differences(final: Trained, others: Sequence[Trained]) -> tuple[str, ...]:
     """Dotted names of what else differs in the recipes, for the card."""
     own = _flat(msgspec.to_builtins(final.recipe))
@@ -124,15 +127,6 @@ def differences(final: Trained, others: Sequence[Trained]) -> tuple[str, ...]:
         theirs = _flat(msgspec.to_builtins(other.recipe))
         found |= {key for key in own.keys() | theirs.keys() if own.get(key) != theirs.get(key)}
     return tuple(sorted(found - set(_BY_NATURE)))
-
-
-def _listed(text: str) -> dict[Part, dict[str, tuple[str, ...]]]:
-    lines: dict[Part, dict[str, list[str]]] = {part: {} for part in PARTS}
-    for row in csv.DictReader(text.splitlines()):
-        lines[part_named(row["part"])].setdefault(row["data_set"], []).append(row["path"])
-    return {
-        part: {name: tuple(paths) for name, paths in own.items()} for part, own in lines.items()
-    }
 
 
 def _flat(fields: dict[str, object], above: str = "") -> dict[str, object]:

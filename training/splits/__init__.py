@@ -13,6 +13,7 @@ from training.splits.protocols import (
     PROTOCOLS,
     Fold,
     Protocol,
+    folds_of,
     protocol_named,
     with_validation,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Fold",
     "Part",
     "Protocol",
+    "folds_of",
     "path_of",
     "protocol_named",
     "read_table",

@@ -120,7 +120,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _folds(data_set: str) -> Protocol:
+def folds_of(data_set: str) -> Protocol:
+    """By subject, each fold tested once."""
     return Protocol(
         name=f"{data_set}-{_FOLDS}-fold",
         data_set=data_set,
@@ -156,7 +157,7 @@ def _random(data_set: str, after: str, **shares: float) -> Protocol:
 
 PROTOCOLS: tuple[Protocol, ...] = (
     _held_out("physionet2016"),
-    _folds("physionet2016"),
+    folds_of("physionet2016"),
     Protocol(
         name="physionet2016-databases",
         data_set="physionet2016",
@@ -166,9 +167,9 @@ PROTOCOLS: tuple[Protocol, ...] = (
     _random("physionet2016", "random 3:1:1 as work E", train=3, validation=1, test=1),
     _random("physionet2016", "random 4:1 as work B", train=4, test=1),
     _held_out("circor2022"),
-    _folds("circor2022"),
+    folds_of("circor2022"),
     _held_out("yaseen2018"),
-    _folds("yaseen2018"),
+    folds_of("yaseen2018"),
     _random("yaseen2018", "random 70/20/10 as work A", train=70, validation=20, test=10),
 )
 

@@ -51,6 +51,7 @@ def test_files_give_every_window_that_both_heard(tmp_path: Path) -> None:
     assert [it.in_service for it in own] == [it.opinions[0].probabilities for it in expected]
     assert [it.candidate for it in own] == [it.opinions[1].probabilities for it in expected]
     assert [it.place for it in own] == [f"e00152.flac at {s:g} s" for s in (0, 2.5, 5)]
+    assert {it.candidate_distance for it in own} == {None}
     assert len(refusals) == 1
     assert "bad.wav cannot be read" in refusals[0]
 
@@ -77,6 +78,20 @@ def test_results_pair_a_shadow_with_the_active_model_of_its_name_or_else_of_its_
     (first,) = pairs["screen 1", "screen 2"]
     assert (first.in_service["abnormal"], first.candidate["abnormal"]) == (0.2, 0.7)
     assert first.source == "bed-1"
+
+
+def test_the_distances_from_what_each_model_knows_go_with_the_pair() -> None:
+    contract = msgspec.structs.replace(tiny.CONTRACT, name="screen", version="9.0.0")
+    telling = OnnxPredictor(tiny.artifact(contract, tells_distance=True))
+    (own,) = of_files([FILE], telling, candidate())[0].values()
+    expected = classify_file(FILE, [telling]).windows
+    assert [it.in_service_distance for it in own] == [
+        it.opinions[0].embedding_distance for it in expected
+    ]
+    active, shadow = finding("screen", "1", 0.2), finding("screen", "2", 0.7, shadow=True)
+    far = msgspec.structs.replace(shadow, embedding_distance=3.0)
+    ((pair,),) = of_results([window(0, active, far)]).values()
+    assert (pair.in_service_distance, pair.candidate_distance) == (None, 3.0)
 
 
 def test_a_window_that_was_published_twice_counts_once_as_it_was_last() -> None:

@@ -10,10 +10,12 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
+from models.answer import answer_of
 from models.classify import RecordingResult, classify_file, overall
 from models.contract import FilterSpec, ModelContract, Scaling
 from models.dsp import block_filter, hear, join
 from models.predictor import OnnxPredictor, Predictor
+from models.recording import Recording
 from models.registry import Registry
 from tests.unit.models import tiny
 
@@ -66,6 +68,26 @@ def test_a_file_gives_the_probabilities_of_its_stream_bit_for_bit(
         for pair in pairwise(blocks)
     ]
     assert abnormal(result) == alone
+
+
+def test_how_far_a_sound_is_from_what_a_model_knows_is_told_where_the_model_tells_it(
+    tmp_path: Path,
+) -> None:
+    sound = heart(12.0, 2000)
+    sound[:10000] //= 4
+    telling = OnnxPredictor(tiny.artifact(tells_distance=True))
+    result = classify_file(saved(tmp_path, sound, 2000), [telling, model_of(name="mute")])
+    heard = Recording(sound, 2000).windows(tiny.CONTRACT)
+    rms = np.sqrt(np.square(heard).mean(axis=1))
+    said = [window.opinions[0].embedding_distance for window in result.windows]
+    assert said == pytest.approx(rms.tolist(), rel=1e-5)
+    assert said[0] != said[2]
+    answer = msgspec.json.decode(msgspec.json.encode(answer_of(result)))
+    own = answer["models"]["tiny"]
+    assert own["embedding_distance"] == pytest.approx(rms.mean(), rel=1e-5)
+    assert [each["embedding_distance"] for each in own["windows"]] == said
+    mute = answer["models"]["mute"]
+    assert not {"embedding_distance"} & (mute.keys() | mute["windows"][0].keys())
 
 
 def test_a_result_has_every_window_its_quality_and_a_summary(

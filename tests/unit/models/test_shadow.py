@@ -83,6 +83,18 @@ def test_drift_is_told_of_the_model_whose_reference_is_known() -> None:
     assert compare(SERVICE, CANDIDATE, pairs, {}).drifts == {SERVICE: {}, CANDIDATE: {}}
 
 
+def test_drift_of_the_embedding_is_told_of_the_model_that_tells_its_distance() -> None:
+    even = Distribution(deciles=tuple(k / 10 for k in range(11)))
+    distances = np.random.default_rng(0).uniform(size=2000)
+    pairs = [pair(0.1, 0.1)._replace(candidate_distance=2 + far) for far in distances]
+    references = {name: {"embedding_distance": even} for name in (SERVICE, CANDIDATE)}
+    assert compare(SERVICE, CANDIDATE, pairs, references).drifts[SERVICE] == {}
+    both = [it._replace(in_service_distance=far) for it, far in zip(pairs, distances, strict=True)]
+    found = compare(SERVICE, CANDIDATE, both, references).drifts
+    assert found[SERVICE]["embedding_distance"].verdict == "stable"
+    assert found[CANDIDATE]["embedding_distance"].verdict == "drifted"
+
+
 def test_without_a_common_window_or_common_labels_there_is_nothing_to_compare() -> None:
     with pytest.raises(SignalError, match="no window in common"):
         compare(SERVICE, CANDIDATE, [], {})

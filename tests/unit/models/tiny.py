@@ -8,6 +8,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from models.contract import (
+    DISTANCE,
     PIPELINE_FILTER,
     PIPELINE_GRID,
     Distribution,
@@ -43,9 +44,16 @@ CONTRACT = ModelContract(
 
 
 def artifact(
-    contract: ModelContract = CONTRACT, *, samples: int | None = None, batch: str | int = "batch"
+    contract: ModelContract = CONTRACT,
+    *,
+    samples: int | None = None,
+    batch: str | int = "batch",
+    tells_distance: bool = False,
 ) -> bytes:
-    """An ONNX file that keeps the contract, but where its tensors are given other lengths."""
+    """An ONNX file that keeps the contract, but where its tensors are given other lengths.
+
+    The distance that it may tell is a window's root mean square.
+    """
     width = contract.window_samples if samples is None else samples
     tensors = {
         INPUT: helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [batch, width]),
@@ -63,7 +71,12 @@ def artifact(
         helper.make_node("MatMul", ["mean", "signs"], ["logits"]),
         helper.make_node("Softmax", ["logits"], [OUTPUT], axis=-1),
     ]
-    graph = helper.make_graph(nodes, "tiny", [tensors[INPUT]], [tensors[OUTPUT]], constants)
+    outputs = [tensors[OUTPUT]]
+    if tells_distance:
+        nodes.append(helper.make_node("ReduceMean", ["power", "axes"], ["square"], keepdims=0))
+        nodes.append(helper.make_node("Sqrt", ["square"], [DISTANCE]))
+        outputs.append(helper.make_tensor_value_info(DISTANCE, TensorProto.FLOAT, [batch]))
+    graph = helper.make_graph(nodes, "tiny", [tensors[INPUT]], outputs, constants)
     opset = helper.make_opsetid("", contract.opset)
     model = helper.make_model(graph, opset_imports=[opset], ir_version=10)
     helper.set_model_props(model, contract.to_metadata())

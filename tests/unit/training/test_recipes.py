@@ -97,6 +97,20 @@ def test_a_table_of_another_kind_replaces_its_base_whole(tmp_path: Path) -> None
     assert told.data.protocols == ("yaseen2018-5-fold",)
 
 
+def test_a_base_is_a_file_beside_it_or_else_one_that_ships(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('base = "ours.toml"\n[training]\nepochs = 2\n')
+    shipped = recipe_files.load(recipe_files.find("ours"))
+    assert recipe_files.load(own) == recipe_files.changed(shipped, {"training.epochs": 2})
+    (tmp_path / "ours.toml").write_text(
+        recipe_files.to_toml(shipped).replace('name = "ours"', 'name = "mine"', 1)
+    )
+    assert recipe_files.load(own).name == "mine"
+    own.write_text('base = "nowhere.toml"\n')
+    with pytest.raises(ConfigurationError, match=r"own.toml: its base nowhere.toml is neither"):
+        recipe_files.load(own)
+
+
 def test_a_recipe_that_is_its_own_base_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('base = "b.toml"\n')
     (tmp_path / "b.toml").write_text('base = "a.toml"\n')

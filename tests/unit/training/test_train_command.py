@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from models.errors import ConfigurationError, ModelError, UserError
 from tests.unit.training import two_tones
 from training.datasets.folder import load as load_folder
 from training.engine import clips, commands, curves, recipe_files, runs, search
+from training.engine import parts as divided
 from training.engine.commands import Order
 from training.engine.loop import Heard
 from training.engine.recipe import Recipe
+from training.evaluation import predictions
 
 
 @pytest.fixture
@@ -139,7 +142,7 @@ def test_a_run_that_is_interrupted_leaves_nothing_but_what_it_can_go_on_from(
 
     with monkeypatch.context() as patch:
         patch.setattr(curves, "draw", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(UserError, match="interrupted after 2 epochs: go on with --resume"):
             ordered(epochs=2, out=place / "one")
     assert not (place / "one").exists()
     ordered(epochs=2, out=place / "one", resume=True)
@@ -161,6 +164,72 @@ def test_ctrl_c_says_how_to_go_on(place: Path, monkeypatch: pytest.MonkeyPatch) 
     assert same(place / "one", place / "two")
 
 
+def test_a_full_disk_is_told_in_one_line_and_the_training_goes_on_from_before(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = place / "one.part" / "resume.part"
+
+    def filling(_bar: commands._Bar, heard: Heard) -> None:
+        if heard.epoch == 1 and heard.step == 1:
+            part.symlink_to("/dev/full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commands._Bar, "__call__", filling)
+        with pytest.raises(
+            UserError, match=r"one.part/resume.pt .*No space left.*--resume"
+        ) as told:
+            ordered(epochs=3, out=place / "one")
+    assert "\n" not in str(told.value)
+    assert {it.name for it in part.parent.iterdir()} == {"resume.pt"}
+    ordered(epochs=3, out=place / "one", resume=True)
+    ordered(epochs=3, out=place / "two")
+    assert same(place / "one", place / "two")
+
+
+@pytest.mark.parametrize("damage", ["none yet", "cut", "empty", "of another program"])
+def test_what_has_no_whole_checkpoint_begins_anew_when_resumed(
+    place: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = place / "one.part"
+    part.mkdir()
+    if damage != "none yet":
+        torch.save([1, 2] if damage == "of another program" else {"a": 1}, part / "resume.pt")
+    if damage in {"cut", "empty"}:
+        whole = (part / "resume.pt").read_bytes()
+        (part / "resume.pt").write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"")
+    ordered(epochs=1, out=place / "one", resume=True)
+    assert ("is damaged" in capsys.readouterr().err) == (damage != "none yet")
+    ordered(epochs=1, out=place / "two")
+    assert same(place / "one", place / "two")
+
+
+def test_all_folds_go_on_where_they_were(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One is done, one was interrupted, one died before its first checkpoint, one never began."""
+    monkeypatch.setattr(divided, "folds", lambda _told: 4)
+    own = divided.parts
+    monkeypatch.setattr(divided, "parts", lambda told, _fold, **how: own(told, 0, **how))
+
+    def interrupted(_bar: commands._Bar, heard: Heard) -> None:
+        if heard.epoch == 1:
+            raise KeyboardInterrupt
+
+    folders = [place / "all" / f"fold-{fold}-seed-1" for fold in range(4)]
+    ordered(epochs=2, out=folders[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(commands._Bar, "__call__", interrupted)
+        with pytest.raises(UserError, match="interrupted"):
+            ordered(epochs=2, out=folders[1])
+    runs.part_of(folders[2]).mkdir()
+    began = (folders[0] / "run.json").stat().st_mtime_ns
+    ordered(epochs=2, out=place / "all", all_folds=True, resume=True)
+    assert (folders[0] / "run.json").stat().st_mtime_ns == began
+    assert capsys.readouterr().err.count("is there already") == 1
+    assert all(same(folders[0], folder) for folder in folders)
+    assert {it.name for it in (place / "all").iterdir()} == {it.name for it in folders}
+
+
 @pytest.mark.parametrize(
     ("content", "said"), [(b"RIFF", "cannot be read as sound"), (b"", "cannot be read as sound")]
 )
@@ -179,6 +248,28 @@ def test_there_must_be_something_to_resume(place: Path) -> None:
     assert not (place / "one").exists()
 
 
+def test_a_folder_of_ones_own_is_divided_by_subject_and_each_fold_is_tested(place: Path) -> None:
+    write_recipe(place, data__protocols=["sounds"], data__whole=[])
+    ordered(epochs=1, all_folds=True)
+    folders = sorted((place / "runs" / "tones").iterdir())
+    assert len(folders) == 5
+    known = {each.path: each.subject for each in load_folder(place / "sounds").recordings}
+    tested: list[str] = []
+    for folder in folders:
+        listed = runs.listed(folder)
+        parts = {
+            part: {known[path] for paths in sets.values() for path in paths}
+            for part, sets in listed.items()
+        }
+        assert not parts["test"] & (parts["train"] | parts["validation"])
+        assert not parts["train"] & parts["validation"]
+        (said,) = folder.glob("*-test.predictions.jsonl.gz")
+        run = predictions.read(said).run
+        assert (run.data_set, run.protocol, run.leaks) == ("sounds", "sounds-5-fold", False)
+        tested += listed["test"]["sounds"]
+    assert sorted(tested) == sorted(known)
+
+
 def test_a_teacher_is_found_by_its_folder_and_must_fit(place: Path) -> None:
     ordered(epochs=1, out=place / "teacher-0")
     write_recipe(place, distillation={"teachers": ["teacher-{fold}"]})
@@ -189,6 +280,22 @@ def test_a_teacher_is_found_by_its_folder_and_must_fit(place: Path) -> None:
     write_recipe(place, distillation={"teachers": ["nobody"]})
     with pytest.raises(ModelError, match=r"nobody.*cannot be read"):
         ordered(epochs=1, out=place / "alone")
+
+
+def test_a_teacher_may_not_have_heard_what_its_pupil_is_tested_on(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordered(epochs=1, out=place / "teacher")
+    own = divided.parts
+
+    def held_back(*told: Any, **how: Any) -> divided.Parts:
+        found = own(*told, **how)
+        return found._replace(train=found.train[2:], test=found.train[:2])
+
+    monkeypatch.setattr(divided, "parts", held_back)
+    write_recipe(place, distillation={"teachers": ["teacher"]})
+    with pytest.raises(ConfigurationError, match=r"teacher learnt from .* and 1 others that tones"):
+        ordered(epochs=1, out=place / "pupil")
 
 
 def test_a_run_begins_from_another_runs_weights(
@@ -260,6 +367,25 @@ def test_a_search_finds_the_better_end_of_a_range_and_repeats_itself() -> None:
     assert {0, 1, 2} == set(heard)
     again = search.search(told, 12, judge)
     assert again == found
+
+
+def test_a_search_goes_on_past_trials_that_diverge(place: Path) -> None:
+    ranges = {"optimiser.learning_rate": {"low": 1e-4, "high": 1e-1}}
+    told = write_recipe(place, search=ranges, training__monitor="uar")
+
+    def judged(changed: Recipe, _inner: int) -> float:
+        rate = changed.optimiser.learning_rate
+        if rate > 0.05:
+            raise ModelError("the loss of epoch 0 is not finite")
+        return math.nan if rate > 0.04 else rate
+
+    found = search.search(told, 12, judged)
+    assert {it.state for it in found.trials} >= {"COMPLETE", "FAIL"}
+    assert len(found.trials) == 12
+    assert found.best_figure == pytest.approx(found.best["optimiser.learning_rate"])
+    assert found.best_figure <= 0.04
+    with pytest.raises(ConfigurationError, match="none of 2 trials came to an end with a uar"):
+        search.search(told, 2, lambda *_: math.nan)
 
 
 def test_a_recipe_without_ranges_has_nothing_to_search() -> None:

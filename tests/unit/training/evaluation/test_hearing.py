@@ -101,3 +101,5 @@ def held_out(folder: Path, split_sha256: str) -> bool:
 def test_the_held_out_part_is_honest_for_its_own_split_alone(tmp_path: Path) -> None:
     assert not held_out(tmp_path, splits.sha256("physionet2016"))
     assert held_out(tmp_path, "0" * 64)
+    both = ", ".join(map(splits.sha256, ("physionet2016", "circor2022")))
+    assert not held_out(tmp_path, both)

@@ -68,6 +68,16 @@ def test_a_curve_is_the_mean_over_trainings(tmp_path: Path) -> None:
     assert uar.lines[0].get_ydata() == pytest.approx([0.5, 0.6, 0.7])
 
 
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_no_two_of_many_models_look_alike(tmp_path: Path, epochs: int) -> None:
+    put(tmp_path / "run", fold=0, epochs=epochs, minutes=6)
+    own = trainings.find(tmp_path)
+    figure = trainings.draw({f"model {k}": own for k in range(24)}, "a protocol")
+    for axes in figure.axes:
+        looks = {(it.get_color(), it.get_linestyle(), it.get_marker()) for it in axes.lines}
+        assert len(looks) == 24
+
+
 def test_folders_of_something_else_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "history.json").write_text("[]")
     assert trainings.find(tmp_path) == []

@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from training.engine import recipe_files
 from training.engine.commands import Order as TrainOrder
 from training.evaluation import predictions
 from training.evaluation.predictions import Predictions, Run
-from training.shipping import commands, forms, trained
+from training.shipping import commands, forms, origin, trained
 from training.shipping.commands import Order
 from training.shipping.forms import Speed
 
@@ -171,6 +172,49 @@ def test_runs_of_another_net_say_nothing_of_it(place: Path, tmp_path: Path) -> N
     hold_back(other)
     with pytest.raises(ConfigurationError, match="has another front_end than"):
         commands.ship(ordered(place, tmp_path, protocol_runs=(other,)))
+
+
+@pytest.mark.usefixtures("quick")
+def test_several_seeds_ship_as_their_mean_only_where_they_held_back_the_same(
+    place: Path, tmp_path: Path
+) -> None:
+    first, second = (train(place, f"seed-{seed}", training__seed=seed) for seed in (1, 2))
+    hold_back(first)
+    write_predictions(first, ("low", "high"))
+    order = ordered(place, tmp_path, final=(first, second), protocol_runs=())
+    with pytest.raises(ConfigurationError, match="seed-2 learnt from other recordings than"):
+        commands.ship(order)
+    shutil.copy(first / "split.csv", second)
+    commands.ship(order)
+    mean = Registry(tmp_path).load("tones", "1.0.0")
+    assert mean.contract.metrics["sounds-2 halves.recording.uar"].value == 1.0
+    card = (tmp_path / "tones-1.0.0.md").read_text()
+    assert "the mean of 2: " in card
+    assert "the mean of 2 was not measured" in card
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_fold_of_ones_own_recordings_ships_by_what_it_held_back(
+    place: Path, tmp_path: Path
+) -> None:
+    own = {"data__whole": [], "data__protocols": [str(place / "sounds")]}
+    fold = train(place, "own", **own)
+    commands.ship(ordered(place, tmp_path, final=(fold,), protocol_runs=()))
+    contract = Registry(tmp_path).load("tones", "1.0.0").contract
+    assert contract.split_sha256 == trained.load(fold).run.files["split.csv"]
+    assert "sounds-5-fold.recording.uar" in contract.metrics
+    assert "of one's own" in (tmp_path / "tones-1.0.0.md").read_text()
+
+
+def test_who_taught_it_is_held_to_what_is_permitted_and_told(place: Path) -> None:
+    (place / "others").mkdir()
+    two_tones.write(place / "others")
+    teacher = train(place, "teacher", data__whole=[str(place / "others")])
+    pupil = trained.load(train(place, "pupil", distillation={"teachers": [str(teacher)]}))
+    nothing = pupil._replace(listed={part: {} for part in pupil.listed})
+    with pytest.raises(ConfigurationError, match=r"teacher learnt from .* not among the files"):
+        origin.require_permitted(nothing)
+    assert set(origin.hashes(pupil)) == {"sounds", "others"}
 
 
 def test_what_was_not_permitted_does_not_go_among_what_ships(place: Path) -> None:
