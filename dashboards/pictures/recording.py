@@ -137,7 +137,7 @@ def _sounds(axes: Axes, side: Axes, heart: RecordingHeart) -> None:
         )
     side.legend(
         handles=marks,
-        title=f"{heart.rate_bpm:.0f} bpm, {heart.confidence:.0%} sure",
+        title=f"{heart.rate_bpm:.0f} bpm, confidence {heart.confidence:.2f}",
         title_fontsize=9,
         fontsize=9,
         frameon=False,

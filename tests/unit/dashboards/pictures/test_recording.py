@@ -98,7 +98,8 @@ def test_each_sound_of_the_heart_is_marked_over_the_waveform_and_the_rate_is_sai
     }
     assert marked["S1"] == result.heart.s1_s
     assert marked["S2"] == result.heart.s2_s
-    assert f"{result.heart.rate_bpm:.0f} bpm, {result.heart.confidence:.0%} sure" in words(panels)
+    told = f"{result.heart.rate_bpm:.0f} bpm, confidence {result.heart.confidence:.2f}"
+    assert told in words(panels)
 
 
 def test_where_no_heart_is_heard_none_is_marked(models: Sequence[Predictor]) -> None:
