@@ -89,7 +89,7 @@ class Desk:
         done = step(device.state, given, Moment(at_us, wall_us, assignment, limits, refusal))
         if done.state is device.state:
             return done.note
-        device.is_changed |= not _same_but_clock(device.state, done.state)
+        device.is_changed = device.is_changed or not _same_but_clock(device.state, done.state)
         device.state = done.state
         if done.events:
             device.outbox.update((event.event_id, event) for event in done.events)
