@@ -35,7 +35,8 @@ _ON_EMBEDDED_KAFKA = {
     "HEARTWARD_INFLUX_GROUP": _INFLUX_GROUP,
     "HEARTWARD_ALARMS_GROUP": _ALARMS_GROUP,
     "HEARTWARD_CONSOLE_GROUP": _CONSOLE_GROUP,
-    # It looks through all that it holds whenever it is asked.
+    # It pays by the batch, and looks through all that it holds whenever it is asked.
+    "HEARTWARD_BRIDGE_LINGER_MS": "20",
     "HEARTWARD_WORKER_FETCH_EVERY_S": "0.1",
     "HEARTWARD_ALARMS_FETCH_EVERY_S": "0.25",
     "HEARTWARD_CONSOLE_FETCH_WAIT_MS": "400",

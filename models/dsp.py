@@ -110,10 +110,15 @@ def scale(windows: Floats, scaling: Scaling) -> Floats:
     """
     if scaling.kind == "none":
         return np.clip(windows, -scaling.clip, scaling.clip)
-    level = _rms(windows) if scaling.kind == "rms" else np.abs(windows).max(axis=1)
-    gain = np.float32(scaling.target) / np.maximum(level, np.float32(_SILENCE))
-    scaled = windows * gain[:, np.newaxis]
-    return np.clip(scaled, -scaling.clip, scaling.clip, out=scaled)
+    scaled = np.empty_like(windows)
+    for first in range(0, len(windows), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        given, out = windows[rows], scaled[rows]
+        level = _rms(given) if scaling.kind == "rms" else np.abs(given).max(axis=1)
+        gain = np.float32(scaling.target) / np.maximum(level, np.float32(_SILENCE))
+        np.multiply(given, gain[:, np.newaxis], out=out)
+        np.clip(out, -scaling.clip, scaling.clip, out=out)
+    return scaled
 
 
 class Windows(NamedTuple):

@@ -59,7 +59,9 @@ def _hearts(windows: Floats, probabilities: Floats, power: Floats) -> list[Heart
     sure = confidence(segments.agreement, period.strength, period.rate_bpm, beats)
     energy = cycle_energy(windows, segments.labels)
     s1_s, s2_s = (_middles(segments, kind) for kind in ("S1", "S2"))
-    systole_s, diastole_s = _intervals(segments)
+    systole_s, diastole_s = (mean_s.tolist() for mean_s in _intervals(segments))
+    irregularity = beats.irregularity.tolist()
+    systole_db, diastole_db = energy.systole_db.tolist(), energy.diastole_db.tolist()
     return [
         Heart(
             rate_bpm=round(rate_bpm, _DIGITS),
@@ -68,10 +70,10 @@ def _hearts(windows: Floats, probabilities: Floats, power: Floats) -> list[Heart
             s2_s=s2_s[k],
             systole_s=_number(systole_s[k]),
             diastole_s=_number(diastole_s[k]),
-            irregularity=_number(beats.irregularity[k]),
+            irregularity=_number(irregularity[k]),
             murmur=energy.timing(k),
-            systole_db=_number(energy.systole_db[k]),
-            diastole_db=_number(energy.diastole_db[k]),
+            systole_db=_number(systole_db[k]),
+            diastole_db=_number(diastole_db[k]),
         )
         if not math.isnan(rate_bpm)
         else None
@@ -87,10 +89,8 @@ def _middles(segments: Segments, kind: str) -> list[tuple[float, ...]]:
     middle_s = segments.middle_s
     chosen = segments.kind == STATES.index(kind)
     chosen &= (middle_s >= 0) & (middle_s < window_s)
-    return [
-        tuple(np.round(row[own], _DIGITS).tolist())
-        for row, own in zip(middle_s, chosen, strict=True)
-    ]
+    told = middle_s.round(_DIGITS)
+    return [tuple(row[own].tolist()) for row, own in zip(told, chosen, strict=True)]
 
 
 def _intervals(
@@ -111,4 +111,4 @@ def _intervals(
 
 
 def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(float(value), _DIGITS)
+    return None if math.isnan(value) else round(value, _DIGITS)

@@ -85,19 +85,19 @@ class _Ends:
         np.cumsum(emission.transpose(1, 2, 0), axis=1, out=self.total[:, 1:])
         self.begin = np.zeros((states, self.longest + frames + 1, windows), np.float32)
         self.longest_first = np.ascontiguousarray(durations.transpose(1, 2, 0)[:, ::-1])
-        self.runs = [_Run(self, own) for own in groups]
-        self._best = np.empty((states, LEAST_FRAMES, windows), np.float32)
+        self.runs = [_Run(self, own) for own in _with_the_last_alone(groups, states)]
+        # Of what ends, at the place of the state that follows it in the ring.
+        self._total_before = np.roll(self.total, 1, axis=0)
+        self._best_before = np.empty((states, LEAST_FRAMES, windows), np.float32)
 
     def advance(self, frame: int) -> None:
         """Find the best beginnings of what follows an end after `frame`, and after the next."""
         for run in self.runs:
-            run.best(frame, self._best[run.own])
-        total = self.total[:, frame + 1 : frame + 1 + LEAST_FRAMES]
-        self._best += total
-        place = self.longest + frame + 1
-        later = self.begin[:, place : place + LEAST_FRAMES]
-        np.subtract(self._best[:-1], total[1:], out=later[1:])
-        np.subtract(self._best[-1], total[0], out=later[0])
+            run.best(frame, self._best_before)
+        places = slice(frame + 1, frame + 1 + LEAST_FRAMES)
+        later = slice(self.longest + frame + 1, self.longest + frame + 1 + LEAST_FRAMES)
+        self._best_before += self._total_before[:, places]
+        np.subtract(self._best_before, self.total[:, places], out=self.begin[:, later])
 
     def paths(self) -> Paths:
         state, start, score = self._last()
@@ -142,22 +142,34 @@ class _Run:
 
     def __init__(self, ends: _Ends, own: slice) -> None:
         longest_first = ends.longest_first[own]
+        windows = longest_first.shape[2]
         possible = np.flatnonzero((longest_first > NEVER / 2).any(axis=(0, 2)))
         last = ends.longest - LEAST_FRAMES + 1
-        self.own = own
         self.shortened = min(int(possible[0]), last - 1) if len(possible) else 0
-        self._likely = longest_first[:, np.newaxis, self.shortened : last].copy()
-        width = self._likely.shape[2]
-        windows = np.lib.stride_tricks.sliding_window_view(ends.begin[own], width, axis=1)
-        self._windows = windows.transpose(0, 1, 3, 2)  # (states, places, width, windows)
-        shape = (len(longest_first), LEAST_FRAMES, width, longest_first.shape[2])
-        self._scores = np.empty(shape, np.float32)
+        first_after = (own.start + 1) % len(ends.begin)
+        self._after = slice(first_after, first_after + len(longest_first))
+        likely = longest_first[:, self.shortened : last]
+        # Frames and windows lie one behind the other, so the frames of one step are one run.
+        self._likely = np.tile(likely, LEAST_FRAMES)
+        self._scores = np.empty(self._likely.shape, np.float32)
+        self._begin = np.lib.stride_tricks.sliding_window_view(
+            ends.begin[own].reshape(len(longest_first), -1), LEAST_FRAMES * windows, axis=1
+        )[:, ::windows]
 
-    def best(self, frame: int, out: Floats) -> None:
+    def best(self, frame: int, before: Floats) -> None:
         """The best score of each state that ends after this frame and the next."""
         first = self.shortened + frame + 1
-        np.add(self._windows[:, first : first + LEAST_FRAMES], self._likely, out=self._scores)
-        np.maximum.reduce(self._scores, axis=2, out=out)
+        width = self._likely.shape[1]
+        np.add(self._begin[:, first : first + width], self._likely, out=self._scores)
+        out = before[self._after].reshape(len(self._scores), -1)
+        np.maximum.reduce(self._scores, axis=1, out=out)
+
+
+def _with_the_last_alone(groups: tuple[slice, ...], states: int) -> list[slice]:
+    """What follows the last state is the first, so its run is one of its own."""
+    last = slice(states - 1, states)
+    others = [slice(own.start, min(own.stop, last.start)) for own in groups]
+    return [*(own for own in others if own.start < own.stop), last]
 
 
 def _to_the_left(onset: Integers, count: Integers) -> Integers:

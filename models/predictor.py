@@ -1,6 +1,7 @@
 """Windows in, probabilities out: ONNX Runtime behind a small Protocol."""
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 # The runtime (1.31) reports to its maker over the network unless told not to before it is loaded.
@@ -10,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from models.contract import DISTANCE, ModelContract
+from models.contract import DISTANCE, ModelContract, Scaling
 from models.dsp import scale
 from models.errors import ModelError, SignalError
+from models.onnx_graph import PICTURE, halves
 
 Floats = npt.NDArray[np.float32]
 
@@ -64,6 +66,16 @@ class Predictor(Protocol):
         ...
 
 
+class FrontEnd(NamedTuple):
+    """All that a picture of the sound depends on: equal ones make the same picture."""
+
+    graph: bytes
+    scaling: Scaling
+
+
+Pictures = dict[FrontEnd, Floats]
+
+
 class OnnxPredictor:
     """One artifact in one thread; safe to call from any thread.
 
@@ -75,16 +87,16 @@ class OnnxPredictor:
 
     def __init__(self, artifact: bytes) -> None:
         try:
-            self._session = onnxruntime.InferenceSession(
-                artifact, _options(), providers=["CPUExecutionProvider"]
-            )
+            self._net = _session(artifact)
         except Exception as error:  # noqa: BLE001 (the runtime has no base class of its own)
             raise ModelError(f"the model file is not readable ONNX: {_first_line(error)}") from None
-        properties = self._session.get_modelmeta().custom_metadata_map
+        properties = self._net.get_modelmeta().custom_metadata_map
         self.contract = ModelContract.from_metadata(properties)
         self._check_tensors()
-        tells = {tensor.name for tensor in self._session.get_outputs()}
+        tells = {tensor.name for tensor in self._net.get_outputs()}
         self._outputs = [name for name in (OUTPUT, DISTANCE) if name in tells]
+        self._front: onnxruntime.InferenceSession | None = None
+        self._cut(artifact)
         silence = np.zeros((1, self.contract.window_samples), np.float32)
         self._shape = self.predict(silence).shape[1:]  # which warms up, too
 
@@ -92,8 +104,12 @@ class OnnxPredictor:
         """See `Predictor.predict`."""
         return self.answer(windows).probabilities
 
-    def answer(self, windows: Floats) -> Answer:
-        """See `Predictor.answer`."""
+    def answer(self, windows: Floats, pictures: Pictures | None = None) -> Answer:
+        """See `Predictor.answer`.
+
+        `pictures` are those of the same windows that other models have made; this one adds its
+        own.
+        """
         expected = self.contract.window_samples
         if windows.ndim != 2 or windows.shape[1] != expected or windows.dtype != np.float32:
             raise SignalError(
@@ -103,16 +119,38 @@ class OnnxPredictor:
         if not len(windows):
             none = np.empty(0, np.float32) if DISTANCE in self._outputs else None
             return Answer(np.empty((0, *self._shape), np.float32), none)
-        scaled = scale(windows, self.contract.scaling)
-        probabilities, *distances = self._session.run(self._outputs, {INPUT: scaled})
+        if self._front is None:
+            given = {INPUT: scale(windows, self.contract.scaling)}
+        else:
+            given = {PICTURE: self._picture(self._front, windows, pictures)}
+        probabilities, *distances = self._net.run(self._outputs, given)
         return Answer(probabilities, distances[0] if distances else None)
+
+    def _picture(
+        self, front: onnxruntime.InferenceSession, windows: Floats, pictures: Pictures | None
+    ) -> Floats:
+        known = None if pictures is None else pictures.get(self._front_end)
+        if known is not None:
+            return known
+        scaled = scale(windows, self.contract.scaling)
+        picture: Floats = front.run([PICTURE], {INPUT: scaled})[0]
+        if pictures is not None:
+            pictures[self._front_end] = picture
+        return picture
+
+    def _cut(self, artifact: bytes) -> None:
+        """Take the front end out of the graph, where that can be done."""
+        parts = halves(artifact)
+        if parts is not None:
+            self._front_end = FrontEnd(parts.front, self.contract.scaling)
+            self._front, self._net = _session(parts.front), _session(parts.net)
 
     def _check_tensors(self) -> None:
         promised = {
             INPUT: self.contract.window_samples,
             OUTPUT: len(self.contract.labels),
         }
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        inputs, outputs = self._net.get_inputs(), self._net.get_outputs()
         tensors = [each for each in (*inputs, *outputs) if each.name != DISTANCE]
         found = {tensor.name: tensor.shape[-1] for tensor in tensors}
         if found.keys() != promised.keys():
@@ -137,6 +175,21 @@ class OnnxPredictor:
                     f"model {self.contract.name} has a {DISTANCE} of shape {tensor.shape}: "
                     "expected one number for each window"
                 )
+
+
+def answer_each(predictors: Sequence[Predictor], windows: Floats) -> list[Answer]:
+    """What each says of the same windows; a picture that several look at is made once."""
+    pictures: Pictures = {}
+    return [
+        predictor.answer(windows, pictures)
+        if isinstance(predictor, OnnxPredictor)
+        else predictor.answer(windows)
+        for predictor in predictors
+    ]
+
+
+def _session(graph: bytes) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(graph, _options(), providers=["CPUExecutionProvider"])
 
 
 def _options() -> onnxruntime.SessionOptions:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.dsp import block_filter
 from models.heart import hear
-from models.predictor import SEGMENT, Answer
+from models.predictor import SEGMENT, Answer, answer_each
 from models.quality import assess
 from models.quality_indices import join, measure, stacked
 from models.rhythm import Heart
@@ -33,7 +33,7 @@ def judge(windows: Sequence[Window], models: Sequence[RunningModel]) -> list[Jud
     halves = [block.filtered for w in windows for block in (w.earlier, w.later)]
     waveforms = np.concatenate(halves).reshape(len(windows), -1)
     classifiers = [model for model in models if model.predictor.contract.task != SEGMENT]
-    answers = [model.predictor.answer(waveforms) for model in classifiers]
+    answers = answer_each([model.predictor for model in classifiers], waveforms)
     qualities = _qualities(windows)
     hearts = _hearts(waveforms, [quality.usable for quality in qualities], models)
     judgements = []

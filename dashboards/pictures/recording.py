@@ -1,4 +1,4 @@
-"""One recording in one picture: waveform, log-mel spectrogram, and what each model says when.
+"""One recording in one picture: waveform with S1 and S2, log-mel spectrogram, each model's word.
 
 Figures are made without pyplot, so nothing here needs or changes a display.
 """
@@ -12,18 +12,21 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from dashboards.pictures.log_mel import HIGHEST_HZ, LOWEST_HZ, log_mel, mel
 from models.classify import RecordingResult, Summary, WindowFindings
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID
 from models.dsp import hear
+from models.recording_heart import RecordingHeart
 from models.recording_quality import WindowQuality
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; the first is for healthy hearts.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _HEALTHY = ("normal", "N")
 _INK, _PALE = "#222222", "#666666"
+_SOUNDS = {"S1": "#D55E00", "S2": "#0072B2"}
 _SHADES = {"poor": "#EEE6C8", "unusable": "#D2D2D2"}
 _WIDTH_IN = 12.0
 _HEIGHTS_IN = (1.5, 2.1, 1.35)  # waveform, spectrogram, each model
@@ -33,7 +36,7 @@ _TICKS_HZ = (50, 100, 200, 300, 400, 600)
 
 
 class Panels(NamedTuple):
-    """The figure and its axes of time, for whoever has more to draw: beats, states."""
+    """The figure and its axes of time."""
 
     figure: Figure
     waveform: Axes
@@ -52,6 +55,8 @@ def draw(
     panels, sides = _panels(len(result.summary))
     _waveform(panels.waveform, samples, sample_rate_hz)
     _say_quality(sides[0], result)
+    if result.heart is not None:
+        _sounds(panels.waveform, sides[0], result.heart)
     _spectrogram(panels, sides[1], samples, sample_rate_hz)
     for axes, side, summary in zip(panels.models, sides[2:], result.summary, strict=True):
         _probabilities(axes, side, summary, result)
@@ -113,6 +118,37 @@ def _waveform(axes: Axes, samples: npt.NDArray[np.int16], sample_rate_hz: int) -
     axes.set_yticks([0.0])
     axes.set_yticklabels(["0"])
     axes.set_ylabel(f"{PIPELINE_FILTER.low_hz:g}-{PIPELINE_FILTER.high_hz:g} Hz", fontsize=9)
+
+
+def _sounds(axes: Axes, side: Axes, heart: RecordingHeart) -> None:
+    """A mark over each sound that was told, and the rate beside them."""
+    marks: list[Line2D] = []
+    for (name, colour), times_s in zip(_SOUNDS.items(), (heart.s1_s, heart.s2_s), strict=True):
+        marks += axes.plot(
+            times_s,
+            [1.02] * len(times_s),
+            linestyle="none",
+            marker="v",
+            markersize=4,
+            color=colour,
+            label=name,
+            transform=axes.get_xaxis_transform(),  # seconds, and the share of the panel's height
+            clip_on=False,
+        )
+    side.legend(
+        handles=marks,
+        title=f"{heart.rate_bpm:.0f} bpm, confidence {heart.confidence:.2f}",
+        title_fontsize=9,
+        fontsize=9,
+        frameon=False,
+        loc="lower left",
+        bbox_to_anchor=(-0.06, -0.08),
+        ncols=len(marks),
+        handletextpad=0.0,
+        columnspacing=1.0,
+        borderpad=0.0,
+        alignment="left",
+    )
 
 
 def _spectrogram(

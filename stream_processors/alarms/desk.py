@@ -8,6 +8,7 @@ that come again are interleaved then.
 """
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -16,7 +17,7 @@ from stream_processors.alarms.machine import Input, Tick, step
 from stream_processors.alarms.profiles import Profiles
 from stream_processors.alarms.turn import Moment
 from stream_processors.assignments import AssignmentHistory
-from stream_processors.records import AlarmEvent, AlarmState
+from stream_processors.records import AlarmEvent, AlarmState, Assignment
 
 _IDLE_US = 86_400_000_000
 
@@ -69,13 +70,26 @@ class Desk:
 
     def take(self, device_id: str, given: Input, *, at_us: int, wall_us: int) -> str | None:
         """Take one input of one device; returns why an action did nothing."""
+        assignment = self._assignments.at(device_id, at_us)
+        return self._take(device_id, given, assignment, at_us=at_us, wall_us=wall_us)
+
+    def _take(
+        self,
+        device_id: str,
+        given: Input,
+        assignment: Assignment | None,
+        *,
+        at_us: int,
+        wall_us: int,
+    ) -> str | None:
         device = self._devices.get(device_id)
         if device is None:
             device = self._devices[device_id] = _Device(AlarmState(device_id=device_id))
-        assignment = self._assignments.at(device_id, at_us)
         limits, refusal = self._profiles.of(assignment)
         done = step(device.state, given, Moment(at_us, wall_us, assignment, limits, refusal))
-        device.is_changed |= not _same_but_clock(device.state, done.state)
+        if done.state is device.state:
+            return done.note
+        device.is_changed = device.is_changed or not _same_but_clock(device.state, done.state)
         device.state = done.state
         if done.events:
             device.outbox.update((event.event_id, event) for event in done.events)
@@ -85,9 +99,10 @@ class Desk:
     def tick(self, device_ids: Iterable[str], *, now_us: int, path_whole_us: int | None) -> None:
         """Let time pass for all devices here; `device_ids` are those that are assigned."""
         tick = Tick(path_whole_us)
-        worn = {d for d in device_ids if self._assignments.at(d, now_us) is not None}
-        for device_id in sorted(worn.union(self._devices)):
-            self.take(device_id, tick, at_us=now_us, wall_us=now_us)
+        of = {d: self._assignments.at(d, now_us) for d in {*device_ids, *self._devices}}
+        for device_id, assignment in sorted(of.items(), key=itemgetter(0)):
+            if assignment is not None or device_id in self._devices:
+                self._take(device_id, tick, assignment, at_us=now_us, wall_us=now_us)
 
     def unsaved(self, *, urgent_only: bool) -> list[Saved]:
         """What must be written: all that changed, or only what has events that wait for it."""
@@ -135,7 +150,7 @@ def latest(states: Iterable[AlarmState]) -> dict[str, AlarmState]:
 
 def _same_but_clock(one: AlarmState, other: AlarmState) -> bool:
     """Whether only time has passed; that need not be saved."""
-    return one is other or msgspec.structs.replace(one, clock_us=other.clock_us) == other
+    return msgspec.structs.replace(one, clock_us=other.clock_us) == other
 
 
 def _is_idle(state: AlarmState, now_us: int) -> bool:

@@ -10,9 +10,9 @@ from stream_processors.records import AlarmCount, AlarmEpisode, Priority
 
 def read(turn: Turn, reading: Reading) -> None:
     """Take one reading: count it, and raise or clear what is due by it."""
-    if turn.in_standby:
-        return
     episode = turn.episodes.get(reading.condition)
+    if turn.in_standby or _changes_nothing(turn, episode, reading):
+        return
     priority = priority_of(reading.condition, turn.limits)
     if priority is None:
         turn.counts.pop(reading.condition, None)
@@ -29,6 +29,11 @@ def read(turn: Turn, reading: Reading) -> None:
         _clear(turn, episode)
         count = _nothing(count)
     _keep(turn, reading.condition, count, rule)
+
+
+def _changes_nothing(turn: Turn, episode: AlarmEpisode | None, reading: Reading) -> bool:
+    """Whether nothing is open or counted and nothing speaks for it: so is it at most times."""
+    return episode is None and not reading.holds and reading.condition not in turn.counts
 
 
 def lapse(turn: Turn, episode: AlarmEpisode, *, why: str, due_us: int | None = None) -> None:

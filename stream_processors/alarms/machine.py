@@ -52,7 +52,8 @@ Input = WindowResult | DeviceStatus | DeviceStats | AlarmAction | Readings | Tic
 def step(state: AlarmState, given: Input, moment: Moment) -> Step:
     """Take one input."""
     # No clock of a console or a bridge may carry a device's time ahead of ours.
-    moment = moment._replace(at_us=min(moment.at_us, moment.wall_us))
+    if moment.at_us > moment.wall_us:
+        moment = moment._replace(at_us=moment.wall_us)
     if isinstance(given, Tick) and _nothing_due(state, given, moment):
         return Step(state, ())
     turn = Turn(state, moment)

@@ -38,7 +38,7 @@ class Profiles:
         if assignment is None:
             return self._common, None
         known = self._of.get(assignment.assignment_id)
-        if known is None or known[0] != assignment:
+        if known is None or (known[0] is not assignment and known[0] != assignment):
             if len(self._of) >= _MOST_REMEMBERED:
                 self._of.clear()
             known = self._of[assignment.assignment_id] = (assignment, *self._judge(assignment))

@@ -29,7 +29,9 @@ from tests import kafka_log
 from tests.processes import Part, addresses, cpu_s
 from tests.servers import Child, EmbeddedKafka, EmbeddedMqtt, Server
 
-# As `heartward up` sets them: the embedded Kafka looks through all that it holds when it is asked.
+# As `heartward up` sets them: the embedded Kafka pays by the batch, and looks through all that it
+# holds when it is asked.
+_BATCHES = {"HEARTWARD_BRIDGE_LINGER_MS": 20}
 _EVERYTHING = {
     "HEARTWARD_WORKER_HEART": True,
     "HEARTWARD_WORKER_FETCH_EVERY_S": 0.1,
@@ -115,7 +117,7 @@ class Ward:
     ) -> None:
         self.mqtt, self.kafka, self.folder = mqtt, kafka, folder
         self.everything = everything
-        self._settings = addresses(mqtt, kafka) | (_EVERYTHING if everything else {})
+        self._settings = addresses(mqtt, kafka) | _BATCHES | (_EVERYTHING if everything else {})
         self._connection = load(KafkaConnection, {"servers": kafka.address})
         self.bridge = self._part("bridge", "ingest.bridge", {})
         self.alarms: Part | None = None

@@ -87,6 +87,27 @@ def test_unusable_windows_are_grey_and_the_reason_is_said(models: Sequence[Predi
     assert "no signal for" in words(panels)
 
 
+def test_each_sound_of_the_heart_is_marked_over_the_waveform_and_the_rate_is_said(
+    models: Sequence[Predictor],
+) -> None:
+    panels, result = drawn(heart(12.0, 2000), models)
+    assert result.heart is not None
+    marked = {
+        line.get_label(): tuple(np.asarray(line.get_xdata()).tolist())
+        for line in panels.waveform.lines
+    }
+    assert marked["S1"] == result.heart.s1_s
+    assert marked["S2"] == result.heart.s2_s
+    told = f"{result.heart.rate_bpm:.0f} bpm, confidence {result.heart.confidence:.2f}"
+    assert told in words(panels)
+
+
+def test_where_no_heart_is_heard_none_is_marked(models: Sequence[Predictor]) -> None:
+    panels, result = drawn(np.zeros(30_000, np.int16), models)
+    assert result.heart is None
+    assert "bpm" not in words(panels)
+
+
 def test_the_finding_stands_beside_its_model_and_none_is_bold_without_a_usable_window(
     models: Sequence[Predictor],
 ) -> None:
