@@ -8,6 +8,7 @@ from rest_framework.views import exception_handler
 
 from dashboards.console.admissions.desk import AdmissionError
 from dashboards.console.history.sound import SoundError
+from dashboards.console.live.current import NotYetError
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -16,6 +17,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response({"detail": str(error)}, status=400)
     if isinstance(error, SoundError):
         return Response({"detail": str(error)}, status=404)
+    if isinstance(error, NotYetError):
+        return Response({"detail": str(error)}, status=503, headers={"Retry-After": "1"})
     if isinstance(error, RecursionError):
         return Response({"detail": "the body is nested too deeply"}, status=400)
     if isinstance(error, DataError):

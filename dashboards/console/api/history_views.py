@@ -100,7 +100,7 @@ class Notes(CreateModelMixin, OfWards):
 
     def perform_create(self, serializer: Any) -> None:
         device_id = serializer.validated_data["device_id"]
-        known = current.room().ward.bed(device_id)
+        known = current.filled_room().ward.bed(device_id)
         if known is None or known.assignment is None:
             raise NotFound("there is no such thing, or not for you")
         require(self.request, Role.NURSE, known.ward)
@@ -170,7 +170,7 @@ class BedTrend(APIView):
     @extend_schema(parameters=[FROM, UNTIL], responses=shapes.TrendSerializer)
     def get(self, request: Any, device_id: str) -> Response:
         """The last hour, or what lies between two times."""
-        known = current.room().ward.bed(device_id)
+        known = current.filled_room().ward.bed(device_id)
         if known is None:
             raise NotFound("there is no such thing, or not for you")
         require(request, Role.VIEWER, known.ward)

@@ -48,7 +48,7 @@ class BedSound(APIView):
     )
     def get(self, request: Any, device_id: str) -> HttpResponse:
         """Send the last 30 s, or what lies between two times; written down as listening."""
-        known = current.room().ward.bed(device_id)
+        known = current.filled_room().ward.bed(device_id)
         if known is None:
             raise NotFound("there is no such thing, or not for you")
         access = require(request, Role.VIEWER, known.ward)
