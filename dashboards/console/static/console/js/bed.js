@@ -1,6 +1,7 @@
 // One bed: its live sound on top, its past below.
 
 import { act, call } from "./api.js";
+import { Aside } from "./aside.js";
 import { Banner } from "./banner.js";
 import { Feed } from "./feed.js";
 import { Player } from "./listen.js";
@@ -8,6 +9,7 @@ import { Notifier } from "./notify.js";
 import { PastAlarms, time } from "./past.js";
 import { Pause } from "./pause.js";
 import { Pcg } from "./pcg.js";
+import { Shelf } from "./shelf.js";
 import { Shouts } from "./shouts.js";
 import { AlarmSound } from "./sound.js";
 import { Trends } from "./trends.js";
@@ -19,7 +21,9 @@ const mayAct = document.body.dataset.mayAct === "yes";
 let bed = null, pipeline = [];
 
 const pcg = new Pcg(byId("pcg"), byId("spectrogram"));
-const banner = new Banner(byId("banner"), byId("alarm"), mayAct);
+const shelf = new Shelf(byId("shelf"), () => feed.nowUs());
+const banner = new Banner(byId("banner"), byId("alarm"), shelf, mayAct);
+const aside = new Aside(byId("aside"), byId("quiet"), mayAct);
 const shouts = new Shouts();
 const sound = new AlarmSound(byId("sound"));
 const notifier = new Notifier(byId("sound"));
@@ -47,6 +51,7 @@ function show(picture) {
 function showAlarms() {
   const alarms = [...(bed?.alarms ?? []), ...pipeline];
   banner.show(alarms);
+  aside.show(bed?.alarms ?? []);
   notifier.show(alarms);
   ring();
 }

@@ -30,7 +30,7 @@ export class AlarmSound {
       this.pulse(660, this.context.currentTime, 0.1);
     }
     this.button.setAttribute("aria-pressed", String(this.on));
-    this.button.textContent = this.on ? "♪ Sound on" : "Turn sound on";
+    this.button.querySelector(".words").textContent = this.on ? "Sound on" : "Turn sound on";
     this.onChange();
   }
 

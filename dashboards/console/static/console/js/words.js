@@ -37,6 +37,12 @@ export function clock(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+// Until when what is shelved stays so, by the clock on the wall.
+export function until(alarm) {
+  if (alarm.state !== "shelved" || !alarm.until_us) return "";
+  return ` until ${new Date(alarm.until_us / 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })}`;
+}
+
 export function place(bed) {
   return bed.bed ? `${bed.bed}` : "Unassigned";
 }
