@@ -104,7 +104,7 @@ class Site:
         folder = self.folder / turn
         (folder / "console").mkdir(parents=True, exist_ok=True)  # a volume, or systemd's own doing
         environment = here(deployed, secrets=self.secrets, places=places, folder=folder)
-        # No PostgreSQL is at hand here: without its address the console takes SQLite.
+        # Without the address of a PostgreSQL the console takes SQLite; which one is tested elsewhere.
         environment.pop("HEARTWARD_CONSOLE_DATABASE_URL_FILE", None)
         command = [part.replace("/run/secrets", str(self.secrets)) for part in deployed.command]
         return Process(deployed.name, command, environment, folder)

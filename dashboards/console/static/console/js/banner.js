@@ -54,8 +54,10 @@ export class Banner {
     node.classList.add(alarm.priority, "calls");
     node.dataset.episode = alarm.episode_id;
     at(".where").textContent = `${SYMBOLS[alarm.priority]} ${whose(alarm)}`;
-    at(".what").textContent = alarm.title + (alarm.escalation ? ` (escalated ${alarm.escalation}×)` : "");
-    at(".why").textContent = said ?? [STATES[alarm.state], alarm.cause].filter(Boolean).join(" · ");
+    if (alarm.device_id !== PIPELINE) at(".where").href = `/beds/${encodeURIComponent(alarm.device_id)}/`;
+    at(".what").textContent = alarm.title;
+    const escalated = alarm.escalation && `escalated ${alarm.escalation}×`;
+    at(".why").textContent = at(".why").title = said ?? [escalated, STATES[alarm.state], alarm.cause].filter(Boolean).join(" · ");
     const acknowledge = at(".acknowledge"), shelve = at(".shelve"), of = `${alarm.title}, ${whose(alarm)}`;
     acknowledge.hidden = !this.mayAct;
     acknowledge.setAttribute("aria-label", `Acknowledge ${of}`);

@@ -48,7 +48,7 @@ export class Tile {
     if (this.findingShown === words + note) return;
     this.findingShown = words + note;
     const small = document.createElement("small");
-    small.textContent = note;
+    small.textContent = small.title = note;
     this.parts.finding.replaceChildren(words, small);
   }
 
@@ -59,6 +59,7 @@ export class Tile {
     const state = STATES[alarm.state];
     tag.className = `tag ${alarm.state === "acknowledged" || alarm.state === "shelved" ? "off" : alarm.priority}`;
     text(tag, `${state === "acknowledged" ? "✓" : SYMBOLS[alarm.priority]} ${alarm.title}${count > 1 ? ` +${count - 1}` : ""}`);
+    why.title = alarm.cause;
     text(why, state ? state + until(alarm) : alarm.cause);
   }
 
