@@ -104,7 +104,7 @@ class Site:
         folder = self.folder / turn
         (folder / "console").mkdir(parents=True, exist_ok=True)  # a volume, or systemd's own doing
         environment = here(deployed, secrets=self.secrets, places=places, folder=folder)
-        # Without the address of a PostgreSQL the console takes SQLite; which one is tested elsewhere.
+        # Without an address of PostgreSQL the console takes SQLite: both have tests of their own.
         environment.pop("HEARTWARD_CONSOLE_DATABASE_URL_FILE", None)
         command = [part.replace("/run/secrets", str(self.secrets)) for part in deployed.command]
         return Process(deployed.name, command, environment, folder)

@@ -25,7 +25,16 @@ class PostgreSql(Server):
         self._as = _another_user() if os.getuid() == 0 else []
         if self._as:
             shutil.chown(folder, "postgres", "postgres")
-        make = [program("initdb"), "-D", str(folder / "data"), "-A", "trust", "-U", USER, "--no-sync"]
+        make = [
+            program("initdb"),
+            "-D",
+            str(folder / "data"),
+            "-A",
+            "trust",
+            "-U",
+            USER,
+            "--no-sync",
+        ]
         subprocess.run([*self._as, *make], check=True, stdout=subprocess.DEVNULL)
 
     @property

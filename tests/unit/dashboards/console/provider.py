@@ -49,8 +49,11 @@ class Provider:
         if (given["code"], challenge) != (CODE, self._asked["code_challenge"]):
             raise ValueError("this is not who asked")
         claims = {
-            **{"iss": self.address, "sub": "1234", "aud": self.audience},
-            **{"nonce": self._asked["nonce"], "exp": time.time() + 60},
+            "iss": self.address,
+            "sub": "1234",
+            "aud": self.audience,
+            "nonce": self._asked["nonce"],
+            "exp": time.time() + 60,
         }
         token = jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": KEY_ID})
         return {"access_token": "access", "token_type": "Bearer", "id_token": token}

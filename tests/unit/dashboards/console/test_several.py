@@ -37,9 +37,7 @@ def test_a_message_that_two_consoles_read_at_once_is_sent_by_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rule = Rule.objects.create(name="desk", channel="webhook", address="http://127.0.0.1:9/")
-    Delivery.objects.create(
-        rule=rule, event_id="v1", message={}, created_us=NOW_US, due_us=NOW_US
-    )
+    Delivery.objects.create(rule=rule, event_id="v1", message={}, created_us=NOW_US, due_us=NOW_US)
     sent: list[str] = []
     other = Messenger()
 
@@ -58,9 +56,7 @@ def test_what_a_console_took_and_died_with_is_sent_by_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rule = Rule.objects.create(name="desk", channel="webhook", address="http://127.0.0.1:9/")
-    Delivery.objects.create(
-        rule=rule, event_id="v1", message={}, created_us=NOW_US, due_us=NOW_US
-    )
+    Delivery.objects.create(rule=rule, event_id="v1", message={}, created_us=NOW_US, due_us=NOW_US)
 
     def dies(*_: Any) -> str:
         raise KeyboardInterrupt
