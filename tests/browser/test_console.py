@@ -145,6 +145,25 @@ def test_a_patient_is_moved_and_the_ward_shows_it_without_a_reload(open_page: Op
     expect(tile_of(ward, "wearable-03").locator(".bed")).to_have_text("03", timeout=SLOW_MS)
 
 
+def test_a_discharge_is_asked_for_twice(open_page: Open, stack: Stack) -> None:
+    page = open_page()
+    admit_unheard(page, stack, device_id="dev-leaves", bed="79")
+    page.goto("/admissions/")
+    asked: list[str] = []
+
+    def answer(*, yes: bool) -> None:
+        page.once(
+            "dialog", lambda it: (asked.append(it.message), it.accept() if yes else it.dismiss())
+        )
+        page.get_by_role("button", name="Discharge p-79").click()
+
+    answer(yes=False)
+    expect(page.locator("tr", has_text="dev-leaves")).to_be_visible()
+    answer(yes=True)
+    expect(page.get_by_role("status")).to_contain_text("no longer wears dev-leaves")
+    assert asked == ["Discharge p-79 from bed 79? dev-leaves is watched no longer."] * 2
+
+
 def test_a_bed_shows_sound_trends_and_alarms_and_can_be_heard(
     open_page: Open, stack: Stack
 ) -> None:

@@ -1,7 +1,6 @@
 """The past as pages: alarms, and what the next shift should know."""
 
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -53,8 +52,8 @@ def handover(request: HttpRequest) -> HttpResponse:
         "wards": wards,
         "ward": ward,
         "hours": f"{hours:g}",
-        "since": datetime.fromtimestamp(now_us / 1e6 - hours * 3600, UTC),
-        "now": datetime.fromtimestamp(now_us / 1e6, UTC),
+        "since_us": now_us - round(hours * 3600e6),
+        "now_us": now_us,
         "author": request.user.get_username(),
         "beds": _beds(ward, hours, now_us) if ward in wards else [],
     }

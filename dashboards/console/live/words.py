@@ -29,7 +29,7 @@ _BEFORE = re.compile(rf"^((?:{'|'.join(_STATES)}): )+")
 
 def cause_in_words(cause: str) -> str:
     """Why an alarm rings, without what has become of it since."""
-    return _BEFORE.sub("", cause)
+    return _BEFORE.sub("", cause).replace(" >= ", " ≥ ").replace(" <= ", " ≤ ")
 
 
 def title(condition: str) -> str:

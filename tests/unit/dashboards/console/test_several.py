@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from django.conf import LazySettings
 
+from dashboards.console.history import clip_keeper
 from dashboards.console.history.clip_keeper import ClipKeeper
 from dashboards.console.history.models import Clip
 from dashboards.console.history.sound import Sound
@@ -91,9 +92,15 @@ class Finder:
 
 @pytest.mark.parametrize(("holder", "files"), [("other", 0), ("this", 1)])
 def test_of_several_consoles_the_one_with_the_duty_keeps_clips(
-    settings: LazySettings, tmp_path: Path, holder: str, files: int
+    settings: LazySettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    holder: str,
+    files: int,
 ) -> None:
     settings.MEDIA_ROOT = tmp_path
+    # The test's own transaction lives on the connection that the thread would renew.
+    monkeypatch.setattr(clip_keeper, "close_old_connections", lambda: None)
     Clip.objects.create(episode_id="e1", device_id="d", from_us=0, until_us=1)
     duty.is_ours("clips", holder, for_s=60)
     keeper = ClipKeeper(KafkaConnection.model_construct(servers="nowhere"), who="this")

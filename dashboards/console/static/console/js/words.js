@@ -18,6 +18,7 @@ export function findingNote(bed) {
   if (bed.standing === "poor") return bed.reasons.join(", ") || "not judged";
   if (bed.standing === "standby") return "not watched";
   if (["offline", "silent", "waiting"].includes(bed.standing)) return bed.online === false ? "the device has gone" : "";
+  if (!bed.finding || bed.abstained) return bed.reasons.join(", ") || "not sure enough to say";
   return bed.probability === null ? "" : `${Math.round(bed.probability * 100)} % · ${bed.model.split("-")[0]}`;
 }
 
