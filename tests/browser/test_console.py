@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.conftest import BEDS, Open
 from tests.browser.steps import SLOW_MS, admit_unheard, alarm_of, tile_of, until
@@ -152,9 +152,11 @@ def test_a_discharge_is_asked_for_twice(open_page: Open, stack: Stack) -> None:
     asked: list[str] = []
 
     def answer(*, yes: bool) -> None:
-        page.once(
-            "dialog", lambda it: (asked.append(it.message), it.accept() if yes else it.dismiss())
-        )
+        def say(dialog: Dialog) -> None:
+            asked.append(dialog.message)
+            (dialog.accept if yes else dialog.dismiss)()
+
+        page.once("dialog", say)
         page.get_by_role("button", name="Discharge p-79").click()
 
     answer(yes=False)

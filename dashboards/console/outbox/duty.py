@@ -18,7 +18,7 @@ def is_ours(name: str, who: str, *, for_s: float) -> bool:
     if free.update(**values):
         return True
     _, is_new = Duty.objects.get_or_create(name=name, defaults=values)
-    return is_new
+    return bool(is_new)
 
 
 def leave(name: str, who: str) -> None:
