@@ -28,17 +28,18 @@ def until(page: Page, expression: str, *, timeout: int = SLOW_MS) -> None:
     raise AssertionError(f"not within {timeout} ms: {expression}")
 
 
-def admit_unheard(page: Page, stack: Stack, *, device_id: str, bed: str) -> Callable[[], None]:
-    """Admit somebody with a device that is never heard, so that it is offline after ten seconds.
-
-    Returns what discharges them.
-    """
+def admit(page: Page, *, device_id: str, bed: str) -> None:
+    """Admit somebody with this device, as a nurse does."""
     page.goto("/admissions/")
     values = {"patient_id": f"p-{bed}", "ward": "demonstration", "bed": bed, "device_id": device_id}
     for name, value in values.items():
         page.fill(f"#id_{name}", value)
     page.get_by_role("button", name="Admit", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text(values["patient_id"])
+
+
+def miss_soon(stack: Stack, device_id: str) -> Callable[[], None]:
+    """Let the device be offline when it was not heard for ten seconds; returns what discharges."""
     assignments = stack.get("/api/v1/assignments")["results"]
     (assignment,) = [
         one for one in assignments if one["device_id"] == device_id and one["until_us"] is None

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.steps import OFFLINE_MS, SLOW_MS, admit_unheard, alarm_of, tile_of
+from tests.browser.steps import OFFLINE_MS, SLOW_MS, admit, alarm_of, miss_soon, tile_of
 from tests.console_stack import Stack
 
 DEVICE, BED = "dev-aside", "78"
@@ -25,7 +25,8 @@ _SHOWN = """async () => {
 def calling(open_page: Open, stack: Stack) -> Iterator[Page]:
     """A ward page on which a bed calls: its device is offline."""
     page = open_page(viewport={"width": 1360, "height": 850})
-    discharge = admit_unheard(page, stack, device_id=DEVICE, bed=BED)
+    admit(page, device_id=DEVICE, bed=BED)
+    discharge = miss_soon(stack, DEVICE)
     page.goto("/")
     expect(alarm_of(page, BED)).to_be_visible(timeout=OFFLINE_MS)
     yield page
@@ -82,3 +83,30 @@ def test_a_page_that_is_not_looked_at_notifies_through_the_system(
         page.wait_for_timeout(200)
     assert re.fullmatch(r"▲+ (Bed \d+|Monitoring): .+", title)
     assert "p-" not in title
+
+
+def test_who_is_logged_out_meanwhile_is_told_so_and_where_to_log_in(open_page: Open) -> None:
+    page = open_page()
+    expect(page.locator("#link")).to_have_text("live")
+    page.context.clear_cookies()
+    page.evaluate("dispatchEvent(new Event('online'))")  # the feed is connected anew
+    expect(page.locator("#stale")).to_be_visible(timeout=SLOW_MS)
+    page.get_by_role("link", name="You are no longer logged in").click()
+    expect(page).to_have_url(re.compile("/login/"))
+
+
+def test_a_beds_page_shows_nothing_of_who_wore_the_device_before(
+    open_page: Open, stack: Stack
+) -> None:
+    page = open_page()
+    for bed, note in (("80", "of the first"), ("81", "")):
+        admit(page, device_id="dev-shared", bed=bed)
+        page.goto("/beds/dev-shared/")
+        expect(page.locator("#patient")).to_contain_text(f"p-{bed}")
+        if note:
+            page.fill("#note-text", note)
+            page.get_by_role("button", name="Add").click()
+            expect(page.locator("#notes")).to_contain_text(note)
+    page.wait_for_timeout(1000)
+    expect(page.locator("#notes")).to_have_text("None.")
+    miss_soon(stack, "dev-shared")()

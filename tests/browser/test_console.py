@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.conftest import BEDS, Open
-from tests.browser.steps import SLOW_MS, admit_unheard, alarm_of, tile_of, until
+from tests.browser.steps import SLOW_MS, admit, alarm_of, miss_soon, tile_of, until
 from tests.console_stack import Stack
 
 People = dict[str, tuple[str, str]]
@@ -89,7 +89,7 @@ def test_an_alarm_that_is_acknowledged_in_one_tab_is_so_in_another(
     expect(alarm).to_be_visible(timeout=SLOW_MS)
     expect(tile_of(first, bed["device_id"])).to_have_attribute("data-calls", "true")
     expect(alarm_of(second, bed["bed"]).filter(has_text="Heart rate high")).to_be_visible()
-    alarm.get_by_role("button").click()
+    alarm.get_by_role("button", name="Acknowledge").click()
     for page in (first, second):
         line = tile_of(page, bed["device_id"]).locator(".alarm-line")
         expect(line).to_contain_text("acknowledged", timeout=SLOW_MS)
@@ -110,12 +110,13 @@ def test_a_device_that_is_never_heard_is_offline_rings_and_its_sound_can_be_paus
     open_page: Open, stack: Stack
 ) -> None:
     page = open_page()
-    end = admit_unheard(page, stack, device_id="dev-off", bed="77")
+    admit(page, device_id="dev-off", bed="77")
     page.goto("/")
     page.get_by_role("button", name="Turn sound on").click()
     expect(page.locator("#sound")).to_have_attribute("aria-pressed", "true")
     tile = tile_of(page, "dev-off")
     expect(tile).to_have_attribute("data-standing", "waiting")
+    end = miss_soon(stack, "dev-off")
     expect(tile).to_have_attribute("data-standing", "offline", timeout=60_000)
     expect(tile.locator(".over")).to_have_text("OFFLINE")
     expect(tile.locator(".alarm-line")).to_contain_text("Device offline")
@@ -145,9 +146,9 @@ def test_a_patient_is_moved_and_the_ward_shows_it_without_a_reload(open_page: Op
     expect(tile_of(ward, "wearable-03").locator(".bed")).to_have_text("03", timeout=SLOW_MS)
 
 
-def test_a_discharge_is_asked_for_twice(open_page: Open, stack: Stack) -> None:
+def test_a_discharge_is_asked_for_twice(open_page: Open) -> None:
     page = open_page()
-    admit_unheard(page, stack, device_id="dev-leaves", bed="79")
+    admit(page, device_id="dev-leaves", bed="79")
     page.goto("/admissions/")
     asked: list[str] = []
 

@@ -178,5 +178,6 @@ class BedTrend(APIView):
         from_us = time_parameter(request, "from_us") or until_us - 3600 * 1_000_000
         if from_us >= until_us:
             raise ValidationError({"from_us": "it is not before until_us"})
-        patient_id = None if known.assignment is None else known.assignment.patient_id
+        # Of nobody's device what nobody's sound said: the patient before may lie in another ward.
+        patient_id = "" if known.assignment is None else known.assignment.patient_id
         return Response(msgspec.to_builtins(trend_of(device_id, from_us, until_us, patient_id)))

@@ -70,7 +70,9 @@ class BedSound(APIView):
         )
         from dashboards.console.history.playing import as_wav, filtered  # noqa: PLC0415 (slow)
 
-        sound = SoundFinder(load(KafkaConnection)).raw(device_id, from_us, until_us)
+        # Who wore it before may lie in a ward of others.
+        patient_id = "" if known.assignment is None else known.assignment.patient_id
+        sound = SoundFinder(load(KafkaConnection)).raw(device_id, patient_id, from_us, until_us)
         wanted = sound if kind == "raw" else filtered(sound)
         answer = HttpResponse(as_wav(wanted), content_type="audio/wav")
         answer.headers["X-Missing-Fraction"] = str(sound.missing_fraction)

@@ -49,7 +49,7 @@ class ClipKeeper:
 
     def _keep(self, clip: Clip, now_us: int) -> None:
         try:
-            sound = self._finder.raw(clip.device_id, clip.from_us, clip.until_us)
+            sound = self._finder.raw(clip.device_id, clip.patient_id, clip.from_us, clip.until_us)
         except SoundError as error:
             clip.why = str(error)[:200]
             if now_us - clip.until_us > _GIVE_UP_US:

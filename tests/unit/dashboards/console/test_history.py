@@ -107,7 +107,7 @@ def test_a_trend_has_no_more_points_than_a_screen_and_no_line_over_a_gap() -> No
         if not 1000 < k < 1100
     )
     week_us = 7 * 24 * 60 * MINUTE_US
-    trend = trend_of("d", NOW_US - week_us, NOW_US)
+    trend = trend_of("d", NOW_US - week_us, NOW_US, "")
     assert 100 < len(trend.at_us) <= MOST_POINTS + 1
     assert max(v for v in trend.rate_high_bpm if v is not None) == 90
     assert trend.rate_bpm.count(None) == 1
@@ -115,8 +115,10 @@ def test_a_trend_has_no_more_points_than_a_screen_and_no_line_over_a_gap() -> No
 
 def test_a_short_trend_shows_every_window() -> None:
     _write(*(_window(i) for i in range(8)))
-    trend = trend_of("dev-west-1", FULL_MINUTE_US - 1, FULL_MINUTE_US + MINUTE_US)
-    assert len(trend.at_us) == 8
+    span = (FULL_MINUTE_US - 1, FULL_MINUTE_US + MINUTE_US)
+    assert len(trend_of("dev-west-1", *span, "p-west-1").at_us) == 8
+    assert not trend_of("dev-west-1", *span, "p-next").at_us
+    assert not trend_of("dev-west-1", *span, "").at_us
 
 
 def test_the_handover_tells_alarms_gaps_trend_and_notes_of_each_bed() -> None:

@@ -144,7 +144,7 @@ const feed = new Feed(
     gone: (bed) => { const tile = tiles.get(bed.device_id); if (tile) remove(bed.device_id, tile); },
     pulse: (pulse) => shouts.showLost(pulse.lost),
   },
-  (state, seconds) => { shouts.showLink(state, seconds); ring(); },
+  (...link) => { shouts.showLink(...link); ring(); },
 );
 filter.addEventListener("change", arrange);
 setInterval(tick, 1000);
