@@ -11,7 +11,7 @@ from tests.browser.steps import OFFLINE_MS, SLOW_MS, admit, alarm_of, miss_soon,
 from tests.console_stack import Stack
 
 DEVICE, BED = "dev-aside", "78"
-RESTARTS_MS = 60_000
+RESTARTS_MS = 120_000
 # As when another tab is in front; a headless browser shows all of its tabs.
 _HIDDEN = "Object.defineProperty(Document.prototype, 'hidden', { get: () => true })"
 _SHOWN = """async () => {

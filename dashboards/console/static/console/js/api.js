@@ -1,6 +1,6 @@
 // Calls of the interface with the page's own session.
 
-const ASK_FOR_MS = 60000, ASK_AGAIN_MS = 1000;
+const ASK_FOR_MS = 120000, ASK_AGAIN_MS = 1000;
 
 export class ApiError extends Error {
   constructor(status, detail) {

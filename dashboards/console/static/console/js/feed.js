@@ -42,7 +42,7 @@ export class Feed {
   // A feed that is refused says no reason, and a session ends after a shift.
   async askWhy() {
     const answer = await fetch("/api/v1/alarms", { headers: { Accept: "application/json" } }).catch(() => null);
-    this.isRefused = answer?.status === 401 || answer?.status === 403;
+    this.isRefused = answer?.status === 401;
   }
 
   take(name, picture) {
