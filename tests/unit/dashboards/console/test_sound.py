@@ -42,7 +42,9 @@ def finder() -> SoundFinder:
     results = []
     for index in range(10):
         start_s = index * 2.5
-        whose = {"ward": "east", "patient_id": "first"} if start_s < 10 else {"patient_id": "next"}
+        whose: dict[str, Any] = (
+            {"ward": "east", "patient_id": "first"} if start_s < 10 else {"patient_id": "next"}
+        )
         audio = examples.result().audio
         results.append(
             examples.result(
