@@ -46,8 +46,8 @@ def shoot_recording(page: Page, folder: Path) -> None:
     """The result of a real recording, with what moved the decision."""
     page.goto("/recordings/")
     page.set_input_files("#files", _RECORDING)
-    page.locator(".upload.done a").first.click(timeout=30_000)
-    page.locator(".overlay:enabled").wait_for(timeout=30_000)
+    page.locator(".upload.done a").first.click(timeout=90_000)
+    page.locator(".overlay:enabled").wait_for(timeout=90_000)
     page.select_option(".overlay", "0")
     page.locator(".zoom .in").click()
     page.wait_for_timeout(500)
