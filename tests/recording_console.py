@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ class Console(Server):
 
     name = "console"
 
-    def __init__(self, folder: Path, kafka: Server) -> None:
+    def __init__(self, folder: Path, kafka: Server, more: Mapping[str, object]) -> None:
         super().__init__(folder)
         settings = {
             "DJANGO_SETTINGS_MODULE": "dashboards.console.settings",  # the tests' have no database
@@ -41,6 +41,7 @@ class Console(Server):
             "HEARTWARD_CONSOLE_GROUP": f"console-{uuid.uuid4().hex}",
             "HEARTWARD_CONSOLE_LOGIN_USER": USER,
             "HEARTWARD_CONSOLE_LOGIN_PASSWORD": _PASSWORD,
+            **more,
         }
         self._part = Part(self.name, "dashboards.console.serve", settings, folder=folder)
 
@@ -62,10 +63,10 @@ class Console(Server):
 
 
 @contextmanager
-def running(folder: Path, kafka: Server) -> Iterator[Console]:
-    """A console on a log that has its topics."""
+def running(folder: Path, kafka: Server, **more: object) -> Iterator[Console]:
+    """A console on a log that has its topics, with more settings where they are named."""
     apply_topics(load(KafkaConnection, {"servers": kafka.address}), partitions=4)
-    started = Console(folder, kafka)
+    started = Console(folder, kafka, more)
     started.start()
     try:
         yield started
@@ -83,6 +84,11 @@ class Program:
     def get(self, path: str) -> Any:
         answer = httpx.get(self._base + path, headers=self._headers, timeout=30)
         assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: object) -> Any:
+        answer = httpx.post(self._base + path, json=body, headers=self._headers, timeout=30)
+        assert answer.is_success, answer.text
         return answer.json()
 
     def upload(self, *files: tuple[str, bytes]) -> httpx.Response:

@@ -25,6 +25,7 @@ from dashboards.console.recordings.foreman import Foreman
 from dashboards.console.recordings.models import Task
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import ConfluentSink, KafkaSink, keep_polling
+from ingest.watched import WATCH
 from stream_processors.records import Heartbeat, encode
 from stream_processors.topics import HEARTBEATS
 
@@ -47,6 +48,10 @@ class Background:
         self._threads: list[threading.Thread] = []
         self._sink: KafkaSink = ConfluentSink(kafka, client_id=f"console.{self._settings.name}")
         self._writer = HistoryWriter(kafka, group=self._settings.group)
+        self._postman = Postman(
+            ConfluentSink(kafka, client_id="console.outbox"), who=self._settings.name
+        )
+        self._messenger = Messenger()
         self.room = Room(_wall_clock_us)
 
     async def start(self) -> None:
@@ -59,12 +64,11 @@ class Background:
             asyncio.create_task(self._keep_beating()),
         ]
         name = self._settings.name
-        postman = Postman(ConfluentSink(self._kafka, client_id="console.outbox"))
         for what, run in (
-            ("outbox", postman.run),
+            ("outbox", self._postman.run),
             ("history", self._writer.run),
-            ("clips", ClipKeeper(self._kafka).run),
-            ("messages", Messenger().run),
+            ("clips", ClipKeeper(self._kafka, who=name).run),
+            ("messages", self._messenger.run),
             ("recordings", Foreman(f"{name}/answers", (Task.CLASSIFY,)).run),
             ("explanations", Foreman(f"{name}/explanations", (Task.EXPLAIN,)).run),
         ):
@@ -97,12 +101,15 @@ class Background:
     async def _keep_ticking(self) -> None:
         while True:
             self.room.tick()
+            WATCH.alive()
             await asyncio.sleep(_TICK_S)
 
     async def _keep_beating(self) -> None:
         while True:
             if self._sink.in_flight == 0:  # what Kafka cannot take now need not wait for it
                 beat = self._beat()
+                if self.room.filled.is_set():
+                    WATCH.beat(beat)
                 self._sink.produce(
                     HEARTBEATS.name,
                     f"_pipeline/{beat.instance}".encode(),
@@ -120,7 +127,14 @@ class Background:
             at_us=_wall_clock_us(),
             started_us=self._started_us,
             partitions=self._writer.partitions(),
-            counters={"pages": float(len(self.room.hub)), **self._writer.counters()},
+            lag=self._writer.lag(),
+            counters={
+                "pages": float(len(self.room.hub)),
+                "beds": float(len(self.room.ward.all())),
+                "outbox_waiting": float(self._postman.waiting),
+                **self._writer.counters(),
+                **self._messenger.counters(),
+            },
         )
 
 

@@ -15,6 +15,7 @@ class Entry(NamedTuple):
     view: str
     title: str
     role: Role
+    in_menu: bool = False
 
 
 ENTRIES = (
@@ -23,9 +24,9 @@ ENTRIES = (
     Entry("handover", "Handover", Role.VIEWER),
     Entry("admissions", "Admissions", Role.NURSE),
     Entry("recordings", "Recordings", Role.VIEWER),
-    Entry("users", "Users", Role.ADMIN),
-    Entry("audit", "Audit", Role.ADMIN),
-    Entry("notifications", "Notifications", Role.ADMIN),
+    Entry("users", "Users", Role.ADMIN, in_menu=True),
+    Entry("audit", "Audit", Role.ADMIN, in_menu=True),
+    Entry("notifications", "Notifications", Role.ADMIN, in_menu=True),
 )
 
 
@@ -35,19 +36,28 @@ def of_page(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {"navigation": []}
     access = access_of(user)
+    highest = access.highest
     match = request.resolver_match
     here = match.url_name if match else None
     return {
         "access": access,
-        "is_nurse": access.highest is not None and access.highest >= Role.NURSE,
-        "is_clinician": access.highest is not None and access.highest >= Role.CLINICIAN,
-        "is_admin": access.highest is not None and access.highest >= Role.ADMIN,
-        "navigation": [
-            {"url": url, "title": entry.title, "here": entry.view == here}
-            for entry in ENTRIES
-            if (url := _url(entry.view)) and access.highest and access.highest >= entry.role
-        ],
+        "is_nurse": highest is not None and highest >= Role.NURSE,
+        "is_clinician": highest is not None and highest >= Role.CLINICIAN,
+        "is_admin": highest is not None and highest >= Role.ADMIN,
+        "navigation": _entries(highest, here, in_menu=False),
+        "administration": _entries(highest, here, in_menu=True),
     }
+
+
+def _entries(highest: Role | None, here: str | None, *, in_menu: bool) -> list[dict[str, Any]]:
+    return [
+        {"url": url, "title": entry.title, "here": entry.view == here}
+        for entry in ENTRIES
+        if entry.in_menu is in_menu
+        and (url := _url(entry.view))
+        and highest is not None
+        and highest >= entry.role
+    ]
 
 
 def _url(view: str) -> str | None:

@@ -10,6 +10,7 @@ import sys
 from dashboards.console.configuration import ConsoleSettings
 from ingest.connections import KafkaConnection, load
 from ingest.kafka_sink import ConfluentSink
+from ingest.watched import listen
 from models import logs
 from models.errors import UserError
 from stream_processors.topics import ALARM_ACTIONS, ALARMS, ASSIGNMENTS, HEARTBEATS, RESULTS
@@ -24,9 +25,10 @@ def run(settings: ConsoleSettings, kafka: KafkaConnection) -> None:
     Raises
     ------
     UserError
-        In one line, when the folder or Kafka cannot be used.
+        In one line, when the folder, Kafka or the port for who watches it cannot be used.
     """
     logs.configure(f"console/{settings.name}")
+    listen()
     sink = ConfluentSink(kafka, client_id="console.start")
     sink.require([topic.name for topic in _NEEDED])
     sink.close()

@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "dashboards.console.middleware.browser_rights",
+    "dashboards.console.ward.middleware.NotYet",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -195,6 +196,9 @@ if SINGLE_SIGN_ON:
     OIDC_RP_CLIENT_ID = CONSOLE.oidc_client_id
     OIDC_RP_CLIENT_SECRET = CONSOLE.secret("oidc_client_secret") or ""
     OIDC_RP_SIGN_ALGO = "RS256"
+    OIDC_RP_SCOPES = "openid profile"
+    OIDC_USE_PKCE = True
+    OIDC_TIMEOUT = 10
     OIDC_OP_AUTHORIZATION_ENDPOINT = CONSOLE.oidc_authorization_url
     OIDC_OP_TOKEN_ENDPOINT = CONSOLE.oidc_token_url
     OIDC_OP_USER_ENDPOINT = CONSOLE.oidc_user_url

@@ -15,6 +15,8 @@ from tests.console_stack import Stack, running
 BEDS = 4
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
+_POLICY = "Content Security Policy"
+
 Open = Callable[..., Page]
 
 
@@ -50,7 +52,10 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(stack: Stack, browser: Browser) -> Iterator[Open]:
-    """Open a page as somebody, in a browser of its own; errors in a page fail the test."""
+    """Open a page as somebody, in a browser of its own.
+
+    An error in a page, or a page that breaks its own policy, fails the test.
+    """
     contexts, errors = [], []
 
     def opened(path: str = "/", *, user: str = "", password: str = "", **given: Any) -> Page:
@@ -60,6 +65,7 @@ def open_page(stack: Stack, browser: Browser) -> Iterator[Open]:
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if _POLICY in said.text else None)
         page.goto("/login/")
         page.fill("#id_username", user or stack.user)
         page.fill("#id_password", password or stack.password)

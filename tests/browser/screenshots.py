@@ -3,11 +3,13 @@
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import TimeoutError as OverdueError
 
 from deploy.embedded import free_port
 from tests.console_stack import Stack, running
@@ -44,8 +46,8 @@ def shoot_recording(page: Page, folder: Path) -> None:
     """The result of a real recording, with what moved the decision."""
     page.goto("/recordings/")
     page.set_input_files("#files", _RECORDING)
-    page.locator(".upload.done a").first.click(timeout=30_000)
-    page.locator(".overlay:enabled").wait_for(timeout=30_000)
+    page.locator(".upload.done a").first.click(timeout=90_000)
+    page.locator(".overlay:enabled").wait_for(timeout=90_000)
     page.select_option(".overlay", "0")
     page.locator(".zoom .in").click()
     page.wait_for_timeout(500)
@@ -56,8 +58,11 @@ def _all(browser: Browser, stack: Stack, folder: Path) -> None:
     desk = _log_in(browser, stack, viewport=_DESK, scheme="dark")
     desk.get_by_role("button", name="Turn sound on").click()
     desk.wait_for_timeout(_RUNS_S * 1000)
-    for button in desk.get_by_role("button", name="Acknowledge").all()[1:]:
-        button.click()
+    lines = desk.locator("#banner .alarm").all()
+    for episode in [line.get_attribute("data-episode") for line in lines][1:]:
+        line = desk.locator(f'#banner [data-episode="{episode}"]')
+        with suppress(OverdueError):  # it is over by itself
+            line.get_by_role("button", name="Acknowledge").click(timeout=3000)
     desk.wait_for_timeout(3000)
     _shoot(desk, "ward", folder)
     desk.goto("/beds/wearable-02/")

@@ -7,50 +7,38 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.conftest import BEDS, Open
+from tests.browser.steps import SLOW_MS, admit, alarm_of, miss_soon, tile_of, until
 from tests.console_stack import Stack
 
 People = dict[str, tuple[str, str]]
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1400, "height": 900}
-SLOW_MS = 15_000
+_WORST_HEAD = """
+for (const id of ["pause", "pause-line"]) document.getElementById(id).hidden = false;
+document.getElementById("pause").textContent = "Resume audio";
+document.getElementById("pause-line").textContent = "Audio paused 1:59";
+"""
 PAGES = (
     *("/", "/beds/wearable-02/", "/admissions/", "/history/alarms/", "/history/handover/"),
     *("/users/", "/audit/", "/notifications/", "/profile/"),
 )
 
 
-def _tile(page: Page, device: str) -> Any:
-    return page.locator(f'.tile[data-device="{device}"]')
-
-
-def _until(page: Page, expression: str, *, timeout: int = SLOW_MS) -> None:
-    """Wait until it is true; the pages' own policy forbids what Playwright has for this."""
-    for _ in range(timeout // 50):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"not within {timeout} ms: {expression}")
-
-
-def _alarm_of(page: Page, bed: str) -> Any:
-    return page.locator("#banner .alarm", has_text=f"Bed {bed}")
-
-
 def test_the_ward_fills_and_goes_on_by_itself(open_page: Open) -> None:
     page = open_page(viewport=DESK)
     expect(page.locator(".tile")).to_have_count(BEDS)
     expect(page.locator("#link")).to_have_text("live")
-    tile = _tile(page, "wearable-01")
+    tile = tile_of(page, "wearable-01")
     expect(tile.locator(".rate b")).to_have_text(re.compile(r"^\d+$"), timeout=SLOW_MS)
     expect(tile.locator(".quality-text")).to_have_text(re.compile("signal"))
     expect(tile.locator(".battery")).to_contain_text("%")
     delays = "window.heartwardDelaysMs.length"
     seen = page.evaluate(delays)
-    _until(page, f"{delays} > {seen} + 4", timeout=SLOW_MS)
+    until(page, f"{delays} > {seen} + 4", timeout=SLOW_MS)
     painted = page.evaluate(
         """() => [...document.querySelectorAll('.tile canvas')].every(
             (canvas) => canvas.getContext('2d')
@@ -61,7 +49,7 @@ def test_the_ward_fills_and_goes_on_by_itself(open_page: Open) -> None:
 
 def test_results_are_on_the_screen_within_a_second(open_page: Open) -> None:
     page = open_page()
-    _until(page, "window.heartwardDelaysMs.length >= 20", timeout=30_000)
+    until(page, "window.heartwardDelaysMs.length >= 20", timeout=30_000)
     delays_ms = sorted(page.evaluate("window.heartwardDelaysMs"))
     assert delays_ms[len(delays_ms) * 9 // 10] < 1000, delays_ms
 
@@ -97,15 +85,15 @@ def test_an_alarm_that_is_acknowledged_in_one_tab_is_so_in_another(
     first = open_page(user=people["nina"][0], password=people["nina"][1])
     second = open_page()
     bed = _provoke(stack)
-    alarm = _alarm_of(first, bed["bed"]).filter(has_text="Heart rate high")
+    alarm = alarm_of(first, bed["bed"]).filter(has_text="Heart rate high")
     expect(alarm).to_be_visible(timeout=SLOW_MS)
-    expect(_tile(first, bed["device_id"])).to_have_attribute("data-calls", "true")
-    expect(_alarm_of(second, bed["bed"]).filter(has_text="Heart rate high")).to_be_visible()
-    alarm.get_by_role("button").click()
+    expect(tile_of(first, bed["device_id"])).to_have_attribute("data-calls", "true")
+    expect(alarm_of(second, bed["bed"]).filter(has_text="Heart rate high")).to_be_visible()
+    alarm.get_by_role("button", name="Acknowledge").click()
     for page in (first, second):
-        line = _tile(page, bed["device_id"]).locator(".alarm-line")
+        line = tile_of(page, bed["device_id"]).locator(".alarm-line")
         expect(line).to_contain_text("acknowledged", timeout=SLOW_MS)
-    expect(_alarm_of(second, bed["bed"]).filter(has_text="Heart rate high")).to_have_count(0)
+    expect(alarm_of(second, bed["bed"]).filter(has_text="Heart rate high")).to_have_count(0)
 
 
 def _provoke(stack: Stack) -> Any:
@@ -118,33 +106,21 @@ def _provoke(stack: Stack) -> Any:
     return fastest
 
 
-def _admit(page: Page, **values: str) -> None:
-    page.goto("/admissions/")
-    for name, value in values.items():
-        page.fill(f"#id_{name}", value)
-    page.get_by_role("button", name="Admit", exact=True).click()
-    expect(page.get_by_role("status")).to_contain_text(values["patient_id"])
-
-
 def test_a_device_that_is_never_heard_is_offline_rings_and_its_sound_can_be_paused(
     open_page: Open, stack: Stack
 ) -> None:
     page = open_page()
-    _admit(page, patient_id="p-off", ward="demonstration", bed="77", device_id="dev-off")
-    (assignment,) = [
-        one for one in stack.get("/api/v1/assignments")["results"] if one["device_id"] == "dev-off"
-    ]
-    its = f"/api/v1/assignments/{assignment['assignment_id']}"
-    stack.put(f"{its}/limits", {"limits": {"offline_s": 10}})
+    admit(page, device_id="dev-off", bed="77")
     page.goto("/")
     page.get_by_role("button", name="Turn sound on").click()
     expect(page.locator("#sound")).to_have_attribute("aria-pressed", "true")
-    tile = _tile(page, "dev-off")
+    tile = tile_of(page, "dev-off")
     expect(tile).to_have_attribute("data-standing", "waiting")
+    end = miss_soon(stack, "dev-off")
     expect(tile).to_have_attribute("data-standing", "offline", timeout=60_000)
     expect(tile.locator(".over")).to_have_text("OFFLINE")
     expect(tile.locator(".alarm-line")).to_contain_text("Device offline")
-    _until(page, "Number(document.body.dataset.bursts) > 0")
+    until(page, "Number(document.body.dataset.bursts) > 0")
     page.get_by_role("button", name="Pause audio").click()
     line = page.locator("#pause-line")
     expect(line).to_have_text(re.compile(r"Audio paused (2:00|1:\d\d)"), timeout=SLOW_MS)
@@ -153,7 +129,7 @@ def test_a_device_that_is_never_heard_is_offline_rings_and_its_sound_can_be_paus
     expect(page.locator("body")).to_have_attribute("data-sounding", "")
     page.get_by_role("button", name="Resume audio").click()
     expect(line).to_be_hidden(timeout=SLOW_MS)
-    stack.post(f"{its}/discharge", None)
+    end()
     expect(tile).to_have_count(0, timeout=SLOW_MS)
 
 
@@ -163,11 +139,32 @@ def test_a_patient_is_moved_and_the_ward_shows_it_without_a_reload(open_page: Op
     row.get_by_label("Bed for").fill("33")
     row.get_by_role("button", name="Move").click()
     expect(desk.get_by_role("status")).to_contain_text("33")
-    expect(_tile(ward, "wearable-03").locator(".bed")).to_have_text("33", timeout=SLOW_MS)
+    expect(tile_of(ward, "wearable-03").locator(".bed")).to_have_text("33", timeout=SLOW_MS)
     row = desk.locator("tr", has_text="wearable-03")
     row.get_by_label("Bed for").fill("03")
     row.get_by_role("button", name="Move").click()
-    expect(_tile(ward, "wearable-03").locator(".bed")).to_have_text("03", timeout=SLOW_MS)
+    expect(tile_of(ward, "wearable-03").locator(".bed")).to_have_text("03", timeout=SLOW_MS)
+
+
+def test_a_discharge_is_asked_for_twice(open_page: Open) -> None:
+    page = open_page()
+    admit(page, device_id="dev-leaves", bed="79")
+    page.goto("/admissions/")
+    asked: list[str] = []
+
+    def answer(*, yes: bool) -> None:
+        def say(dialog: Dialog) -> None:
+            asked.append(dialog.message)
+            (dialog.accept if yes else dialog.dismiss)()
+
+        page.once("dialog", say)
+        page.get_by_role("button", name="Discharge p-79").click()
+
+    answer(yes=False)
+    expect(page.locator("tr", has_text="dev-leaves")).to_be_visible()
+    answer(yes=True)
+    expect(page.get_by_role("status")).to_contain_text("no longer wears dev-leaves")
+    assert asked == ["Discharge p-79 from bed 79? dev-leaves is watched no longer."] * 2
 
 
 def test_a_bed_shows_sound_trends_and_alarms_and_can_be_heard(
@@ -179,8 +176,8 @@ def test_a_bed_shows_sound_trends_and_alarms_and_can_be_heard(
     past = page.locator(".past", has_text="Heart rate high").first
     expect(past).to_be_visible(timeout=25_000)
     page.get_by_role("button", name="Last 30 s, raw").click()
-    _until(page, "document.querySelector('#player audio').duration > 29", timeout=SLOW_MS)
-    _until(page, "document.querySelector('#player audio').currentTime > 0.2")
+    until(page, "document.querySelector('#player audio').duration > 29", timeout=SLOW_MS)
+    until(page, "document.querySelector('#player audio').currentTime > 0.2")
     page.fill("#note-text", "slept well")
     page.get_by_role("button", name="Add").click()
     expect(page.locator("#notes")).to_contain_text("slept well")
@@ -253,11 +250,28 @@ def _theme(page: Page) -> str:
 def test_dark_and_light_follow_the_system_and_then_the_choice(open_page: Open) -> None:
     page = open_page(color_scheme="dark")
     dark = _theme(page)
+    page.locator(".menu summary").click()
     page.get_by_role("button", name="Dark or light").click()
     light = _theme(page)
     assert dark != light
     page.reload()
     assert _theme(page) == light
+
+
+def test_the_head_has_one_line_on_a_desk_and_two_on_a_tablet(open_page: Open) -> None:
+    for width, lines in ((1360, 1), (1024, 2), (820, 2)):
+        page = open_page(viewport={"width": width, "height": 850})
+        page.get_by_role("button", name="Turn sound on").click()
+        page.evaluate(_WORST_HEAD)
+        height = page.locator(".top").evaluate("(head) => head.offsetHeight")
+        assert height < 60 * lines, (width, height)
+
+
+def test_no_page_breaks_its_own_policy(open_page: Open) -> None:
+    page = open_page()
+    for path in (*PAGES, "/recordings/", "/recordings/live/", "/api/v1/"):
+        page.goto(path)
+        page.wait_for_timeout(500)  # the fixture takes note of what the browser refuses
 
 
 def test_a_phone_shows_every_page_without_scrolling_sideways(open_page: Open) -> None:

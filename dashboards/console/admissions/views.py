@@ -129,7 +129,7 @@ def _unassigned(access: Access) -> list[str]:
     """Devices that are heard and that nobody wears."""
     if not access.may(Role.NURSE, None):
         return []
-    return sorted(bed.device_id for bed in live.room().ward.beds() if bed.assignment is None)
+    return sorted(bed.device_id for bed in live.filled_room().ward.beds() if bed.assignment is None)
 
 
 def _known(wards: frozenset[str] | None) -> dict[str, Any]:

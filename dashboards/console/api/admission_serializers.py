@@ -1,5 +1,7 @@
 """Beds, patients, devices, assignments and users, as the interface shows them."""
 
+from typing import Any
+
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -72,6 +74,31 @@ class MembershipSerializer(serializers.ModelSerializer):
         fields = ("ward", "role", "may_listen_raw")
 
 
+class UserChangeSerializer(serializers.ModelSerializer):
+    """What an administrator changes of somebody; `memberships` replaces all that were held."""
+
+    memberships = MembershipSerializer(many=True, required=False)
+
+    class Meta:
+        model = get_user_model()
+        fields = ("id", "username", "is_active", "last_login", "memberships")
+        read_only_fields = ("id", "username", "last_login")
+
+    def update(self, user: Any, values: dict[str, Any]) -> Any:
+        user.is_active = values.get("is_active", user.is_active)
+        user.save(update_fields=["is_active"])
+        if "memberships" in values:
+            Membership.objects.filter(user=user).delete()
+            grant(user, values["memberships"])
+        return user
+
+
+def grant(user: Any, memberships: list[dict[str, Any]]) -> None:
+    """One role a ward: of several that are named the last."""
+    for membership in {m["ward"]: m for m in memberships}.values():
+        Membership.objects.create(user=user, **membership)
+
+
 class UserSerializer(serializers.ModelSerializer):
     username = serializers.RegexField(r"^[\w.@+-]{1,150}$")
     password = serializers.CharField(write_only=True, max_length=128)
@@ -94,9 +121,8 @@ class UserSerializer(serializers.ModelSerializer):
             raise serializers.ValidationError(error.messages) from None
         return password
 
-    def create(self, values: dict[str, object]) -> object:
+    def create(self, values: dict[str, Any]) -> Any:
         memberships = values.pop("memberships", [])
         user = get_user_model().objects.create_user(**values)
-        for membership in {m["ward"]: m for m in memberships}.values():  # type: ignore[attr-defined]
-            Membership.objects.create(user=user, **membership)
+        grant(user, memberships)
         return user

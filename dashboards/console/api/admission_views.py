@@ -3,9 +3,10 @@
 import time
 from typing import Any
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound, PermissionDenied
-from rest_framework.generics import ListAPIView, ListCreateAPIView
+from rest_framework.generics import ListAPIView, ListCreateAPIView, RetrieveUpdateAPIView
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -157,3 +158,23 @@ class Users(ListCreateAPIView):
     def perform_create(self, serializer: Any) -> None:
         made = serializer.save()
         log.note(self.request, "user changed", subject=made.username, made=True)
+
+
+class OneUser(RetrieveUpdateAPIView):
+    """One of them: roles, and whether the account is open."""
+
+    serializer_class = shapes.UserChangeSerializer
+    permission_classes = (IsAdministrator,)
+    http_method_names = ("get", "patch", "head", "options")
+
+    def get_queryset(self) -> Any:
+        return shapes.UserChangeSerializer.Meta.model.objects.prefetch_related("memberships")
+
+    @transaction.atomic
+    def perform_update(self, serializer: Any) -> None:
+        if serializer.instance == self.request.user:
+            raise PermissionDenied("nobody changes the own rights")
+        changed = serializer.save()
+        log.note(
+            self.request, "user changed", subject=changed.username, do=sorted(self.request.data)
+        )

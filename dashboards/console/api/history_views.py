@@ -100,7 +100,7 @@ class Notes(CreateModelMixin, OfWards):
 
     def perform_create(self, serializer: Any) -> None:
         device_id = serializer.validated_data["device_id"]
-        known = current.room().ward.bed(device_id)
+        known = current.filled_room().ward.bed(device_id)
         if known is None or known.assignment is None:
             raise NotFound("there is no such thing, or not for you")
         require(self.request, Role.NURSE, known.ward)
@@ -170,7 +170,7 @@ class BedTrend(APIView):
     @extend_schema(parameters=[FROM, UNTIL], responses=shapes.TrendSerializer)
     def get(self, request: Any, device_id: str) -> Response:
         """The last hour, or what lies between two times."""
-        known = current.room().ward.bed(device_id)
+        known = current.filled_room().ward.bed(device_id)
         if known is None:
             raise NotFound("there is no such thing, or not for you")
         require(request, Role.VIEWER, known.ward)
@@ -178,5 +178,6 @@ class BedTrend(APIView):
         from_us = time_parameter(request, "from_us") or until_us - 3600 * 1_000_000
         if from_us >= until_us:
             raise ValidationError({"from_us": "it is not before until_us"})
-        patient_id = None if known.assignment is None else known.assignment.patient_id
+        # Of nobody's device what nobody's sound said: the patient before may lie in another ward.
+        patient_id = "" if known.assignment is None else known.assignment.patient_id
         return Response(msgspec.to_builtins(trend_of(device_id, from_us, until_us, patient_id)))

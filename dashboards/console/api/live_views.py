@@ -74,7 +74,7 @@ class Bed(APIView):
     @extend_schema(responses=BedSerializer, operation_id="beds_retrieve")
     def get(self, request: Any, device_id: str) -> Response:
         """Show it; that it was looked at is written down."""
-        known = current.room().ward.bed(device_id)
+        known = current.filled_room().ward.bed(device_id)
         if known is None:
             raise NotFound("there is no such thing, or not for you")
         require(request, Role.VIEWER, known.ward)
@@ -90,7 +90,7 @@ class OpenAlarms(APIView):
     def get(self, request: Any) -> Response:
         beds = seen_beds(access_of(request.user), _now_us())
         alarms = [alarm for bed in beds for alarm in bed.alarms]
-        alarms += current.room().ward.pipeline()
+        alarms += current.filled_room().ward.pipeline()
         return Response([msgspec.to_builtins(alarm) for alarm in alarms])
 
 
@@ -132,7 +132,7 @@ class Actions(APIView):
 
 def seen_beds(access: Access, now_us: int) -> list[BedPicture]:
     """Tiles of the wards that may be seen."""
-    pictures = current.room().ward.pictures(now_us)
+    pictures = current.filled_room().ward.pictures(now_us)
     return [bed for bed in pictures if access.may(Role.VIEWER, bed.ward)]
 
 
@@ -149,7 +149,7 @@ def _ward_of(request: Any, device_id: str) -> str | None:
         if access.highest is None or access.highest < Role.NURSE:
             raise NotFound("there is no such thing, or not for you")
         return ""
-    known = current.room().ward.bed(device_id)
+    known = current.filled_room().ward.bed(device_id)
     if known is None:
         raise NotFound("there is no such thing, or not for you")
     require(request, Role.NURSE, known.ward)

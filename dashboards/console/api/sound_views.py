@@ -48,7 +48,7 @@ class BedSound(APIView):
     )
     def get(self, request: Any, device_id: str) -> HttpResponse:
         """Send the last 30 s, or what lies between two times; written down as listening."""
-        known = current.room().ward.bed(device_id)
+        known = current.filled_room().ward.bed(device_id)
         if known is None:
             raise NotFound("there is no such thing, or not for you")
         access = require(request, Role.VIEWER, known.ward)
@@ -70,7 +70,9 @@ class BedSound(APIView):
         )
         from dashboards.console.history.playing import as_wav, filtered  # noqa: PLC0415 (slow)
 
-        sound = SoundFinder(load(KafkaConnection)).raw(device_id, from_us, until_us)
+        # Who wore it before may lie in a ward of others.
+        patient_id = "" if known.assignment is None else known.assignment.patient_id
+        sound = SoundFinder(load(KafkaConnection)).raw(device_id, patient_id, from_us, until_us)
         wanted = sound if kind == "raw" else filtered(sound)
         answer = HttpResponse(as_wav(wanted), content_type="audio/wav")
         answer.headers["X-Missing-Fraction"] = str(sound.missing_fraction)

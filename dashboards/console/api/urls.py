@@ -41,6 +41,7 @@ urlpatterns = [
         name="api-limits",
     ),
     path("users", admission_views.Users.as_view(), name="api-users"),
+    path("users/<int:pk>", admission_views.OneUser.as_view(), name="api-user"),
     path("models", model_views.Models.as_view(), name="api-models"),
     path("openapi", login_not_required(SpectacularAPIView.as_view()), name="api-schema"),
     path("", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),

@@ -95,5 +95,5 @@ class OneObservation(_Fhir):
 
 def _seen(request: Any) -> list[LiveBed]:
     access = access_of(request.user)
-    beds = sorted(current.room().ward.beds(), key=lambda bed: bed.published_us, reverse=True)
+    beds = sorted(current.filled_room().ward.beds(), key=lambda bed: bed.published_us, reverse=True)
     return [bed for bed in beds if access.may(Role.VIEWER, bed.ward)]

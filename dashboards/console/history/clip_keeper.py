@@ -9,30 +9,38 @@ from django.db import DatabaseError, close_old_connections
 
 from dashboards.console.history.models import Clip
 from dashboards.console.history.sound import SoundError, SoundFinder, as_flac
+from dashboards.console.outbox import duty
 from ingest.connections import KafkaConnection
 
 _LOOK_EVERY_S = 5.0
 _SETTLED_US = 12_000_000  # so long after its end a clip's last windows are in the database
 _GIVE_UP_US = 15 * 60_000_000
 _BATCH = 5
+_DUTY, _DUTY_S = "clips", 120.0  # longer than a batch takes where Kafka is slow
 
 _log = logging.getLogger(__name__)
 
 
 class ClipKeeper:
-    """Takes clips that are wanted, once their time is over."""
+    """Takes clips that are wanted, once their time is over; of several consoles one does.
 
-    def __init__(self, kafka: KafkaConnection) -> None:
+    Two would save the same sound twice, and one of the files would be nobody's.
+    """
+
+    def __init__(self, kafka: KafkaConnection, *, who: str) -> None:
         self._finder = SoundFinder(kafka)
+        self._who = who
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 close_old_connections()
-                self.step(time.time_ns() // 1000)
+                if duty.is_ours(_DUTY, self._who, for_s=_DUTY_S):
+                    self.step(time.time_ns() // 1000)
             except DatabaseError as error:
                 _log.warning("clips cannot be read: %s", error)
             stop.wait(_LOOK_EVERY_S)
+        duty.leave(_DUTY, self._who)
 
     def step(self, now_us: int) -> None:
         wanted = Clip.objects.filter(state="wanted", until_us__lt=now_us - _SETTLED_US)
@@ -41,7 +49,7 @@ class ClipKeeper:
 
     def _keep(self, clip: Clip, now_us: int) -> None:
         try:
-            sound = self._finder.raw(clip.device_id, clip.from_us, clip.until_us)
+            sound = self._finder.raw(clip.device_id, clip.patient_id, clip.from_us, clip.until_us)
         except SoundError as error:
             clip.why = str(error)[:200]
             if now_us - clip.until_us > _GIVE_UP_US:

@@ -15,6 +15,7 @@ from dashboards.console.history.models import (
     Note,
     Window,
 )
+from dashboards.console.notifications.models import Delivery
 from stream_processors.topics import AUDIO, AUDIO_HISTORY, RESULTS
 
 _EVERY_S = 600.0
@@ -29,6 +30,7 @@ class Erased(NamedTuple):
     clips: int
     notes: int
     labels: int
+    messages: int
 
 
 class Housekeeping:
@@ -57,6 +59,7 @@ def erase_before(at_us: int) -> Erased:
             clips=_delete_clips(Clip.objects.filter(until_us__lt=at_us)),
             notes=_delete(Note.objects.filter(at_us__lt=at_us)),
             labels=_delete(Label.objects.filter(at__lt=datetime.fromtimestamp(at_us / 1e6, UTC))),
+            messages=_delete(Delivery.objects.filter(created_us__lt=at_us)),
         )
 
 
@@ -64,7 +67,10 @@ def erase_patient(pseudonym: str) -> Erased:
     """Erase all that the console holds of a patient, but that the assignment was."""
     of_patient = {"patient_id": pseudonym}
     with transaction.atomic():
+        events = AlarmTransition.objects.filter(**of_patient).values("event_id")
+        messages = _delete(Delivery.objects.filter(event_id__in=events))
         return Erased(
+            messages=messages,
             windows=_delete(Window.objects.filter(**of_patient)),
             minutes=_delete(Minute.objects.filter(**of_patient)),
             alarms=_delete(AlarmTransition.objects.filter(**of_patient)),

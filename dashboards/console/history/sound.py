@@ -49,20 +49,25 @@ class SoundFinder:
     def __init__(self, kafka: KafkaConnection) -> None:
         self._kafka = kafka
 
-    def raw(self, device_id: str, from_us: int, until_us: int) -> Sound:
-        """The sound as the device sent it.
+    def raw(self, device_id: str, patient_id: str, from_us: int, until_us: int) -> Sound:
+        """The sound as the device sent it while this patient wore it; nobody is ``""``.
+
+        Where somebody else wore it, too, it begins and ends with this patient's own windows.
 
         Raises
         ------
         SoundError
             When no result says where it lies, or Kafka holds it no longer.
         """
-        windows = Window.objects.filter(
+        of_device = Window.objects.filter(
             device_id=device_id, start_us__gt=from_us - 6_000_000, start_us__lt=until_us
         )
+        windows = of_device.filter(patient_id=patient_id)
         spans = _spans(windows)
         if not spans:
             raise SoundError("no result says where this sound lies")
+        if of_device.exclude(patient_id=patient_id).exists():
+            from_us, until_us = _narrowed(windows, from_us, until_us)
         placed = _placed(windows)
         chunks = [chunk for span in spans for chunk in self._chunks(device_id, span)]
         return _assemble(chunks, placed, from_us, until_us)
@@ -103,6 +108,13 @@ def _until(consumer: Consumer, last: int) -> Iterator[Message]:
             yield message
             if message.offset() >= last:
                 return
+
+
+def _narrowed(windows: object, from_us: int, until_us: int) -> tuple[int, int]:
+    """The part of this time that the windows are about."""
+    found = windows.aggregate(first=Min("start_us"), last=Max("start_us"))  # type: ignore[attr-defined]
+    end_us = found["last"] + round(PIPELINE_GRID.window_s * 1e6)
+    return max(from_us, found["first"]), min(until_us, end_us)
 
 
 def _spans(windows: object) -> list[_Span]:

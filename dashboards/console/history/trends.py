@@ -37,9 +37,9 @@ class _Point(msgspec.Struct, frozen=True):
     latency_ms: float | None
 
 
-def trend_of(device_id: str, from_us: int, until_us: int, patient_id: str | None = None) -> Trend:
-    """What is stored of a device, and of a patient alone where one is named."""
-    of = {"device_id": device_id} | ({} if patient_id is None else {"patient_id": patient_id})
+def trend_of(device_id: str, from_us: int, until_us: int, patient_id: str) -> Trend:
+    """What is stored of a device while this patient wore it; nobody is ``""``."""
+    of = {"device_id": device_id, "patient_id": patient_id}
     span_us = until_us - from_us
     points = (
         _windows(of, from_us, until_us)

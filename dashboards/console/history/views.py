@@ -1,7 +1,6 @@
 """The past as pages: alarms, and what the next shift should know."""
 
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -53,8 +52,8 @@ def handover(request: HttpRequest) -> HttpResponse:
         "wards": wards,
         "ward": ward,
         "hours": f"{hours:g}",
-        "since": datetime.fromtimestamp(now_us / 1e6 - hours * 3600, UTC),
-        "now": datetime.fromtimestamp(now_us / 1e6, UTC),
+        "since_us": now_us - round(hours * 3600e6),
+        "now_us": now_us,
         "author": request.user.get_username(),
         "beds": _beds(ward, hours, now_us) if ward in wards else [],
     }
@@ -62,7 +61,7 @@ def handover(request: HttpRequest) -> HttpResponse:
 
 
 def _beds(ward: str, hours: float, now_us: int) -> list[BedReport]:
-    pictures = current.room().ward.pictures(now_us)
+    pictures = current.filled_room().ward.pictures(now_us)
     is_open = frozenset(alarm.episode_id for bed in pictures for alarm in bed.alarms)
     return report(ward, now_us - round(hours * 3600e6), now_us, is_open)
 
@@ -76,7 +75,7 @@ def _hours(text: str) -> float:
 
 def _wards(access: Access) -> list[str]:
     """Wards that there are now or were, as far as they may be seen."""
-    live = {bed.ward for bed in current.room().ward.beds() if bed.ward}
+    live = {bed.ward for bed in current.filled_room().ward.beds() if bed.ward}
     past = set(AlarmTransition.objects.exclude(ward="").values_list("ward", flat=True).distinct())
     return sorted(ward for ward in live | past if access.may(Role.VIEWER, ward))
 

@@ -38,9 +38,14 @@ class HistoryWriter:
         self._group = group
         self._counts: Counter[str] = Counter()
         self._partitions: tuple[str, ...] = ()
+        self._lag: dict[str, int] = {}
 
     def partitions(self) -> tuple[str, ...]:
         return self._partitions
+
+    def lag(self) -> dict[str, int]:
+        """Records that are not in the database yet, by partition."""
+        return self._lag
 
     def counters(self) -> dict[str, float]:
         return {name: float(count) for name, count in self._counts.items()}
@@ -58,6 +63,7 @@ class HistoryWriter:
                 messages = _sound(consumer.consume(_BATCH, _WITHIN_S))
                 if messages and self._settle(messages, stop):
                     consumer.store_offsets(offsets=_after(messages))
+                self._lag = _lag(consumer)
                 housekeeping.step(time.time())
         finally:
             consumer.close()
@@ -119,6 +125,16 @@ def _sort(message: Message, batch: Batch) -> None:
         batch.events.append(decode(AlarmEvent, value))
     else:
         batch.assignments.append(decode(Assignment, value))
+
+
+def _lag(consumer: Consumer) -> dict[str, int]:
+    """As the last answers of Kafka tell it; of partitions that it has told nothing of, nothing."""
+    lag = {}
+    for at in consumer.position(consumer.assignment()):
+        _, end = consumer.get_watermark_offsets(at, cached=True)
+        if at.offset >= 0 and end >= 0:
+            lag[f"{at.topic}/{at.partition}"] = max(0, end - at.offset)
+    return lag
 
 
 def _sound(messages: Sequence[Message]) -> list[Message]:

@@ -36,9 +36,17 @@ class LiveBed:
     def ward(self) -> str | None:
         return None if self.assignment is None else self.assignment.ward
 
+    def assign(self, assignment: Assignment | None) -> None:
+        """Whose it is from now on; what was heard of somebody else is not theirs."""
+        if _whose(assignment) != _whose(self.assignment):
+            self.latest = None
+            self.published_us = 0
+            self.strips.clear()
+        self.assignment = assignment
+
     def take_result(self, result: WindowResult, published_us: int) -> bool:
         """Take a result; False when it changes nothing that is shown."""
-        if result.late or self._knows(result):
+        if result.late or self._knows(result) or self._is_anothers(result):
             return False
         self.latest, self.published_us = result, published_us
         self.strips.append(result)
@@ -51,6 +59,11 @@ class LiveBed:
         if latest.boot_id == result.boot_id:
             return result.window_index <= latest.window_index
         return result.start_us <= latest.start_us
+
+    def _is_anothers(self, result: WindowResult) -> bool:
+        """Heard of who wore the device before, and come after it was given to somebody else."""
+        mine = _whose(self.assignment)
+        return None not in (mine, result.patient_id) and mine != result.patient_id
 
     def picture(self, now_us: int) -> BedPicture:
         """How it stands at this moment."""
@@ -89,6 +102,10 @@ class LiveBed:
         if any(alarm.kind == "physiological" for alarm in calling):
             return "alarm"
         return _of_result(self.latest)
+
+
+def _whose(assignment: Assignment | None) -> str | None:
+    return None if assignment is None else assignment.patient_id
 
 
 def main_finding(findings: tuple[Finding, ...]) -> Finding | None:

@@ -53,14 +53,32 @@ async def _read(room: Room, kafka: KafkaConnection, *, wait_ms: int) -> None:
         for topic in TOPICS:
             begin = consumer.seek_to_beginning if topic.compacted else consumer.seek_to_end
             await begin(*partitions[topic.name])
+        unread = await _unread(consumer, partitions)
         while True:
             batches = await consumer.getmany(timeout_ms=wait_ms, max_records=_MOST_RECORDS)
             if batches:
                 room.ward.heard_from_kafka(time.time_ns() // 1000)
             for records in batches.values():
                 _take(room, records)
+            if not room.filled.is_set():
+                unread = {at: end for at, end in unread.items() if await _lacks(consumer, at, end)}
+                if not unread:
+                    room.filled.set()
     finally:
         await consumer.stop()
+
+
+async def _unread(
+    consumer: AIOKafkaConsumer, partitions: dict[str, list[TopicPartition]]
+) -> dict[TopicPartition, int]:
+    """Where what is compacted ends now; whoever has read so far knows the ward."""
+    compacted = [at for topic in TOPICS if topic.compacted for at in partitions[topic.name]]
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(compacted)
+    return ends
+
+
+async def _lacks(consumer: AIOKafkaConsumer, at: TopicPartition, end: int) -> bool:
+    return bool(await consumer.position(at) < end)
 
 
 def _take(room: Room, records: list[ConsumerRecord]) -> None:

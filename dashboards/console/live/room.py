@@ -1,5 +1,6 @@
 """The ward and those who look at it: records go in, messages come out."""
 
+import threading
 from collections.abc import Callable
 
 from dashboards.console.live.beds import LiveBed
@@ -24,12 +25,14 @@ class Room:
     """One for each console process; used from the event loop alone.
 
     `now_us` is asked for the wall clock: what people see is of the present, not of the log.
+    `filled` is set once the ward is known: before, a bed that is missing may only not be read yet.
     """
 
     def __init__(self, now_us: Callable[[], int]) -> None:
         self._now_us = now_us
         self.ward = LiveWard(now_us())
         self.hub = Hub()
+        self.filled = threading.Event()
         self._shown: dict[str, BedPicture] = {}
         self._pipeline: object = ()
 

@@ -42,7 +42,7 @@ class LiveWard:
         for device_id in concerned:
             bed = self._bed(device_id)
             if bed is not None:
-                bed.assignment = self._assignments.at(device_id, now_us)
+                bed.assign(self._assignments.at(device_id, now_us))
         return concerned
 
     def take_result(self, result: WindowResult, published_us: int) -> bool:
@@ -72,7 +72,7 @@ class LiveWard:
     def tick(self, now_us: int) -> None:
         """Let assignments begin and end with time."""
         for bed in self._beds.values():
-            bed.assignment = self._assignments.at(bed.device_id, now_us)
+            bed.assign(self._assignments.at(bed.device_id, now_us))
 
     def bed(self, device_id: str) -> LiveBed | None:
         return self._beds.get(device_id)

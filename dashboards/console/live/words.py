@@ -22,12 +22,14 @@ _TITLES = {
 }
 
 
-_UNANSWERED = re.compile(r"^(nobody has answered: )+")
+# What the alarm worker puts before a cause when an alarm's state changes; the state tells it.
+_STATES = ("nobody has answered", "over, not yet seen", "still so after the shelf", "still so")
+_BEFORE = re.compile(rf"^((?:{'|'.join(_STATES)}): )+")
 
 
 def cause_in_words(cause: str) -> str:
-    """Why an alarm rings; how often nobody answered is told apart from it."""
-    return _UNANSWERED.sub("", cause)
+    """Why an alarm rings, without what has become of it since."""
+    return _BEFORE.sub("", cause).replace(" >= ", " ≥ ").replace(" <= ", " ≤ ")
 
 
 def title(condition: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from dashboards.console.live.words import title
+from dashboards.console.live.words import cause_in_words, title
 from dashboards.console.notifications.models import PRIORITIES, Delivery, Rule
 from stream_processors.records import AlarmEvent
 
@@ -58,7 +58,7 @@ def message_of(event: AlarmEvent) -> dict[str, Any]:
         "condition": title(event.condition),
         "priority": event.priority,
         "kind": event.kind,
-        "cause": event.cause,
+        "cause": cause_in_words(event.cause),
         "transition": event.transition,
         "escalation": event.escalation,
         "at": datetime.fromtimestamp(event.at_us / 1e6, UTC).isoformat(),

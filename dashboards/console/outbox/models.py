@@ -27,6 +27,17 @@ class Outgoing(models.Model):
         return f"{self.topic} {bytes(self.key).decode(errors='replace')}"
 
 
+class Duty(models.Model):
+    """Which console has a duty, and until when if it is not heard of again."""
+
+    name = models.CharField(max_length=32, unique=True)
+    holder = models.CharField(max_length=64)
+    until_us = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.holder}"
+
+
 def post(topic: Topic, key: str, record: Record) -> int:
     """Have a record sent; returns its number, by which one can see that Kafka holds it."""
     outgoing = Outgoing.objects.create(

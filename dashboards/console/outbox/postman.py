@@ -7,12 +7,14 @@ from functools import partial
 
 from django.db import DatabaseError, close_old_connections, transaction
 
+from dashboards.console.outbox import duty
 from dashboards.console.outbox.models import Outgoing
 from ingest.kafka_sink import KafkaSink
 
 _LOOK_EVERY_S = 0.5
 _BATCH = 200
-_FLUSH_S = 10.0
+_FLUSH_S = 1.0
+_DUTY, _DUTY_S = "outbox", 3.0  # so long what a dead console was to send waits for another
 _KEPT_US = 3600 * 1_000_000
 
 _log = logging.getLogger(__name__)
@@ -25,10 +27,16 @@ def wake_after_commit() -> None:
 
 
 class Postman:
-    """Owns the sink: nothing else may use it."""
+    """Owns the sink: nothing else may use it.
 
-    def __init__(self, sink: KafkaSink) -> None:
+    Of several consoles one sends for all: a record that is sent again by another could come after
+    a newer one of its key, and a discharge would be undone.
+    """
+
+    def __init__(self, sink: KafkaSink, *, who: str = "console") -> None:
         self._sink = sink
+        self._who = who
+        self.waiting = 0
         self._in_flight: set[int] = set()
         self._held: list[int] = []
 
@@ -37,12 +45,14 @@ class Postman:
         while not stop.is_set():
             try:
                 close_old_connections()
-                self.step()
+                if self._has_work() and duty.is_ours(_DUTY, self._who, for_s=_DUTY_S):
+                    self.step()
             except DatabaseError as error:
                 _log.warning("the outbox cannot be read: %s", error)
                 stop.wait(1.0)
             _wake.wait(_LOOK_EVERY_S)
             _wake.clear()
+        duty.leave(_DUTY, self._who)
 
     def step(self) -> int:
         """Send what waits and return how much Kafka holds that it did not hold before."""
@@ -56,9 +66,13 @@ class Postman:
                 timestamp_ms=time.time_ns() // 1_000_000,
                 on_delivery=partial(self._delivered, outgoing.pk),
             )
+        self.waiting = len(self._in_flight)
         if self._in_flight:
             self._sink.flush(_FLUSH_S)
         return self._note_held()
+
+    def _has_work(self) -> bool:
+        return bool(self._in_flight) or Outgoing.objects.filter(sent_us=None).exists()
 
     def _note_held(self) -> int:
         held, self._held = self._held, []

@@ -63,6 +63,7 @@ class Foreman:
         warm_at_s = time.monotonic() + _WARM_AFTER_S
         try:
             while not stop.is_set():
+                close_old_connections()
                 self._housekeeping.step(time.time())
                 if self.step():
                     continue
@@ -78,7 +79,6 @@ class Foreman:
 
     def step(self) -> bool:
         """Do one job; False if there is none."""
-        close_old_connections()
         job = jobs.claim(self._who, tasks=self._tasks)
         if job is None:
             return False

@@ -25,7 +25,7 @@ def ward(request: HttpRequest) -> HttpResponse:
 def bed(request: HttpRequest, device_id: str) -> HttpResponse:
     """One bed; that it was looked at is written down."""
     access = access_of(request.user)
-    known = current.room().ward.bed(device_id)
+    known = current.filled_room().ward.bed(device_id)
     if known is None or not access.may(Role.VIEWER, known.ward):
         raise Http404("there is no such bed, or not for you")
     log.note(request, "view", ward=known.ward, subject=device_id)

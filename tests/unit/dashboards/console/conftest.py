@@ -21,6 +21,7 @@ ClientOf = Callable[..., Client]
 def room() -> Iterator[Room]:
     """The live ward of this process, at a fixed time."""
     made = Room(lambda: NOW_US)
+    made.filled.set()
     current.enter(made)
     yield made
     current.enter(None)

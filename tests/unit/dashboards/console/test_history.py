@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from django.core.files.base import ContentFile
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from dashboards.console.admissions.identity import Identity, seal
 from dashboards.console.admissions.models import Assignment, Patient
@@ -23,6 +23,7 @@ from dashboards.console.history.playing import as_wav, filtered
 from dashboards.console.history.retention import Housekeeping, erase_before
 from dashboards.console.history.sound import Sound, as_flac, from_flac
 from dashboards.console.history.trends import MOST_POINTS, trend_of
+from dashboards.console.notifications.models import Delivery, Rule
 from dashboards.console.people.access import Role
 from models.rhythm import Heart
 from stream_processors.records import Quality, WindowResult
@@ -106,7 +107,7 @@ def test_a_trend_has_no_more_points_than_a_screen_and_no_line_over_a_gap() -> No
         if not 1000 < k < 1100
     )
     week_us = 7 * 24 * 60 * MINUTE_US
-    trend = trend_of("d", NOW_US - week_us, NOW_US)
+    trend = trend_of("d", NOW_US - week_us, NOW_US, "")
     assert 100 < len(trend.at_us) <= MOST_POINTS + 1
     assert max(v for v in trend.rate_high_bpm if v is not None) == 90
     assert trend.rate_bpm.count(None) == 1
@@ -114,8 +115,10 @@ def test_a_trend_has_no_more_points_than_a_screen_and_no_line_over_a_gap() -> No
 
 def test_a_short_trend_shows_every_window() -> None:
     _write(*(_window(i) for i in range(8)))
-    trend = trend_of("dev-west-1", FULL_MINUTE_US - 1, FULL_MINUTE_US + MINUTE_US)
-    assert len(trend.at_us) == 8
+    span = (FULL_MINUTE_US - 1, FULL_MINUTE_US + MINUTE_US)
+    assert len(trend_of("dev-west-1", *span, "p-west-1").at_us) == 8
+    assert not trend_of("dev-west-1", *span, "p-next").at_us
+    assert not trend_of("dev-west-1", *span, "").at_us
 
 
 def test_the_handover_tells_alarms_gaps_trend_and_notes_of_each_bed() -> None:
@@ -159,18 +162,29 @@ def test_erasing_a_patient_leaves_the_others_and_no_file_behind(
             )
         )
     Patient.objects.update(sealed_identity=seal(Identity(name="Ann Other")))
+    rule = Rule.objects.create(name="desk", channel="mail", address="desk@example.org")
+    for bed in (1, 2):
+        told = {"message": {}, "created_us": NOW_US, "due_us": NOW_US}
+        Delivery.objects.create(rule=rule, event_id=f"v{bed}", **told)
     clip = Clip.objects.get(episode_id="e1")
     clip.file.save("x", ContentFile(b"sound"))
     path = Path(clip.file.path)
     assert path.exists()
+    with pytest.raises(CommandError, match="p-west-1 still wears dev-west-1"):
+        call_command("erase", patient="p-west-1")
+    assert path.exists()
+    Assignment.objects.update(until_us=NOW_US)
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
         call_command("erase", patient="p-west-1")
     assert not path.exists()
+    assert [told.event_id for told in Delivery.objects.all()] == ["v2"]
     for model in (Window, Minute, AlarmTransition, Clip):
         assert set(model.objects.values_list("patient_id", flat=True)) == {"p-west-2"}
     assert Patient.objects.get(pseudonym="p-west-1").sealed_identity is None
     assert Patient.objects.get(pseudonym="p-west-2").sealed_identity is not None
-    assert "Kafka has forgotten it by" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Kafka has forgotten it by" in said
+    assert "InfluxDB: nothing is erased" in said
 
 
 def test_exported_labels_are_what_training_reads(client_of: ClientOf, tmp_path: Path) -> None:

@@ -102,6 +102,19 @@ def test_a_bed_that_is_moved_leaves_the_pages_of_its_old_ward(room: Room) -> Non
     assert b"p-east-1" not in sent
 
 
+def test_what_was_heard_of_one_patient_is_not_shown_of_the_next(room: Room) -> None:
+    fill(room, ("west", 1))
+    given = examples.assignment(assignment_id="west-1b", patient_id="p-new", from_us=NOW_US - 1)
+    room.take(ASSIGNMENTS.name, b"west-1b", encode(given), NOW_US)
+    (bed,), strips = room.snapshot(ALL).beds, room.snapshot(ALL).strips
+    assert (bed.patient_id, bed.standing, bed.rate_bpm) == ("p-new", "waiting", None)
+    assert not strips
+    _take(room, examples.result(index=11))  # of who wore it before, and still on its way
+    assert room.snapshot(ALL).beds[0].standing == "waiting"
+    _take(room, examples.result(index=12, patient_id="p-new"))
+    assert room.snapshot(ALL).beds[0].standing == "normal"
+
+
 def test_a_device_that_nobody_wears_any_more_and_nobody_hears_goes_from_the_pages(
     room: Room,
 ) -> None:

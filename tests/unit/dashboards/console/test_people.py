@@ -149,6 +149,26 @@ def test_an_administrator_makes_users_and_grants_roles(
     assert AuditEntry.objects.filter(action="user changed", subject="carl").count() == 3
 
 
+def test_a_program_of_an_administrator_changes_roles_and_closes_accounts(
+    nina: Any, program_of: ClientOf
+) -> None:
+    admin = program_of(Role.ADMIN)
+
+    def change(user: Any, **values: object) -> Any:
+        address = f"/api/v1/users/{user.pk}"
+        return admin.patch(address, values, content_type="application/json")
+
+    grants = [{"ward": "east", "role": 3}, {"ward": "north", "role": 1}]
+    assert change(nina, memberships=grants).json()["memberships"][0]["ward"] == "east"
+    assert {m.ward: m.role for m in nina.memberships.all()} == {"east": 3, "north": 1}
+    assert change(nina, is_active=False, username="eve").status_code == 200
+    nina.refresh_from_db()
+    assert (nina.is_active, nina.username) == (False, "nina")
+    own = get_user_model().objects.get(username="admin-all")
+    assert change(own, is_active=False).status_code == 403
+    assert AuditEntry.objects.filter(action="user changed", subject="nina").count() == 2
+
+
 @pytest.mark.usefixtures("nina")
 def test_pages_forbid_scripts_in_themselves_and_frames_around_them() -> None:
     answer = Client().get("/login/")

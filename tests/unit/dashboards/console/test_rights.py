@@ -67,6 +67,8 @@ REFUSED_ELSEWHERE = [
     ("PUT", "/api/v1/assignments/east-1/limits", {"limits": {"tachycardia_bpm": 150}}),
     ("GET", "/api/v1/users", None),
     ("POST", "/api/v1/users", {"username": "eve", "password": "long enough 17"}),
+    ("GET", "/api/v1/users/1", None),
+    ("PATCH", "/api/v1/users/1", {"is_active": False}),
     ("GET", "/api/v1/models", None),
     ("GET", "/fhir/Observation/dev-east-1-7-10-rate", None),
     ("GET", f"/beds/{EAST}/", None),
@@ -139,7 +141,7 @@ def _filled(path: str) -> str:
     uuid = "00000000-0000-0000-0000-000000000000"
     for part in ("device_id", "episode_id", "assignment_id", "pseudonym", "identity"):
         path = path.replace(f"<str:{part}>", "x")
-    return re.sub(r"<uuid:\w+>", uuid, path).replace("<int:number>", "1")
+    return re.sub(r"<uuid:\w+>", uuid, path).replace("<int:number>", "1").replace("<int:pk>", "1")
 
 
 # What tells of no patient: how to log in, whether all is well, and how the interface is used.

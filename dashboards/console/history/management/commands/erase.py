@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboards.console.admissions.models import Patient
+from dashboards.console.admissions.models import Patient, current
 from dashboards.console.audit import log
 from dashboards.console.history.influx_erasure import InfluxErasureError, erase_points
 from dashboards.console.history.retention import erase_before, erase_patient, kafka_forgets_at
@@ -34,12 +34,18 @@ class Command(BaseCommand):
         patient = Patient.objects.filter(pseudonym=pseudonym).first()
         if patient is None:
             raise CommandError(f"there is no patient {pseudonym}")
+        worn = current(time.time_ns() // 1000).filter(patient=patient).first()
+        if worn is not None:
+            raise CommandError(
+                f"{pseudonym} still wears {worn.device}, and more would come: discharge first"
+            )
         spans = [(a.device.device_id, a.from_us, a.until_us) for a in patient.assignments.all()]
         erased = erase_patient(pseudonym)._asdict() | erasers.erase_patient(pseudonym)
         patient.sealed_identity = None
         patient.save(update_fields=["sealed_identity"])
         log.write("command line", "erase", subject=pseudonym, **erased)
         self._tell(erased)
+        self._say_what_is_not_erased(influx)
         for device_id, from_us, until_us in spans:
             self._points(influx, from_us, until_us, device_id)
         self.stdout.write(f"Kafka has forgotten it by {kafka_forgets_at():%Y-%m-%d %H:%M} UTC.")
@@ -52,12 +58,17 @@ class Command(BaseCommand):
         erased = erase_before(before_us)._asdict() | erasers.erase_before(before)
         log.write("command line", "erase", subject=f"older than {days:g} d", **erased)
         self._tell(erased)
+        self._say_what_is_not_erased(influx)
         self._points(influx, 0, before_us, None)
 
     def _tell(self, erased: dict[str, int]) -> None:
         self.stdout.write(
             "Erased: " + ", ".join(f"{count} {what}" for what, count in erased.items())
         )
+
+    def _say_what_is_not_erased(self, influx: InfluxConnection) -> None:
+        if influx.url is None:
+            self.stdout.write("InfluxDB: nothing is erased, for HEARTWARD_INFLUX_URL is not set.")
 
     def _points(
         self, influx: InfluxConnection, from_us: int, until_us: int | None, device_id: str | None

@@ -1,5 +1,7 @@
 // Calls of the interface with the page's own session.
 
+const ASK_FOR_MS = 120000, ASK_AGAIN_MS = 1000;
+
 export class ApiError extends Error {
   constructor(status, detail) {
     super(detail);
@@ -18,21 +20,33 @@ export async function call(method, url, body) {
     body: body === undefined ? undefined : JSON.stringify(body),
     signal: AbortSignal.timeout(8000),
   });
-  const text = await answer.text();
-  const document_ = text ? JSON.parse(text) : null;
+  const document_ = parsed(await answer.text());
   if (!answer.ok) throw new ApiError(answer.status, document_?.detail || answer.statusText);
   return document_;
 }
 
-// Ask something of an alarm, or of a device. What is sent again under the same id is done once.
+// A proxy before a console that is away answers with a page of its own.
+function parsed(text) {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    return null;
+  }
+}
+
+// Ask something of an alarm, or of a device, until it is answered: a console that starts anew is
+// away for some seconds. What is sent again under the same id is done once.
 export async function act(action, deviceId, more = {}) {
   const request = { action, device_id: deviceId, action_id: newId(), ...more };
-  const url = document.body.dataset.actions;
-  try {
-    return await call("POST", url, request);
-  } catch (error) {
-    if (error instanceof ApiError && error.status < 500) throw error;
-    return call("POST", url, request);
+  const giveUpMs = performance.now() + ASK_FOR_MS;
+  for (;;) {
+    try {
+      return await call("POST", document.body.dataset.actions, request);
+    } catch (error) {
+      const isRefused = error instanceof ApiError && error.status < 500;
+      if (isRefused || performance.now() > giveUpMs) throw error;
+      await new Promise((done) => setTimeout(done, ASK_AGAIN_MS));
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // One bed: its live sound on top, its past below.
 
 import { act, call } from "./api.js";
+import { Aside } from "./aside.js";
 import { Banner } from "./banner.js";
 import { Feed } from "./feed.js";
 import { Player } from "./listen.js";
@@ -8,18 +9,21 @@ import { Notifier } from "./notify.js";
 import { PastAlarms, time } from "./past.js";
 import { Pause } from "./pause.js";
 import { Pcg } from "./pcg.js";
+import { Shelf } from "./shelf.js";
 import { Shouts } from "./shouts.js";
 import { AlarmSound } from "./sound.js";
 import { Trends } from "./trends.js";
 import { age, finding, findingNote } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
-const deviceId = document.body.dataset.device;
+const deviceId = document.body.dataset.device, patientId = document.body.dataset.patient;
 const mayAct = document.body.dataset.mayAct === "yes";
 let bed = null, pipeline = [];
 
 const pcg = new Pcg(byId("pcg"), byId("spectrogram"));
-const banner = new Banner(byId("banner"), byId("alarm"), mayAct);
+const shelf = new Shelf(byId("shelf"), () => feed.nowUs());
+const banner = new Banner(byId("banner"), byId("alarm"), shelf, mayAct);
+const aside = new Aside(byId("aside"), byId("quiet"), mayAct);
 const shouts = new Shouts();
 const sound = new AlarmSound(byId("sound"));
 const notifier = new Notifier(byId("sound"));
@@ -27,6 +31,8 @@ const player = new Player(byId("player"));
 const pause = new Pause(byId("pause"), byId("pause-line"), () => feed, () => (bed ? [bed] : []));
 
 function show(picture) {
+  // All below is of who wore it when the page was opened.
+  if ((picture.patient_id ?? "") !== patientId) { location.reload(); return; }
   bed = picture;
   byId("vitals").dataset.standing = bed.standing;
   const isFresh = !["offline", "silent", "waiting", "standby"].includes(bed.standing);
@@ -47,6 +53,7 @@ function show(picture) {
 function showAlarms() {
   const alarms = [...(bed?.alarms ?? []), ...pipeline];
   banner.show(alarms);
+  aside.show(bed?.alarms ?? []);
   notifier.show(alarms);
   ring();
 }
@@ -76,7 +83,7 @@ const feed = new Feed(document.body.dataset.feed, {
   pipeline: (picture) => { pipeline = picture.pipeline; showAlarms(); },
   gone: () => location.assign("/"),
   pulse: (pulse) => shouts.showLost(pulse.lost),
-}, (state, seconds) => { shouts.showLink(state, seconds); ring(); });
+}, (...link) => { shouts.showLink(...link); ring(); });
 setInterval(tick, 1000);
 
 byId("standby")?.addEventListener("click", () => act(bed?.standby_until_us ? "resume" : "standby", deviceId));
@@ -86,7 +93,8 @@ document.querySelectorAll(".listen").forEach((button) => button.addEventListener
 }));
 
 async function loadNotes() {
-  const page = await call("GET", `/api/v1/notes?device_id=${encodeURIComponent(deviceId)}`);
+  if (!patientId) return; // notes are of a patient, whatever they wear
+  const page = await call("GET", `/api/v1/notes?patient_id=${encodeURIComponent(patientId)}`);
   if (!page.results.length) return;
   byId("notes").replaceChildren(...page.results.map((note) => {
     const line = document.createElement("div");
@@ -111,5 +119,5 @@ byId("note")?.addEventListener("submit", async (event) => {
 });
 
 loadNotes().catch(() => {});
-new PastAlarms(byId("alarms"), byId("past-alarm"), deviceId, player);
+new PastAlarms(byId("alarms"), byId("past-alarm"), deviceId, patientId, player);
 addEventListener("load", () => new Trends(deviceId));

@@ -35,7 +35,14 @@ export class Feed {
     source.onerror = () => {
       if (source !== this.source || source.readyState !== EventSource.CLOSED) return;
       this.retry = setTimeout(() => this.connect(), RETRY_MS);
+      this.askWhy();
     };
+  }
+
+  // A feed that is refused says no reason, and a session ends after a shift.
+  async askWhy() {
+    const answer = await fetch("/api/v1/alarms", { headers: { Accept: "application/json" } }).catch(() => null);
+    this.isRefused = answer?.status === 401;
   }
 
   take(name, picture) {
@@ -54,7 +61,7 @@ export class Feed {
   look() {
     const silentMs = performance.now() - this.heardMs;
     const state = silentMs > STALE_AFTER_MS ? "stale" : silentMs > 2500 ? "waiting" : "live";
-    this.onLink(state, silentMs / 1000);
+    this.onLink(state, silentMs / 1000, state === "stale" && this.isRefused);
     // A connection that is open and says nothing is dead, whatever the browser thinks of it.
     if (silentMs > 2 * STALE_AFTER_MS && performance.now() - (this.forcedMs ?? 0) > STALE_AFTER_MS) {
       this.forcedMs = performance.now();

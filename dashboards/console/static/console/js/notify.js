@@ -1,15 +1,32 @@
 // A notification of the system for each alarm that begins to call while the page is not looked at.
 // It names bed and condition, never the patient: it may be seen on a locked screen.
 
-import { calling } from "./banner.js";
+import { calling, whose } from "./banner.js";
 import { SYMBOLS } from "./words.js";
 
+const WORKER = new URL("./notices.js", import.meta.url);
+
 export class Notifier {
+  // Browsers ask the person once, and want a click before: that which turns the sound on.
   constructor(button) {
     this.told = new Set();
+    this.registration = this.register();
     button.addEventListener("click", () => {
       if ("Notification" in window && Notification.permission === "default") Notification.requestPermission();
     });
+  }
+
+  // Telephones and tablets let only a service worker notify, and pages without HTTPS have none.
+  async register() {
+    if (!navigator.serviceWorker) return null;
+    try {
+      const registration = await navigator.serviceWorker.register(WORKER);
+      await activated(registration);
+      return registration;
+    } catch (error) {
+      console.warn("notifications are not to be had:", error);
+      return null;
+    }
   }
 
   show(alarms) {
@@ -23,9 +40,18 @@ export class Notifier {
     }
   }
 
-  tell(alarm) {
-    const where = alarm.bed ? `Bed ${alarm.bed}` : "Monitoring";
-    const note = new Notification(`${SYMBOLS[alarm.priority]} ${where}: ${alarm.title}`, { body: alarm.cause, tag: alarm.episode_id });
-    note.addEventListener("click", () => { window.focus(); note.close(); });
+  async tell(alarm) {
+    const registration = await this.registration;
+    await registration?.showNotification(`${SYMBOLS[alarm.priority]} ${whose(alarm)}: ${alarm.title}`, {
+      body: alarm.cause, tag: alarm.episode_id, requireInteraction: alarm.priority === "high", data: { url: "/" },
+    });
   }
+}
+
+function activated(registration) {
+  const worker = registration.installing ?? registration.waiting;
+  if (registration.active || !worker) return Promise.resolve();
+  return new Promise((done) => {
+    worker.addEventListener("statechange", () => { if (worker.state === "activated") done(); });
+  });
 }

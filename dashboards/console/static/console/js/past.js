@@ -7,8 +7,8 @@ import { SYMBOLS } from "./words.js";
 const DAY_US = 24 * 3600e6;
 
 export class PastAlarms {
-  constructor(box, template, deviceId, player) {
-    Object.assign(this, { box, template, deviceId, player, nodes: new Map() });
+  constructor(box, template, deviceId, patientId, player) {
+    Object.assign(this, { box, template, deviceId, patientId, player, nodes: new Map() });
     this.load();
     setInterval(() => this.load(), 10000);
   }
@@ -17,7 +17,8 @@ export class PastAlarms {
     try {
       const since = Math.round(Date.now() * 1000 - DAY_US);
       const page = await call("GET", `/api/v1/alarms/history?device_id=${encodeURIComponent(this.deviceId)}&from_us=${since}&limit=500`);
-      this.show(episodes(page.results));
+      // Of the patient who wears the device now, and not of who wore it before.
+      this.show(episodes(page.results.filter((row) => row.patient_id === this.patientId)));
     } catch { /* the page itself says when it is not up to date */ }
   }
 

@@ -4,6 +4,7 @@ export class Shouts {
   constructor() {
     this.stale = document.getElementById("stale");
     this.staleS = document.getElementById("stale-s");
+    this.loggedOut = document.getElementById("logged-out");
     this.lost = document.getElementById("lost");
     this.lostWhy = document.getElementById("lost-why");
     this.link = document.getElementById("link");
@@ -11,10 +12,11 @@ export class Shouts {
     this.isLost = false;
   }
 
-  showLink(state, seconds) {
+  showLink(state, seconds, isRefused) {
     this.isStale = state === "stale";
     this.stale.hidden = !this.isStale;
     document.body.classList.toggle("stale", this.isStale);
+    this.loggedOut.hidden = !isRefused;
     if (this.isStale) this.staleS.textContent = String(Math.floor(seconds));
     if (!this.link) return;
     this.link.className = `link-state ${state === "live" ? "" : state}`;

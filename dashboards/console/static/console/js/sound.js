@@ -24,13 +24,24 @@ export class AlarmSound {
   async toggle() {
     if (this.on) await this.context.suspend();
     else {
-      this.context ??= new AudioContext();
+      this.context ??= this.begin();
       await this.context.resume();
       this.playedMs = -Infinity;
       this.pulse(660, this.context.currentTime, 0.1);
     }
+    this.show();
+  }
+
+  // A browser may stop the sound by itself, as for a call; the button must not say that it is on.
+  begin() {
+    const context = new AudioContext();
+    context.addEventListener("statechange", () => this.show());
+    return context;
+  }
+
+  show() {
     this.button.setAttribute("aria-pressed", String(this.on));
-    this.button.textContent = this.on ? "♪ Sound on" : "Turn sound on";
+    this.button.querySelector(".words").textContent = this.on ? "Sound on" : "Turn sound on";
     this.onChange();
   }
 

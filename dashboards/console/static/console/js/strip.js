@@ -15,7 +15,6 @@ function palette() {
   return colours;
 }
 addEventListener("themechange", () => { colours = null; });
-matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => { colours = null; });
 
 export function decode8(text) {
   const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));

@@ -1,15 +1,17 @@
 // Dark or light: as the system has it, until somebody chooses. Loaded before anything is painted.
 (() => {
-  const chosen = localStorage.getItem("theme");
-  if (chosen) document.documentElement.dataset.theme = chosen;
+  const system = matchMedia("(prefers-color-scheme: light)"), root = document.documentElement;
+  const chosen = () => localStorage.getItem("theme");
+  const apply = () => {
+    root.dataset.theme = chosen() ?? (system.matches ? "light" : "dark");
+    dispatchEvent(new Event("themechange"));
+  };
+  apply();
+  system.addEventListener("change", apply);
   addEventListener("DOMContentLoaded", () => {
     document.getElementById("theme")?.addEventListener("click", () => {
-      const isLight = matchMedia("(prefers-color-scheme: light)").matches;
-      const now = document.documentElement.dataset.theme || (isLight ? "light" : "dark");
-      const next = now === "dark" ? "light" : "dark";
-      document.documentElement.dataset.theme = next;
-      localStorage.setItem("theme", next);
-      dispatchEvent(new Event("themechange"));
+      localStorage.setItem("theme", root.dataset.theme === "dark" ? "light" : "dark");
+      apply();
     });
   });
 })();

@@ -1,7 +1,7 @@
 // One tile: painted from a picture, and only where it differs from what is shown.
 
 import { Strip } from "./strip.js";
-import { SYMBOLS, STATES, age, clock, finding, findingNote, place } from "./words.js";
+import { SYMBOLS, STATES, age, clock, finding, findingNote, place, until } from "./words.js";
 
 const QUALITY = { good: [3, "good signal"], poor: [1, "poor signal"], unusable: [0, "no usable signal"] };
 const OVER = { offline: "OFFLINE", silent: "NO RESULT", waiting: "WAITING", standby: "STANDBY" };
@@ -44,10 +44,11 @@ export class Tile {
 
   showFinding(bed) {
     const words = finding(bed), note = findingNote(bed);
+    set(this.node.dataset, "finding", kindOf(bed));
     if (this.findingShown === words + note) return;
     this.findingShown = words + note;
     const small = document.createElement("small");
-    small.textContent = note;
+    small.textContent = small.title = note;
     this.parts.finding.replaceChildren(words, small);
   }
 
@@ -58,7 +59,8 @@ export class Tile {
     const state = STATES[alarm.state];
     tag.className = `tag ${alarm.state === "acknowledged" || alarm.state === "shelved" ? "off" : alarm.priority}`;
     text(tag, `${state === "acknowledged" ? "✓" : SYMBOLS[alarm.priority]} ${alarm.title}${count > 1 ? ` +${count - 1}` : ""}`);
-    text(why, state || alarm.cause);
+    why.title = alarm.cause;
+    text(why, state ? state + until(alarm) : alarm.cause);
   }
 
   showBase(bed) {
@@ -86,6 +88,13 @@ export class Tile {
     return [`Bed ${place(bed)}`, finding(bed), bed.rate_bpm && `${Math.round(bed.rate_bpm)} beats per minute`,
       alarm && `${alarm.priority} alarm: ${alarm.title}`].filter(Boolean).join(", ");
   }
+}
+
+// What the symbol before the finding stands for, whether or not an alarm calls.
+function kindOf(bed) {
+  if (bed.standing !== "alarm") return bed.standing;
+  if (bed.verdict !== "good" || !bed.finding || bed.abstained) return "";
+  return bed.finding === "normal" ? "normal" : "abnormal";
 }
 
 function text(node, words) {

@@ -4,6 +4,7 @@ import { Banner } from "./banner.js";
 import { Feed } from "./feed.js";
 import { Notifier } from "./notify.js";
 import { Pause } from "./pause.js";
+import { Shelf } from "./shelf.js";
 import { Shouts } from "./shouts.js";
 import { AlarmSound } from "./sound.js";
 import { Strip } from "./strip.js";
@@ -20,7 +21,8 @@ const changed = new Map();
 let pipeline = [];
 let isDrawing = false, askedMs = 0, frameMs = 0;
 
-const banner = new Banner(byId("banner"), byId("alarm"), mayAct);
+const shelf = new Shelf(byId("shelf"), () => feed.nowUs());
+const banner = new Banner(byId("banner"), byId("alarm"), shelf, mayAct);
 const shouts = new Shouts();
 const sound = new AlarmSound(byId("sound"));
 const notifier = new Notifier(byId("sound"));
@@ -142,7 +144,7 @@ const feed = new Feed(
     gone: (bed) => { const tile = tiles.get(bed.device_id); if (tile) remove(bed.device_id, tile); },
     pulse: (pulse) => shouts.showLost(pulse.lost),
   },
-  (state, seconds) => { shouts.showLink(state, seconds); ring(); },
+  (...link) => { shouts.showLink(...link); ring(); },
 );
 filter.addEventListener("change", arrange);
 setInterval(tick, 1000);

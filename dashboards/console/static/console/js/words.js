@@ -18,6 +18,7 @@ export function findingNote(bed) {
   if (bed.standing === "poor") return bed.reasons.join(", ") || "not judged";
   if (bed.standing === "standby") return "not watched";
   if (["offline", "silent", "waiting"].includes(bed.standing)) return bed.online === false ? "the device has gone" : "";
+  if (!bed.finding || bed.abstained) return bed.reasons.join(", ") || "not sure enough to say";
   return bed.probability === null ? "" : `${Math.round(bed.probability * 100)} % · ${bed.model.split("-")[0]}`;
 }
 
@@ -35,6 +36,12 @@ export function ago(seconds) {
 export function clock(seconds) {
   const whole = Math.max(0, Math.ceil(seconds));
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+// Until when what is shelved stays so, by the clock on the wall.
+export function until(alarm) {
+  if (alarm.state !== "shelved" || !alarm.until_us) return "";
+  return ` until ${new Date(alarm.until_us / 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })}`;
 }
 
 export function place(bed) {

@@ -15,7 +15,6 @@ export class Plots {
     this.at = (selector) => box.querySelector(selector);
     this.colour = palette();
     for (const name of ["themechange", "resize"]) addEventListener(name, () => this.repaint());
-    matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.repaint());
   }
 
   async load() {

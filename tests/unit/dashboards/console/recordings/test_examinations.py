@@ -66,13 +66,16 @@ def test_the_live_findings_are_those_of_the_saved_recording(
     assert [window["start_s"] for window in windows] == [0.0, 2.5, 5.0, 7.5]
     for model in ("screen", "valve"):
         live = [
-            list(finding["probabilities"].values())
+            [finding["probabilities"][label] for label in sorted(finding["probabilities"])]
             for window in windows
             for finding in window["findings"]
             if finding["model"] == model
         ]
         own = answer["models"][model]["windows"]
-        stored = [list(window["probabilities"].values()) for window in own]
+        stored = [
+            [window["probabilities"][label] for label in sorted(window["probabilities"])]
+            for window in own
+        ]
         assert np.allclose(live, stored, atol=1e-6)
     verdicts = [window["verdict"] for window in answer["quality"]["windows"]]
     assert [window["quality"]["verdict"] for window in windows] == verdicts
