@@ -13,6 +13,7 @@ from ingest.connections import MqttConnection
 from ingest.device_link import DeviceLink
 from ingest.mqtt_session import KEEP_ALIVE_S, Publication
 from ingest.mqtt_source import complaint
+from ingest.traces import Step, Tracing
 from ingest.wearable_model import Outgoing, Wearable
 from models.errors import ChunkError, UserError
 
@@ -30,8 +31,15 @@ class Broker:
         If nothing listens at its address.
     """
 
-    def __init__(self, connection: MqttConnection, selector: BaseSelector) -> None:
+    def __init__(
+        self,
+        connection: MqttConnection,
+        selector: BaseSelector,
+        *,
+        tracing: Tracing | None = None,
+    ) -> None:
         self.connection = connection
+        self.tracing = tracing
         self.selector = selector
         self.was_reached = False
         try:
@@ -132,8 +140,14 @@ class Carrier:
 
     def send(self, wearable: Wearable, message: Outgoing) -> None:
         """Publish, unless the device has lost its network since."""
-        if wearable.is_reachable:
-            self.link.send(message)
+        if not wearable.is_reachable:
+            return
+        if self._broker.tracing is not None and not message.retain:
+            now_us = self._now_us()
+            sent = Step("device: published", now_us, now_us)
+            trace = self._broker.tracing.tell(None, sent, device=wearable.device_id)
+            message = message._replace(trace=trace)
+        self.link.send(message)
 
     def farewell(self) -> None:
         for wearable in self._wearables:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from ingest.chunk import decode_status
 from ingest.kafka_sink import KafkaSink
-from ingest.traces import Span, Tell
+from ingest.traces import Step, Tracing
 from ingest.watched import WATCH
 from models.errors import BadInputError, RecordError, RetryableError
 from stream_processors import answers
@@ -105,12 +105,12 @@ class Writer:
         *,
         store: Store,
         sink: KafkaSink,
-        tell: Tell | None = None,
+        tracing: Tracing | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counters = Counters()
         self._now_s = now_s
-        self._tell = tell
+        self._tracing = tracing
         self._outage = _Outage()
         self._settings = settings
         self._store = store
@@ -131,10 +131,8 @@ class Writer:
             *read.points,
         ]
         await self._bury([*read.letters, *await self._write(points)])
-        if self._tell is not None:
-            own = Span("influx: written", began_us, _wall_clock_us())
-            for taken, result in worth:
-                self._tell(result, taken.published_us, own)
+        if self._tracing is not None:
+            _trace(self._tracing, worth, Step("influx: written", began_us, _wall_clock_us()))
         results = sum(taken.topic == RESULTS.name for taken in batch)
         self.counters.results += results
         self.counters.events += len(batch) - results
@@ -279,6 +277,22 @@ def _sort(taken: Taken, read: _Read) -> None:
             read.points.append(_Point(taken, heartbeat_line(decode(Heartbeat, taken.value))))
         case _:
             raise RecordError(f"{taken.topic} is no topic of series")
+
+
+def _trace(tracing: Tracing, written: Sequence[_Readable], own: Step) -> None:
+    """Go on with the traces that came along."""
+    for taken, result in written:
+        if taken.trace is not None:
+            inferred_us = result.stages.inferred_us
+            published = Step("kafka: result published", inferred_us, taken.published_us)
+            tracing.tell(
+                taken.trace,
+                published,
+                own,
+                device=result.device_id,
+                boot=result.boot_id,
+                window=result.window_index,
+            )
 
 
 def _alarm_line(event: AlarmEvent, rang_us: Mapping[str, int]) -> str:

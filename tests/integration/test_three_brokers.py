@@ -56,13 +56,13 @@ def test_what_three_brokers_hold_outlives_the_death_of_each(cluster: list[Guarde
     (settings,) = admin.describe_configs([resource]).values()
     assert settings.result(20)["min.insync.replicas"].value == "2"
 
-    console = first.connection("console")
+    console, administrator = first.connection("console"), first.connection("admin")
     said: list[Assignment] = []
     for turn, broker in enumerate(cluster):
         broker.kill()
         beds = demonstration_ward([f"W-{turn}"], ward="west", from_us=turn)
         kafka_log.publish(console, ASSIGNMENTS, ((bed.assignment_id, bed) for bed in beds))
         said += beds
-        there = kafka_log.records(console, ASSIGNMENTS, Assignment)
+        there = kafka_log.records(administrator, ASSIGNMENTS, Assignment)
         assert sorted(there, key=lambda bed: bed.from_us) == said
         broker.start()
