@@ -16,6 +16,7 @@ from ingest.mqtt_source import complaint
 from ingest.traces import Step, Tracing
 from ingest.wearable_model import Outgoing, Wearable
 from models.errors import ChunkError, UserError
+from models.logs import about
 
 _CONNECT_TIMEOUT_S = 5.0
 
@@ -122,6 +123,7 @@ class Carrier:
                 self._broker.connection.address,
                 self._client_id,
                 refusal,
+                extra=about(device=self._client_id),
             )
 
     def follow(self, wearable: Wearable) -> None:
@@ -171,7 +173,8 @@ class Carrier:
         try:
             wearable.on_ack(decode_ack(publication.payload), self._now_us())
         except ChunkError as error:
-            _log.warning("an ack on %s is ignored: %s", publication.topic, error)
+            whose = about(device=wearable.device_id)
+            _log.warning("an ack on %s is ignored: %s", publication.topic, error, extra=whose)
 
     @property
     def _client_id(self) -> str:

@@ -13,6 +13,7 @@ from ingest.kafka_sink import KafkaSink
 from ingest.traces import Step, Tracing
 from ingest.watched import WATCH
 from models.errors import BadInputError, RecordError, RetryableError
+from models.logs import about
 from stream_processors import answers
 from stream_processors.event_points import alarm_line, heartbeat_line, stats_line, status_line
 from stream_processors.influx_settings import InfluxSettings
@@ -320,16 +321,15 @@ def _dead_letter(taken: Taken, reason: str) -> DeadLetter:
     )
 
 
-def _concern(taken: Taken) -> dict[str, str | int | None]:
+def _concern(taken: Taken) -> dict[str, str | int]:
     """What a line of the log is about."""
-    about: dict[str, str | int | None] = {
-        "device": _device_id(taken),
-        "partition": f"{taken.topic}/{taken.partition}",
-        "offset": taken.offset,
-    }
-    if taken.topic == RESULTS.name:
-        about["window"] = decode(WindowResult, taken.value).window_index
-    return about
+    is_result = taken.topic == RESULTS.name
+    return about(
+        device=_device_id(taken),
+        window=decode(WindowResult, taken.value).window_index if is_result else None,
+        partition=f"{taken.topic}/{taken.partition}",
+        offset=taken.offset,
+    )
 
 
 def _device_id(taken: Taken) -> str | None:

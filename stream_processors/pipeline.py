@@ -15,9 +15,10 @@ from typing import NamedTuple
 from ingest.kafka_sink import Header, KafkaSink
 from ingest.traces import Step, Tracing
 from models.errors import BadInputError
+from models.logs import about
 from stream_processors.arrivals import LogRecord
 from stream_processors.assignments import AssignmentHistory
-from stream_processors.dead_letters import dead_letter
+from stream_processors.dead_letters import dead_letter, where
 from stream_processors.inference import judge
 from stream_processors.micro_batches import MicroBatches
 from stream_processors.partition import Partition
@@ -151,16 +152,17 @@ class Pipeline:
             answer.result,
             headers=() if self._tracing is None else _traced(self._tracing, answer),
             timestamp_ms=self._now_us() // 1000,
-            on_delivery=partial(self._published, partition, window.oldest_offset),
+            on_delivery=partial(self._published, partition, window),
         )
 
-    def _published(self, partition: Partition, offset: int, refusal: str | None) -> None:
+    def _published(self, partition: Partition, window: Window, refusal: str | None) -> None:
         if refusal is None:
             self._results += 1
         else:
             self._results_refused += 1
-            _log.error("Kafka refuses a result for good: %s", refusal)
-        partition.settle(offset)
+            whose = about(device=window.key.device_id, window=window.index)
+            _log.error("Kafka refuses a result for good: %s", refusal, extra=whose)
+        partition.settle(window.oldest_offset)
 
     def _bury(self, partition: Partition, record: LogRecord, reason: str) -> None:
         now_us = self._now_us()
@@ -177,15 +179,16 @@ class Pipeline:
             record.key,
             encode(letter),
             timestamp_ms=now_us // 1000,
-            on_delivery=partial(self._buried, partition, record.offset),
+            on_delivery=partial(self._buried, partition, record),
         )
 
-    def _buried(self, partition: Partition, offset: int, refusal: str | None) -> None:
+    def _buried(self, partition: Partition, record: LogRecord, refusal: str | None) -> None:
         if refusal is None:
             self._dead_letters += 1
         else:
-            _log.error("Kafka refuses a dead letter for good: %s", refusal)
-        partition.settle(offset)
+            whose = where(record, partition.topic, partition.number)
+            _log.error("Kafka refuses a dead letter for good: %s", refusal, extra=whose)
+        partition.settle(record.offset)
 
 
 def _begin(topic: str, number: int) -> Partition:

@@ -25,6 +25,7 @@ from dashboards.console.recordings.foreman import Foreman
 from dashboards.console.recordings.models import Task
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import ConfluentSink, KafkaSink, keep_polling
+from ingest.watched import WATCH, listen
 from stream_processors.records import Heartbeat, encode
 from stream_processors.topics import HEARTBEATS
 
@@ -100,9 +101,12 @@ class Background:
             await asyncio.sleep(_TICK_S)
 
     async def _keep_beating(self) -> None:
+        listen()
         while True:
+            WATCH.alive()
             if self._sink.in_flight == 0:  # what Kafka cannot take now need not wait for it
                 beat = self._beat()
+                WATCH.beat(beat)
                 self._sink.produce(
                     HEARTBEATS.name,
                     f"_pipeline/{beat.instance}".encode(),

@@ -17,6 +17,7 @@ from dashboards.console.live.room import Room
 from ingest.connections import KafkaConnection
 from ingest.traces import Step, Tracing, context_in, tracing
 from models.errors import ChunkError, RecordError
+from models.logs import about
 from stream_processors.topics import ALARM_STATE, ASSIGNMENTS, HEARTBEATS, RESULTS, STATUS
 
 TOPICS = (ASSIGNMENTS, STATUS, ALARM_STATE, RESULTS, HEARTBEATS)
@@ -72,7 +73,12 @@ def _take(room: Room, records: list[ConsumerRecord]) -> None:
         try:
             room.take(record.topic, record.key, record.value, record.timestamp * 1000)
         except (RecordError, ChunkError) as error:
-            _log.warning("%s at %d: %s", record.topic, record.offset, error)
+            where = about(
+                device=None if record.key is None else record.key.decode(errors="replace"),
+                partition=f"{record.topic}/{record.partition}",
+                offset=record.offset,
+            )
+            _log.warning("unreadable: %s", error, extra=where)
 
 
 def _trace(told: Tracing, records: list[ConsumerRecord]) -> None:
