@@ -144,5 +144,6 @@ def test_a_password_of_the_database_is_on_no_command_line(
     monkeypatch.setenv("PATH", str(tools), prepend=":")
     with pytest.raises(UserError) as refused:
         backup(Parts(None, None, None, postgresql.url), tmp_path / "ward.tar.gz")
-    assert "pg_dump" in str(refused.value)
-    assert "word" not in str(refused.value).replace("--no-password", "")
+    assert "pg_dump --format=custom" in str(refused.value)
+    assert "p%40ss" not in str(refused.value)
+    assert postgresql.password not in str(refused.value)
