@@ -51,7 +51,7 @@ def about(
 
 def _concerns(record: logging.LogRecord) -> dict[str, str | int]:
     names = ("device", "window", "partition", "offset")
-    return about(**{name: getattr(record, name, None) for name in names})  # type: ignore[arg-type]
+    return about(**{name: getattr(record, name, None) for name in names})
 
 
 class KeyValueFormatter(logging.Formatter):

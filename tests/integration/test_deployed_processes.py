@@ -25,7 +25,7 @@ from tests.postgresql import Postgresql
 from tests.servers import ROOT, Child, InfluxDb, Mosquitto
 from tests.waiting import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 _MOSQUITTO = ROOT / "deploy" / "mosquitto" / "mosquitto.conf"
 _KINDS = {"bridge": "bridge", "worker": "audio", "alarms": "alarms", "influx": "influx"}
