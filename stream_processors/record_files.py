@@ -143,7 +143,8 @@ def from_file(file: Path) -> Iterator[KeptRecord]:
 
 
 def _consumer(kafka: KafkaConnection) -> Consumer:
-    require_kafka(kafka)  # one that is away is one line, not the library's hundred
+    # One that is away is one line, not the library's hundred.
+    require_kafka(kafka, timeout_s=_TIMEOUT_S)
     settings = {
         "group.id": "heartward-records",  # the library wants a name; nothing is committed
         "enable.auto.commit": False,

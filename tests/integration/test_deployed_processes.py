@@ -25,9 +25,10 @@ from tests.postgresql import Postgresql
 from tests.servers import ROOT, Child, InfluxDb, Mosquitto
 from tests.waiting import until
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 _MOSQUITTO = ROOT / "deploy" / "mosquitto" / "mosquitto.conf"
+_READY_S = 240
 _KINDS = {"bridge": "bridge", "worker": "audio", "alarms": "alarms", "influx": "influx"}
 
 
@@ -145,7 +146,7 @@ def test_every_process_starts_as_the_shipped_files_say(
     for name in ("topics", "access", "series"):
         for step in (each for each in deployed if each.ends and each.command[0] == name):
             done = site.process(step, turn).start()
-            assert done.wait(90) == 0, done.log.read_text()[-1500:]
+            assert done.wait(_READY_S) == 0, done.log.read_text()[-1500:]
     with ExitStack() as started:
         running: dict[str, Process] = {}
         for each in deployed:
@@ -155,14 +156,14 @@ def test_every_process_starts_as_the_shipped_files_say(
                 running[each.command[0]] = process
         assert set(running) == {*_KINDS, "drift", "console"}
         for name, process in running.items():
-            until(process.is_ready, f"{name} of {turn} is ready", timeout_s=90)
+            until(process.is_ready, f"{name} of {turn} is ready", timeout_s=_READY_S)
         assert "windows" in running["drift"].log.read_text()
         pids = {process.pid for process in running.values()}
         beats = kafka_log.records(site.kafka.connection("admin"), HEARTBEATS, Heartbeat)
         assert {beat.kind for beat in beats if beat.pid in pids} >= set(_KINDS.values())
         for step in (each for each in deployed if each.command[0] == "backup"):
             done = site.process(step, turn).start()
-            assert done.wait(90) == 0, done.log.read_text()[-1500:]
+            assert done.wait(_READY_S) == 0, done.log.read_text()[-1500:]
             assert kept(site.folder / turn / "ward.tar.gz") >= {"postgresql.dump", "topics.records"}
 
 
