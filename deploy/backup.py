@@ -7,19 +7,18 @@ device, which models run, what the alarms are and were, and what people answered
 
 import hashlib
 import io
-import os
 import sqlite3
-import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import msgspec
 
+from deploy import postgresql
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import ConfluentSink
 from models.errors import UserError
@@ -77,7 +76,7 @@ def backup(parts: Parts, archive: Path) -> Manifest:
             kept = from_kafka(parts.kafka, KEPT, from_us=0, until_us=2**62)
             records = write_file(kept, folder / _TOPICS)
         if parts.database_url is not None:
-            _run("pg_dump", "--format=custom", f"--file={folder / _DUMP}", parts.database_url)
+            postgresql.dump(parts.database_url, folder / _DUMP)
         for source, name in ((parts.console, _CONSOLE), (parts.settings, _SETTINGS)):
             if source is not None:
                 _copy(source, folder / name)
@@ -93,7 +92,7 @@ def restore(parts: Parts, archive: Path) -> Manifest:
     Raises
     ------
     UserError
-        When the archive is damaged, a folder is not empty, or Kafka has records already.
+        When the archive is damaged, or a folder, the database or Kafka is not empty.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -101,11 +100,14 @@ def restore(parts: Parts, archive: Path) -> Manifest:
         for target in (parts.console, parts.settings):
             if target is not None and target.exists() and any(target.iterdir()):
                 raise UserError(f"{target} is not empty: nothing is restored over what is there")
-        if parts.kafka is not None and (folder / _TOPICS).exists():
+        if parts.kafka is not None:
             _refuse_a_used(parts.kafka)
+        if parts.database_url is not None:
+            postgresql.require_empty(parts.database_url)
+        if parts.kafka is not None and (folder / _TOPICS).exists():
             _publish(parts.kafka, folder / _TOPICS)
         if parts.database_url is not None and (folder / _DUMP).exists():
-            _run("pg_restore", "--no-owner", f"--dbname={parts.database_url}", str(folder / _DUMP))
+            postgresql.restore(parts.database_url, folder / _DUMP)
         for target, name in ((parts.console, _CONSOLE), (parts.settings, _SETTINGS)):
             if target is not None and (folder / name).exists():
                 _copy(folder / name, target)
@@ -201,19 +203,3 @@ def _files(folder: Path) -> Iterator[Path]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _run(*command: str) -> None:
-    """Run a tool of PostgreSQL; its address may hold a password and is not shown."""
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=os.environ | {"LC_ALL": "C"}
-        )
-    except OSError as error:
-        raise UserError(f"{command[0]} cannot be run ({error.strerror}): install it") from None
-    if done.returncode:
-        raise UserError(f"{command[0]}: {_first_line(done.stderr.splitlines())}")
-
-
-def _first_line(lines: Sequence[str]) -> str:
-    return lines[0] if lines else "it failed without a word"

@@ -224,7 +224,9 @@ def _stored(kafka: KafkaConnection, influx: InfluxConnection) -> str:
     away = [beat.instance for beat in writers if beat.counters.get("database_away")]
     if away:
         raise Problem(
-            f"does not reach it: {', '.join(away)}", "look at the writer's log; nothing is lost"
+            f"does not reach it: {', '.join(away)}",
+            "look at the writer's log; nothing is lost. After a full disk make room and start "
+            "InfluxDB again: it does not recover by itself",
         )
     written = sum(beat.counters.get("points_written", 0) for beat in writers)
     refused = sum(beat.counters.get("refused", 0) for beat in writers)

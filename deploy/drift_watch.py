@@ -1,59 +1,82 @@
 """``heartward drift``: every interval's drift out of the results in Kafka, into the database."""
 
 import asyncio
+import logging
+import os
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import count
+from typing import NamedTuple
 
 from deploy.shadowing import references
 from ingest.connections import InfluxConnection, KafkaConnection
+from ingest.watched import WATCH, listen
+from models import logs
 from models.errors import RecordError, RetryableError, UserError
 from models.registry import Registry
 from stream_processors.drift_points import drift_lines
 from stream_processors.influx_store import InfluxStore
 from stream_processors.record_files import from_kafka
-from stream_processors.records import WindowResult, decode
+from stream_processors.records import Heartbeat, WindowResult, decode
 from stream_processors.topics import RESULTS
 
 _PAUSE_S = 5.0
 _GRACE_S = 60.0  # results of an interval's end are still on their way
+_TURN_S = 2.0
+
+_log = logging.getLogger(__name__)
 
 
-def watch(
-    kafka: KafkaConnection,
-    influx: InfluxConnection,
-    registry: Registry,
-    *,
-    minutes: int,
-    for_ever: bool,
-) -> Iterator[str]:
-    """Yield a line for each interval that is written; the last whole one, then each that ends.
+def follow(
+    kafka: KafkaConnection, influx: InfluxConnection, registry: Registry, *, minutes: int
+) -> None:
+    """Write the last whole interval, then each that ends, and be watched meanwhile.
 
     Raises
     ------
     UserError
-        When at the start Kafka or the database cannot be used.
+        When Kafka or the database cannot be used.
     """
-    if influx.url is None:
-        raise UserError("no InfluxDB to write to: give its address in HEARTWARD_INFLUX_URL")
-    interval_s = minutes * 60
-    while True:
-        end_s = int((time.time() - _GRACE_S) // interval_s) * interval_s
-        yield measure(kafka, influx, registry, from_us=(end_s - interval_s) * 10**6, until_s=end_s)
-        if not for_ever:
-            return
-        time.sleep(max(_PAUSE_S, end_s + interval_s + _GRACE_S - time.time()))
+    logs.configure("drift")
+    listen()
+    started_us = _wall_clock_us()
+    for intervals in count(1):
+        last = last_whole(minutes)
+        _log.info("%s", measure(kafka, influx, registry, *last))
+        due_s = last.until_s + minutes * 60 + _GRACE_S
+        while time.time() < due_s:
+            WATCH.beat(_beat(started_us, intervals))
+            time.sleep(_TURN_S)
+
+
+class Interval(NamedTuple):
+    from_us: int
+    until_s: int
+
+
+def last_whole(minutes: int) -> Interval:
+    """The last interval of which no more results are to come."""
+    until_s = int((time.time() - _GRACE_S) // (minutes * 60)) * minutes * 60
+    return Interval((until_s - minutes * 60) * 10**6, until_s)
 
 
 def measure(
     kafka: KafkaConnection,
     influx: InfluxConnection,
     registry: Registry,
-    *,
     from_us: int,
     until_s: int,
 ) -> str:
-    """Write the drift of one interval and say in a line what was written."""
+    """Write the drift of one interval and say in a line what was written.
+
+    Raises
+    ------
+    UserError
+        When Kafka or the database cannot be used.
+    """
+    if influx.url is None:
+        raise UserError("no InfluxDB to write to: give its address in HEARTWARD_INFLUX_URL")
     results = list(_results(kafka, from_us, until_s * 10**6))
     names = {f"{f.model} {f.version}" for result in results for f in result.findings}
     points = drift_lines(results, references(registry, names), at_us=from_us)
@@ -67,6 +90,7 @@ def _results(kafka: KafkaConnection, from_us: int, until_us: int) -> Iterator[Wi
     """By the window's own time; what comes later than an hour after it is not waited for."""
     kept = from_kafka(kafka, [RESULTS], from_us=from_us, until_us=until_us + 3_600_000_000)
     for record in kept:
+        WATCH.alive()
         try:
             result = decode(WindowResult, record.value or b"")
         except RecordError:
@@ -82,7 +106,9 @@ async def _write(influx: InfluxConnection, points: Iterable[str]) -> None:
             try:
                 await store.require()
                 refusals = await store.write(list(points))
-            except RetryableError:
+            except RetryableError as error:
+                _log.warning("%s; the drift waits", error)
+                WATCH.alive()
                 await asyncio.sleep(_PAUSE_S)
             else:
                 break
@@ -90,3 +116,20 @@ async def _write(influx: InfluxConnection, points: Iterable[str]) -> None:
         await store.close()
     for refusal in refusals:
         raise UserError(f"InfluxDB {influx.url} refuses the drift: {refusal.reason}")
+
+
+def _beat(started_us: int, intervals: int) -> Heartbeat:
+    """Told to who watches this process; Kafka gets none, for it may not write there."""
+    return Heartbeat(
+        process="drift",
+        kind="drift",
+        instance="drift",
+        pid=os.getpid(),
+        at_us=_wall_clock_us(),
+        started_us=started_us,
+        counters={"intervals": float(intervals)},
+    )
+
+
+def _wall_clock_us() -> int:
+    return time.time_ns() // 1000

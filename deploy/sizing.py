@@ -27,17 +27,26 @@ For 1000 beds it is reckoned so:
 
 {arithmetic}
 
-Measured by `{measured.by}`: microseconds of one core for one device each second, worker
-{measured.worker_us:g}, bridge {measured.bridge_us:g}, MQTT broker {measured.mqtt_us:g}, Kafka
-{measured.kafka_us:g}. By `{writer.by}`: for one result, writer {writer.writer_us:g}, database
-{writer.database_us:g}. By {wire.by}: a chunk {wire.chunk_bytes} B, a result {wire.result_bytes} B.
+Measured, in microseconds of one core:
+
+- for one device each second: worker {measured.worker_us:g}, bridge {measured.bridge_us:g}, MQTT
+  broker {measured.mqtt_us:g}, Kafka {measured.kafka_us:g} (`{measured.by}`);
+- for one result: writer {writer.writer_us:g}, database {writer.database_us:g} (`{writer.by}`);
+- by {wire.by}: a chunk {wire.chunk_bytes} B, a result {wire.result_bytes} B.
 
 Assumed:
 
 {assumed}
 
-Not in it: heart rate, S1 and S2 (`HEARTWARD_WORKER_HEART=true` costs as much as the rest of a
-worker), models in shadow, the console, and the alarm workers, of which two are enough for a start.
+Not in it:
+
+- a second model, heart rate, S1 and S2, and alarms of every bed. With all of them workers cost
+  {everything.worker_us:g}, and alarm workers {everything.alarms_us:g}
+  (`{everything.by}`);
+- models in shadow, and the console;
+- spares. One worker, one alarm worker and one writer more let a ward go on without a pause while
+  one of them is replaced.
+
 Past 6000 beds each bridge takes some topic groups (`HEARTWARD_BRIDGE_GROUPS`). Above 3000 devices
 nothing was run: the rows for 10,000 and 100,000 beds are arithmetic.
 """
@@ -51,6 +60,14 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     bridge_us: float
     mqtt_us: float
     kafka_us: float
+
+
+class Everything(msgspec.Struct, frozen=True, kw_only=True):
+    """Microseconds of one core, per device and second, with all that can be switched on."""
+
+    by: str
+    worker_us: float
+    alarms_us: float
 
 
 class Writer(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +102,7 @@ class Assumed(msgspec.Struct, frozen=True, kw_only=True):
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True):
     measured: Measured
+    everything: Everything
     writer: Writer
     wire: Wire
     assumed: Assumed
@@ -232,6 +250,7 @@ def page(given: Costs) -> str:
         sizes="\n".join(_table((*titles, "Kafka GiB", "InfluxDB GiB"), rows)),
         arithmetic="\n".join(_table(("what", "how", "result"), example)),
         measured=given.measured,
+        everything=given.everything,
         writer=given.writer,
         wire=given.wire,
         assumed="\n".join(_assumptions(given.assumed)),

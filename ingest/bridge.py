@@ -8,27 +8,25 @@ keeps what was not acknowledged, and every chunk says where its device's stored 
 
 import logging
 import os
-import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Any
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
+from ingest.bridge_settings import BridgeSettings
 from ingest.chunk import encode as encode_ack
 from ingest.connections import KafkaConnection, MqttConnection, load
 from ingest.fleet import Fleet
 from ingest.intake import Forward, dead_letter, device_of, examine
-from ingest.kafka_sink import ConfluentSink, KafkaSink
+from ingest.kafka_sink import ConfluentSink, Header, KafkaSink
 from ingest.mqtt_session import Publication
 from ingest.mqtt_source import ANY_GROUP, MqttSource, Source
 from ingest.namesakes import Namesakes, NamesakeWatch
+from ingest.traces import Step, Tracing, tracing
 from ingest.watched import WATCH, listen
 from models import logs
 from models.errors import ChunkError, UserError
@@ -43,78 +41,16 @@ from stream_processors.topics import (
     Topic,
 )
 
+__all__ = ["Bridge", "BridgeSettings", "Counters", "run"]
+
 _HEARTBEAT_EVERY_US = 2_000_000
 _STATS_AFTER_US = 10_000_000
 # While records are in flight, their delivery reports are looked for this often.
 _BUSY_WAIT_S, _IDLE_WAIT_S = 0.01, 0.1
 _FLUSH_S = 1.5
 _TOPICS = (AUDIO, AUDIO_HISTORY, STATUS, DEVICE_STATS, HEARTBEATS, DEAD_LETTERS)
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _log = logging.getLogger(__name__)
-
-
-class BridgeSettings(BaseSettings):
-    """How one bridge works; several share the load by topic group."""
-
-    model_config = SettingsConfigDict(env_prefix="HEARTWARD_BRIDGE_", extra="ignore")
-    title: ClassVar[str] = "bridge"
-
-    name: str = Field(
-        "main",
-        pattern=f"^{_NAME.pattern}$",
-        description="Name of this bridge, its own among all bridges: the broker keeps its "
-        "messages under this name while the bridge is away.",
-    )
-    groups: Annotated[tuple[str, ...], NoDecode] = Field(
-        (ANY_GROUP,),
-        min_length=1,
-        description="Topic groups that this bridge serves, comma between; + means all. No two "
-        "bridges may serve the same group.",
-    )
-    max_in_flight: int = Field(
-        1000,
-        ge=10,
-        le=65535,
-        description="Messages that the broker sends ahead of Kafka's confirmation (MQTT 5 "
-        "Receive Maximum).",
-    )
-    session_expiry_s: int = Field(
-        86_400,
-        ge=60,
-        le=2**32 - 1,
-        description="How long the broker keeps the session and its messages for a bridge that "
-        "is away, in seconds.",
-    )
-    ack_every_s: float = Field(
-        2.0,
-        ge=0.1,
-        le=5.0,
-        description="How long after a chunk its device is told what is stored, in seconds.",
-    )
-    max_devices: int = Field(
-        20_000,
-        ge=1,
-        description="Devices remembered at most; those silent for longest are forgotten first.",
-    )
-    linger_ms: float = Field(
-        1.0, ge=0.0, le=1000.0, description="How long chunks wait to share a Kafka batch, in ms."
-    )
-
-    @field_validator("groups", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(value.split(",")) if isinstance(value, str) else value
-
-    @field_validator("groups")
-    @classmethod
-    def _check(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
-        for group in groups:
-            if group != ANY_GROUP and not _NAME.fullmatch(group):
-                raise ValueError(f"group {group!r} is not 1 to 64 characters from A-Z a-z 0-9 _ -")
-        if ANY_GROUP in groups and len(groups) > 1:
-            raise ValueError("+ means all groups and stands alone")
-        return groups
 
 
 @dataclass
@@ -159,8 +95,10 @@ class Bridge:
         source: Source,
         sink: KafkaSink,
         now_us: Callable[[], int],
+        tracing: Tracing | None = None,
     ) -> None:
         self.counters = Counters()
+        self._tracing = tracing
         self._settings = settings
         self._source = source
         self._sink = sink
@@ -221,11 +159,21 @@ class Bridge:
             forward.topic,
             forward.key,
             forward.value,
-            headers=forward.headers,
+            headers=self._headers(publication, forward),
             timestamp_ms=self._now_us // 1000,
             on_delivery=partial(self._delivered, publication, forward),
         )
         self._leave_if_foreign(forward.source.group)
+
+    def _headers(self, publication: Publication, forward: Forward) -> Sequence[Header]:
+        if self._tracing is None or forward.arrival is None:
+            return forward.headers
+        taken = Step("bridge: handed to Kafka", self._now_us, self._clock_us())
+        device_id = forward.source.device_id
+        return (
+            *forward.headers,
+            *self._tracing.headers(publication.trace, taken, device=device_id),
+        )
 
     def _delivered(self, publication: Publication, forward: Forward, refusal: str | None) -> None:
         if refusal is not None:
@@ -333,6 +281,7 @@ def run(settings: BridgeSettings, mqtt: MqttConnection, kafka: KafkaConnection) 
     listen()
     sink = ConfluentSink(kafka, client_id=f"bridge.{settings.name}", linger_ms=settings.linger_ms)
     sink.require([topic.name for topic in _TOPICS])
+    told = tracing("bridge")
     source = MqttSource(
         mqtt,
         # A full stop is in no device's id, so no device can take this session over.
@@ -340,6 +289,7 @@ def run(settings: BridgeSettings, mqtt: MqttConnection, kafka: KafkaConnection) 
         groups=settings.groups,
         receive_maximum=settings.max_in_flight,
         session_expiry_s=settings.session_expiry_s,
+        is_traced=told is not None,
     )
     source.open()
     _log.info(
@@ -349,7 +299,7 @@ def run(settings: BridgeSettings, mqtt: MqttConnection, kafka: KafkaConnection) 
         mqtt.address,
         kafka.address,
     )
-    bridge = Bridge(settings, source=source, sink=sink, now_us=_wall_clock_us)
+    bridge = Bridge(settings, source=source, sink=sink, now_us=_wall_clock_us, tracing=told)
     namesakes = Namesakes(settings.name, started_us=bridge.started_us, pid=os.getpid())
     watch = NamesakeWatch(kafka, namesakes)
     with _until_signal() as running:

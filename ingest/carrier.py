@@ -13,8 +13,10 @@ from ingest.connections import MqttConnection
 from ingest.device_link import DeviceLink
 from ingest.mqtt_session import KEEP_ALIVE_S, Publication
 from ingest.mqtt_source import complaint
+from ingest.traces import Step, Tracing
 from ingest.wearable_model import Outgoing, Wearable
 from models.errors import ChunkError, UserError
+from models.logs import about
 
 _CONNECT_TIMEOUT_S = 5.0
 
@@ -30,8 +32,15 @@ class Broker:
         If nothing listens at its address.
     """
 
-    def __init__(self, connection: MqttConnection, selector: BaseSelector) -> None:
+    def __init__(
+        self,
+        connection: MqttConnection,
+        selector: BaseSelector,
+        *,
+        tracing: Tracing | None = None,
+    ) -> None:
         self.connection = connection
+        self.tracing = tracing
         self.selector = selector
         self.was_reached = False
         try:
@@ -114,6 +123,7 @@ class Carrier:
                 self._broker.connection.address,
                 self._client_id,
                 refusal,
+                extra=about(device=self._client_id),
             )
 
     def follow(self, wearable: Wearable) -> None:
@@ -132,8 +142,14 @@ class Carrier:
 
     def send(self, wearable: Wearable, message: Outgoing) -> None:
         """Publish, unless the device has lost its network since."""
-        if wearable.is_reachable:
-            self.link.send(message)
+        if not wearable.is_reachable:
+            return
+        if self._broker.tracing is not None and not message.retain:
+            now_us = self._now_us()
+            sent = Step("device: published", now_us, now_us)
+            trace = self._broker.tracing.tell(None, sent, device=wearable.device_id)
+            message = message._replace(trace=trace)
+        self.link.send(message)
 
     def farewell(self) -> None:
         for wearable in self._wearables:
@@ -157,7 +173,8 @@ class Carrier:
         try:
             wearable.on_ack(decode_ack(publication.payload), self._now_us())
         except ChunkError as error:
-            _log.warning("an ack on %s is ignored: %s", publication.topic, error)
+            whose = about(device=wearable.device_id)
+            _log.warning("an ack on %s is ignored: %s", publication.topic, error, extra=whose)
 
     @property
     def _client_id(self) -> str:

@@ -13,6 +13,7 @@ import mqtt5
 
 from ingest.connections import MqttConnection
 from ingest.mqtt_session import ConnectionEndedError, HungUpError, MqttSession, Publication
+from ingest.traces import TRACEPARENT
 from ingest.wearable_model import Outgoing
 
 _READ_BYTES = 256 * 1024
@@ -47,7 +48,7 @@ class PublishingSession(MqttSession):
         if len(self._in_flight) >= self._limit:
             self._waiting.append(message)
             return
-        packet_id = self._free_id()
+        packet_id, trace = self._free_id(), message.trace
         self._in_flight.add(packet_id)
         self.outgoing += mqtt5.PublishPacket(
             message.topic,
@@ -55,6 +56,7 @@ class PublishingSession(MqttSession):
             qos=mqtt5.QoS.AT_LEAST_ONCE,
             retain=message.retain,
             packet_id=packet_id,
+            user_properties=None if trace is None else [(TRACEPARENT, trace.decode())],
         ).write()
 
     def take_refusal(self) -> str | None:

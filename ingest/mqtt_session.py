@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import mqtt5
 import msgspec
 
+from ingest.traces import Context, context_in
 from models.errors import RetryableError
 
 KEEP_ALIVE_S = 30
@@ -44,6 +45,8 @@ class SessionTakenOverError(ConnectionEndedError):
 class Publication(msgspec.Struct, gc=False):
     """A message from the broker; `packet_id` 0 means QoS 0, which nobody acknowledges.
 
+    `trace` is the context that its sender gave it, where the session listens for that.
+
     Once `settle` was called for it *and for all that came before it*, its PUBACK goes out; out of
     order rumqttd would end the connection. One that a lost connection delivered is settled in
     vain: the broker delivers it again under another packet id.
@@ -54,6 +57,7 @@ class Publication(msgspec.Struct, gc=False):
     packet_id: int = 0
     retained: bool = False
     settled: bool = False
+    trace: Context | None = None
 
     def settle(self) -> None:
         self.settled = True
@@ -78,11 +82,13 @@ class MqttSession:
         subscribe: Sequence[mqtt5.TopicFilter],
         unsubscribe: Sequence[str] = (),
         now_s: float,
+        is_traced: bool = False,
     ) -> None:
         self.outgoing = bytearray(connect.write())
         self.ready = False
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
+        self._is_traced = is_traced
         self._incoming = bytearray()
         self._unacknowledged: deque[Publication] = deque()
         self._deadline_s: float | None = now_s + _ANSWER_TIMEOUT_S
@@ -159,6 +165,8 @@ class MqttSession:
         publication = Publication(
             packet.topic, packet.payload, packet_id=packet.packet_id or 0, retained=packet.retain
         )
+        if self._is_traced:
+            publication.trace = context_in(packet.user_properties)
         if publication.packet_id:
             self._unacknowledged.append(publication)
         return publication

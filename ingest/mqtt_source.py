@@ -81,6 +81,7 @@ class MqttSource:
         groups: Sequence[str] = (ANY_GROUP,),
         receive_maximum: int,
         session_expiry_s: int,
+        is_traced: bool = False,
     ) -> None:
         self.connects = 0
         self._connection = connection
@@ -98,6 +99,7 @@ class MqttSource:
         )
         self._subscribe = [_filter(group, lane) for group in groups for lane in _LANES]
         self._unsubscribe = [] if ANY_GROUP in groups else _patterns(ANY_GROUP)
+        self._is_traced = is_traced
         self._link: _Link | None = None
         self._early: list[Publication] = []  # came before the broker had answered everything
         self._retry_s = _FIRST_RETRY_S
@@ -184,6 +186,7 @@ class MqttSource:
             subscribe=self._subscribe,
             unsubscribe=self._unsubscribe,
             now_s=time.monotonic(),
+            is_traced=self._is_traced,
         )
         return _Link(link, session)
 

@@ -22,6 +22,7 @@ from ingest.connections import MqttConnection, load
 from ingest.simulated_ward import SimulatedDevice, build
 from ingest.simulator_report import SimulatorReport, totals, write
 from ingest.simulator_settings import SimulatorSettings
+from ingest.traces import tracing
 from ingest.wearable_model import Outgoing
 from models import logs
 from models.errors import UserError
@@ -54,7 +55,7 @@ class Simulator:
         self._settings = settings
         self._now_us = now_us
         self._selector = selectors.DefaultSelector()
-        broker = Broker(mqtt, self._selector)
+        broker = Broker(mqtt, self._selector, tracing=tracing("simulator"))
         self._started_us = now_us()
         self._devices = build(settings, start_us=self._started_us)
         self._carriers = _carriers(settings, broker, self._devices, now_us)

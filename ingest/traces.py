@@ -1,13 +1,12 @@
-"""A window's way as an OpenTelemetry trace, told from its record; off unless an address is given.
+"""A chunk's way from the device to the database and the console, as one OpenTelemetry trace.
 
-The ids of a trace come from the window's own name, and its times from its record. So no context
-has to travel with the sound over MQTT and Kafka: whoever holds a result can tell its trace or add
-to it, and a replay tells the same trace again.
+Its context travels as W3C's Trace Context writes it: in the MQTT 5 user property `traceparent`,
+then in a Kafka header of that name, of the chunk and of the result that the chunk completed.
+Whoever sends begins, the bridge for devices that do not. Off unless an address is given: then no
+property and no header is written, and the libraries are not even loaded.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
-from hashlib import sha256
+from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
@@ -15,10 +14,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest.connections import load
 from models.errors import UserError
-from stream_processors.records import StageTimes, WindowResult
+
+TRACEPARENT = "traceparent"
 
 _NS = 1000  # nanoseconds in a microsecond
-_WHOLE = 2**32
+
+Context = bytes
+"""A step's `traceparent`, which the next step is told under."""
 
 
 class TraceSettings(BaseSettings):
@@ -36,61 +38,59 @@ class TraceSettings(BaseSettings):
         0.01,
         gt=0.0,
         le=1.0,
-        description="Share of the windows whose way is told; everybody chooses the same ones.",
+        description="Share of the chunks whose way is told; who begins a trace decides for all.",
     )
 
 
-class Span(NamedTuple):
-    """A stage of a window's way; times are UTC microseconds."""
+class Step(NamedTuple):
+    """What a process did; times are UTC microseconds."""
 
     name: str
     from_us: int
     until_us: int
 
 
-class Name(NamedTuple):
-    """What tells a window apart."""
+class Tracing:
+    """Tells the steps of one process; may be used from any of its threads."""
 
-    device_id: str
-    boot_id: int
-    window_index: int
+    def __init__(self, tracer: Any, propagator: Any) -> None:
+        self._tracer = tracer
+        self._propagator = propagator
 
+    def tell(self, parent: Context | None, *steps: Step, **about: str | int) -> Context | None:
+        """Tell steps, each as a part of the one before; returns the context of the last.
 
-def trace_id(window: Name) -> int:
-    """The same for everybody: 128 bits, never 0."""
-    return int.from_bytes(_digest(window)[:16], "big") or 1
+        Without a parent, or with one that is none, a trace begins. None, and nothing is told, where
+        who began decided so.
+        """
+        from opentelemetry.context import Context as Nothing  # noqa: PLC0415 (an extra)
+        from opentelemetry.trace import set_span_in_context  # noqa: PLC0415 (as above)
 
+        context = Nothing()
+        if parent is not None:
+            given = {TRACEPARENT: parent.decode("ascii", "replace")}
+            context = self._propagator.extract(given, context)
+        for step in steps:
+            span = self._tracer.start_span(
+                step.name, context, start_time=step.from_us * _NS, attributes=about
+            )
+            span.end(end_time=max(step.from_us, step.until_us) * _NS)
+            if not span.get_span_context().trace_flags.sampled:
+                return None
+            context = set_span_in_context(span, context)
+        carrier: dict[str, str] = {}
+        self._propagator.inject(carrier, context)
+        return carrier[TRACEPARENT].encode()
 
-def root_id(window: Name) -> int:
-    """Of the span that all stages are part of: 64 bits, never 0."""
-    return int.from_bytes(_digest(window)[16:24], "big") or 1
-
-
-def is_told(window: Name, share: float) -> bool:
-    """Whether this window is one of those whose way is told."""
-    return int.from_bytes(_digest(window)[24:28], "big") < share * _WHOLE
-
-
-def stages(times: StageTimes, published_us: int) -> list[Span]:
-    """From the device to Kafka; the first depends on the device's own clock."""
-    return [
-        Span("mqtt: device to bridge", times.captured_us, times.received_us),
-        Span("worker: window whole", times.received_us, times.windowed_us),
-        Span("worker: judged and classified", times.windowed_us, times.inferred_us),
-        Span("kafka: result published", times.inferred_us, published_us),
-    ]
-
-
-@lru_cache(maxsize=16)
-def _digest(window: Name) -> bytes:
-    return sha256("\0".join(map(str, window)).encode()).digest()
-
-
-Tell = Callable[[WindowResult, int, Span], None]
-"""Tell of a result, published then, what this process did with it."""
+    def headers(
+        self, parent: Context | None, *steps: Step, **about: str | int
+    ) -> tuple[tuple[str, Context], ...]:
+        """Tell steps, and what a record brings along that comes of them."""
+        context = self.tell(parent, *steps, **about)
+        return () if context is None else ((TRACEPARENT, context),)
 
 
-def teller(process: str, settings: TraceSettings | None = None) -> Tell | None:
+def tracing(process: str, settings: TraceSettings | None = None) -> Tracing | None:
     """What tells traces, or None where nobody wants them.
 
     Raises
@@ -102,58 +102,38 @@ def teller(process: str, settings: TraceSettings | None = None) -> Tell | None:
     if given.endpoint is None:
         return None
     try:
-        provider = _provider(process, given.endpoint)
+        return _begin(process, given.endpoint, given.share)
     except ModuleNotFoundError as error:
         raise UserError(
             f"HEARTWARD_TRACE_ENDPOINT needs {error.name}: pip install 'heartward[watch]'"
         ) from None
-    tracer = provider.get_tracer("heartward")
-
-    def tell(result: WindowResult, published_us: int, own: Span) -> None:
-        window = Name(result.device_id, result.boot_id, result.window_index)
-        if is_told(window, given.share):
-            context = _context(window)
-            for span in (*stages(result.stages, published_us), own):
-                told = tracer.start_span(
-                    span.name,
-                    context=context,
-                    start_time=span.from_us * _NS,
-                    attributes={
-                        "device": window.device_id,
-                        "boot": window.boot_id,
-                        "window": window.window_index,
-                        "late": result.late,
-                    },
-                )
-                told.end(end_time=span.until_us * _NS)
-
-    return tell
 
 
-def _provider(process: str, endpoint: str) -> Any:
+def context_in(headers: Iterable[tuple[str, Any]] | None) -> Context | None:
+    """What an MQTT message or a Kafka record brings along, if anything."""
+    for name, value in headers or ():
+        if name == TRACEPARENT:
+            return value.encode() if isinstance(value, str) else value
+    return None
+
+
+def _begin(process: str, endpoint: str, share: float) -> Tracing:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 (an extra)
         OTLPSpanExporter,
     )
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 (as above)
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 (as above)
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 (as above)
+    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415 (as above)
+    from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415 (as above)
+        TraceContextTextMapPropagator,
+    )
 
     # A process that is asked to end does not wait for a collector that is away.
     provider = TracerProvider(
-        resource=Resource.create({"service.name": f"heartward-{process}"}), shutdown_on_exit=False
+        resource=Resource.create({"service.name": f"heartward-{process}"}),
+        sampler=ParentBasedTraceIdRatio(share),
+        shutdown_on_exit=False,
     )
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
-    return provider
-
-
-def _context(window: Name) -> Any:
-    from opentelemetry.trace import (  # noqa: PLC0415 (as above)
-        NonRecordingSpan,
-        SpanContext,
-        TraceFlags,
-        set_span_in_context,
-    )
-
-    sampled = TraceFlags(TraceFlags.SAMPLED)
-    root = SpanContext(trace_id(window), root_id(window), is_remote=True, trace_flags=sampled)
-    return set_span_in_context(NonRecordingSpan(root))
+    return Tracing(provider.get_tracer("heartward"), TraceContextTextMapPropagator())

@@ -21,6 +21,7 @@ from ingest.outbox import Outbox
 from ingest.playback import Piece, Playback
 from ingest.simulator_report import BootReport, DeviceReport
 from ingest.sound_buffer import Recorded
+from ingest.traces import Context
 
 STATUS_EVERY_US = 30_000_000
 
@@ -30,11 +31,12 @@ _EMPTY_FRACTION = 0.01
 
 
 class Outgoing(NamedTuple):
-    """One message for the broker, QoS 1."""
+    """One message for the broker, QoS 1; `trace` is the context that travels with it."""
 
     topic: str
     payload: bytes
     retain: bool = False
+    trace: Context | None = None
 
 
 class _Boot:

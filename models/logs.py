@@ -37,8 +37,25 @@ class Throttle(logging.Filter):
         return lines < _LINES_PER_WINDOW
 
 
+def about(
+    *,
+    device: str | None = None,
+    window: int | None = None,
+    partition: str | None = None,
+    offset: int | None = None,
+) -> dict[str, str | int]:
+    """What an event concerns, as a log call's `extra`; a partition is `TOPIC/NUMBER`."""
+    given = {"device": device, "window": window, "partition": partition, "offset": offset}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _concerns(record: logging.LogRecord) -> dict[str, str | int]:
+    names = ("device", "window", "partition", "offset")
+    return about(**{name: getattr(record, name, None) for name in names})
+
+
 class KeyValueFormatter(logging.Formatter):
-    """``time=... level=... process=... logger=... message="..."``."""
+    """``time=... level=... process=... logger=... message="..." device=... window=...``."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
@@ -54,14 +71,14 @@ class KeyValueFormatter(logging.Formatter):
             f"process={self._process} logger={record.name} "
             f"message={json.dumps(message, ensure_ascii=False)}"
         )
-        held_back = getattr(record, "held_back", 0)
-        return f"{line} held_back={held_back}" if held_back else line
+        more = _concerns(record)
+        if held_back := getattr(record, "held_back", 0):
+            more["held_back"] = held_back
+        return " ".join([line, *(f"{name}={value}" for name, value in more.items())])
 
 
 class JsonFormatter(logging.Formatter):
     """One object a line; what an event concerns (`device`, `window`) are fields of their own."""
-
-    _CONCERNS = ("device", "boot", "window", "partition", "offset")
 
     def __init__(self, process: str) -> None:
         super().__init__()
@@ -76,7 +93,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {name: getattr(record, name) for name in self._CONCERNS if hasattr(record, name)}
+        line |= _concerns(record)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         if held_back := getattr(record, "held_back", 0):

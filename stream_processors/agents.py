@@ -12,7 +12,7 @@ from mode import CrashingSupervisor
 
 from models.errors import ModelError, RecordError
 from stream_processors.assignments import AssignmentHistory
-from stream_processors.common_agents import fetches_of, follow_assignments, key_of
+from stream_processors.common_agents import fetches_of, follow_assignments, key_of, place_of
 from stream_processors.compacted import Follow
 from stream_processors.pipeline import Pipeline
 from stream_processors.records import ModelChoice, decode
@@ -46,7 +46,7 @@ def followers(assignments: AssignmentHistory, models: RunningModels) -> dict[str
             value = message.value()
             models.step(key_of(message), None if value is None else decode(ModelChoice, value))
         except (RecordError, ModelError) as error:
-            _log.error("%s at offset %d: %s", MODELS.name, message.offset(), error)
+            _log.error("a choice of models is passed over: %s", error, extra=place_of(message))
         else:
             _log.info("models: %s", models)
 

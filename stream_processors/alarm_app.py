@@ -23,7 +23,7 @@ from stream_processors.alarm_settings import AlarmSettings
 from stream_processors.alarm_states import AlarmStates
 from stream_processors.alarms.profiles import load_profiles
 from stream_processors.assignments import AssignmentHistory
-from stream_processors.common_agents import declare_alarms, follow_assignments
+from stream_processors.common_agents import declare_alarms, follow_assignments, place_of
 from stream_processors.compacted import CompactedTopics, Follow
 from stream_processors.driver import FetchApp, Reading
 from stream_processors.records import Heartbeat, decode
@@ -136,7 +136,7 @@ def _follow_heartbeats(pipeline: AlarmPipeline) -> Follow:
         try:
             beat = decode(Heartbeat, message.value() or b"")
         except RecordError as error:
-            _log.warning("%s at offset %d: %s", HEARTBEATS.name, message.offset(), error)
+            _log.warning("a heartbeat is passed over: %s", error, extra=place_of(message))
         else:
             pipeline.beats.append((beat, message.timestamp()[1] * 1000))
 

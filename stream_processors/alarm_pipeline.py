@@ -13,6 +13,7 @@ from functools import partial
 
 from ingest.kafka_sink import KafkaSink
 from models.errors import BadInputError, RetryableError
+from models.logs import about
 from stream_processors.alarm_inputs import TOPICS, read_input
 from stream_processors.alarm_settings import AlarmSettings
 from stream_processors.alarms.desk import Desk, Saved
@@ -21,7 +22,7 @@ from stream_processors.alarms.parts_heard import PIPELINE, RESULT_DELAY, PartsHe
 from stream_processors.alarms.profiles import Profiles
 from stream_processors.arrivals import LogRecord
 from stream_processors.assignments import AssignmentHistory
-from stream_processors.dead_letters import dead_letter
+from stream_processors.dead_letters import dead_letter, where
 from stream_processors.placement import partition_of
 from stream_processors.records import (
     AlarmEvent,
@@ -229,7 +230,7 @@ class AlarmPipeline:
             self._note_delay(taken.given, now_us)
         if note is not None:
             self._counts["useless_actions"] += 1
-            _log.warning("%s", note)
+            _log.warning("%s", note, extra=about(device=taken.device_id))
 
     def _note_delay(self, result: WindowResult, now_us: int) -> None:
         """How late live results are here: the worst of the last seconds."""
@@ -280,7 +281,8 @@ class AlarmPipeline:
     ) -> None:
         done.set_result(None)
         if refusal is not None:
-            _log.error("Kafka refuses the state of %s for good: %s", saved.device_id, refusal)
+            whose = about(device=saved.device_id)
+            _log.error("Kafka refuses a state for good: %s", refusal, extra=whose)
         self._counts["states"] += 1
         if not place.is_ours:
             return  # the next worker finds them in the state, and sends them
@@ -302,7 +304,8 @@ class AlarmPipeline:
 
     def _sent(self, place: _Partition, event: AlarmEvent, refusal: str | None) -> None:
         if refusal is not None:
-            _log.error("Kafka refuses an alarm of %s for good: %s", event.device_id, refusal)
+            whose = about(device=event.device_id)
+            _log.error("Kafka refuses an alarm for good: %s", refusal, extra=whose)
         self._counts["events"] += 1
         self._counts["rings"] += event.rings
         if place.is_ours and place.desk is not None:
@@ -311,7 +314,7 @@ class AlarmPipeline:
     def _bury(self, place: _Partition, topic: str, record: LogRecord, reason: str) -> None:
         now_us = self._now_us()
         self._counts["dead_letters"] += 1
-        _log.warning("%s/%d at %d: %s", topic, place.number, record.offset, reason)
+        _log.warning("dead-lettered: %s", reason, extra=where(record, topic, place.number))
         letter = dead_letter(
             record,
             stage=_STAGE,

@@ -7,6 +7,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 
 from ingest.connections import KafkaConnection
 from models.errors import RecordError, RetryableError, UserError
+from models.logs import about
 from stream_processors.alarms.desk import latest
 from stream_processors.log_ends import ENDS_ARE_TOLD, read_to_end
 from stream_processors.records import AlarmState, decode
@@ -62,7 +63,7 @@ class AlarmStates:
             try:
                 for message in read_to_end(consumer, [start], patience_s=_PATIENCE_S):
                     device_id = (message.key() or b"").decode("utf-8", "replace")
-                    states[device_id] = _later(states.get(device_id), message.value())
+                    states[device_id] = _later(device_id, states.get(device_id), message.value())
             except KafkaException as error:
                 raise RetryableError(
                     f"{ALARM_STATE.name}/{partition} cannot be read: {error.args[0].str()}"
@@ -70,14 +71,15 @@ class AlarmStates:
         return [state for state in states.values() if state is not None]
 
 
-def _later(known: AlarmState | None, value: bytes | None) -> AlarmState | None:
+def _later(device_id: str, known: AlarmState | None, value: bytes | None) -> AlarmState | None:
     """What holds after one more record of a device."""
     if value is None:
         return None
     try:
         state = decode(AlarmState, value)
     except RecordError as error:
-        _log.error("a state of the alarms is passed over: %s", error)
+        whose = about(device=device_id)
+        _log.error("a state of the alarms is passed over: %s", error, extra=whose)
         return known
     both = [state] if known is None else [known, state]
     return latest(both)[state.device_id]

@@ -10,6 +10,7 @@ import sys
 
 from ingest.connections import KafkaConnection, load
 from ingest.kafka_sink import ConfluentSink, KafkaSink
+from ingest.traces import tracing
 from ingest.watched import listen
 from models import logs
 from models.errors import UserError
@@ -110,7 +111,9 @@ async def _serve(
     joined: tuple[RunningModels, AssignmentHistory],
 ) -> None:
     models, assignments = joined
-    pipeline = Pipeline(settings, sink=sink, models=models, assignments=assignments)
+    pipeline = Pipeline(
+        settings, sink=sink, models=models, assignments=assignments, tracing=tracing("worker")
+    )
     app = new_app(settings, kafka, pipeline)
     worker = Worker(settings.name, app=app, pipeline=pipeline, tables=tables, sink=sink)
     await worker.serve(until=asked_to_end())

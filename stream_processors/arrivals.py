@@ -1,6 +1,6 @@
 """A record of the audio topics, decoded and checked: the pipeline's first step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.chunk import decode_chunk, is_device_id, pcm
+from ingest.traces import TRACEPARENT, Context
 from models.errors import ChunkError, RecordError
 from stream_processors.topics import RECEIVED_AT_HEADER
 
@@ -51,6 +52,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     first_sample: int
     end_sample: int
     samples: npt.NDArray[np.int16]
+    trace: Context | None = None
 
 
 def read_arrival(record: LogRecord) -> tuple[LaneKey, Arrival]:
@@ -61,7 +63,8 @@ def read_arrival(record: LogRecord) -> tuple[LaneKey, Arrival]:
     BadInputError
         Naming what is wrong with it.
     """
-    received_at_us = _received_at_us(record)
+    headers = dict(record.headers)
+    received_at_us = _received_at_us(headers, record.timestamp)
     device_id = _device_id(record.key)
     if record.value is None:
         raise RecordError("the record has no value")
@@ -74,22 +77,23 @@ def read_arrival(record: LogRecord) -> tuple[LaneKey, Arrival]:
         chunk.first_sample,
         chunk.first_sample + len(samples),
         samples,
+        headers.get(TRACEPARENT),
     )
     return LaneKey(device_id, chunk.boot_id, chunk.sample_rate_hz), arrival
 
 
-def _received_at_us(record: LogRecord) -> int:
-    text = dict(record.headers).get(RECEIVED_AT_HEADER)
+def _received_at_us(headers: Mapping[str, bytes], timestamp_ms: int) -> int:
+    text = headers.get(RECEIVED_AT_HEADER)
     if text is None:
         raise RecordError(f"the header {RECEIVED_AT_HEADER} is missing")
     # int() takes spaces, signs and underscores as well; the bridge writes none.
     if not text.isdigit() or len(text) > 16:
         raise RecordError(f"the header {RECEIVED_AT_HEADER} is {text[:40]!r}, not microseconds")
     received_at_us = int(text)
-    if received_at_us > record.timestamp * 1000 + _CLOCK_TOLERANCE_US:
+    if received_at_us > timestamp_ms * 1000 + _CLOCK_TOLERANCE_US:
         raise RecordError(
             f"the header {RECEIVED_AT_HEADER} is {received_at_us}, "
-            f"later than the record itself ({record.timestamp} ms)"
+            f"later than the record itself ({timestamp_ms} ms)"
         )
     return received_at_us
 

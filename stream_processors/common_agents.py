@@ -8,11 +8,12 @@ from confluent_kafka import Message
 from mode import CrashingSupervisor
 
 from models.errors import RecordError
+from models.logs import about
 from stream_processors.arrivals import LogRecord
 from stream_processors.assignments import AssignmentHistory
 from stream_processors.compacted import Follow
 from stream_processors.records import Assignment, decode
-from stream_processors.topics import ASSIGNMENTS, Topic
+from stream_processors.topics import Topic
 
 Take = Callable[[str, int, int, Sequence[LogRecord]], Awaitable[None]]
 
@@ -42,7 +43,7 @@ def follow_assignments(assignments: AssignmentHistory) -> Follow:
             value = message.value()
             assignment = None if value is None else decode(Assignment, value)
         except RecordError as error:
-            _log.error("%s at offset %d: %s", ASSIGNMENTS.name, message.offset(), error)
+            _log.error("an assignment is passed over: %s", error, extra=place_of(message))
         else:
             assignments.step(key_of(message), assignment)
 
@@ -52,6 +53,11 @@ def follow_assignments(assignments: AssignmentHistory) -> Follow:
 def fetches_of(app: faust.App, topic: Topic) -> faust.TopicT:
     """Raw bytes by name: `value_type=bytes` alone would still be decoded as JSON."""
     return app.topic(topic.name, key_serializer="raw", value_serializer="raw", acks=False)
+
+
+def place_of(message: Message) -> dict[str, str | int]:
+    """Where a record lies, for a line of the log about it."""
+    return about(partition=f"{message.topic()}/{message.partition()}", offset=message.offset())
 
 
 def key_of(message: Message) -> str:

@@ -17,7 +17,7 @@ from dataclasses import asdict
 
 from ingest.connections import InfluxConnection, KafkaConnection, load
 from ingest.kafka_sink import ConfluentSink, KafkaSink, keep_polling
-from ingest.traces import teller
+from ingest.traces import tracing
 from ingest.watched import WATCH, listen
 from models import logs
 from models.errors import UserError
@@ -79,7 +79,7 @@ async def _serve(
     """Write until SIGTERM or SIGINT; what is not settled by then is taken again."""
     started_us = _wall_clock_us()
     store = InfluxStore(influx)
-    writer = Writer(settings, store=store, sink=sink, tell=teller("influx"))
+    writer = Writer(settings, store=store, sink=sink, tracing=tracing("influx"))
     writing = asyncio.create_task(_keep_writing(settings, writer, store, source))
 
     def beat() -> Heartbeat:

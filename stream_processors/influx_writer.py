@@ -10,9 +10,10 @@ from typing import NamedTuple, TypeVar
 
 from ingest.chunk import decode_status
 from ingest.kafka_sink import KafkaSink
-from ingest.traces import Span, Tell
+from ingest.traces import Step, Tracing
 from ingest.watched import WATCH
 from models.errors import BadInputError, RecordError, RetryableError
+from models.logs import about
 from stream_processors import answers
 from stream_processors.event_points import alarm_line, heartbeat_line, stats_line, status_line
 from stream_processors.influx_settings import InfluxSettings
@@ -105,12 +106,12 @@ class Writer:
         *,
         store: Store,
         sink: KafkaSink,
-        tell: Tell | None = None,
+        tracing: Tracing | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counters = Counters()
         self._now_s = now_s
-        self._tell = tell
+        self._tracing = tracing
         self._outage = _Outage()
         self._settings = settings
         self._store = store
@@ -131,10 +132,8 @@ class Writer:
             *read.points,
         ]
         await self._bury([*read.letters, *await self._write(points)])
-        if self._tell is not None:
-            own = Span("influx: written", began_us, _wall_clock_us())
-            for taken, result in worth:
-                self._tell(result, taken.published_us, own)
+        if self._tracing is not None:
+            _trace(self._tracing, worth, Step("influx: written", began_us, _wall_clock_us()))
         results = sum(taken.topic == RESULTS.name for taken in batch)
         self.counters.results += results
         self.counters.events += len(batch) - results
@@ -281,6 +280,22 @@ def _sort(taken: Taken, read: _Read) -> None:
             raise RecordError(f"{taken.topic} is no topic of series")
 
 
+def _trace(tracing: Tracing, written: Sequence[_Readable], own: Step) -> None:
+    """Go on with the traces that came along."""
+    for taken, result in written:
+        if taken.trace is not None:
+            inferred_us = result.stages.inferred_us
+            published = Step("kafka: result published", inferred_us, taken.published_us)
+            tracing.tell(
+                taken.trace,
+                published,
+                own,
+                device=result.device_id,
+                boot=result.boot_id,
+                window=result.window_index,
+            )
+
+
 def _alarm_line(event: AlarmEvent, rang_us: Mapping[str, int]) -> str:
     answered = event.transition == answers.ACKNOWLEDGED
     return alarm_line(event, rang_us.get(event.episode_id) if answered else None)
@@ -306,16 +321,15 @@ def _dead_letter(taken: Taken, reason: str) -> DeadLetter:
     )
 
 
-def _concern(taken: Taken) -> dict[str, str | int | None]:
+def _concern(taken: Taken) -> dict[str, str | int]:
     """What a line of the log is about."""
-    about: dict[str, str | int | None] = {
-        "device": _device_id(taken),
-        "partition": f"{taken.topic}/{taken.partition}",
-        "offset": taken.offset,
-    }
-    if taken.topic == RESULTS.name:
-        about["window"] = decode(WindowResult, taken.value).window_index
-    return about
+    is_result = taken.topic == RESULTS.name
+    return about(
+        device=_device_id(taken),
+        window=decode(WindowResult, taken.value).window_index if is_result else None,
+        partition=f"{taken.topic}/{taken.partition}",
+        offset=taken.offset,
+    )
 
 
 def _device_id(taken: Taken) -> str | None:

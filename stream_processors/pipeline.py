@@ -12,11 +12,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import NamedTuple
 
-from ingest.kafka_sink import KafkaSink
+from ingest.kafka_sink import Header, KafkaSink
+from ingest.traces import Step, Tracing
 from models.errors import BadInputError
+from models.logs import about
 from stream_processors.arrivals import LogRecord
 from stream_processors.assignments import AssignmentHistory
-from stream_processors.dead_letters import dead_letter
+from stream_processors.dead_letters import dead_letter, where
 from stream_processors.inference import judge
 from stream_processors.micro_batches import MicroBatches
 from stream_processors.partition import Partition
@@ -44,6 +46,7 @@ class _Job(NamedTuple):
 class _Answer(NamedTuple):
     job: _Job
     result: bytes
+    inferred_us: int
 
 
 class Pipeline:
@@ -57,12 +60,14 @@ class Pipeline:
         models: RunningModels,
         assignments: AssignmentHistory,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        tracing: Tracing | None = None,
     ) -> None:
         self.partitions = Partitions(_begin)
         self._sink = sink
         self._models = models
         self._assignments = assignments
         self._now_us = now_us
+        self._tracing = tracing
         self._results = 0
         self._results_refused = 0
         self._dead_letters = 0
@@ -132,7 +137,10 @@ class Pipeline:
             )
             for job, judgement, strip in zip(jobs, judgements, strips, strict=True)
         ]
-        return [_Answer(job, encode(result)) for job, result in zip(jobs, results, strict=True)]
+        return [
+            _Answer(job, encode(result), inferred_us)
+            for job, result in zip(jobs, results, strict=True)
+        ]
 
     def _publish(self, answer: _Answer) -> None:
         partition, window, _ = answer.job
@@ -142,17 +150,19 @@ class Pipeline:
             RESULTS.name,
             window.key.device_id.encode(),
             answer.result,
+            headers=() if self._tracing is None else _traced(self._tracing, answer),
             timestamp_ms=self._now_us() // 1000,
-            on_delivery=partial(self._published, partition, window.oldest_offset),
+            on_delivery=partial(self._published, partition, window),
         )
 
-    def _published(self, partition: Partition, offset: int, refusal: str | None) -> None:
+    def _published(self, partition: Partition, window: Window, refusal: str | None) -> None:
         if refusal is None:
             self._results += 1
         else:
             self._results_refused += 1
-            _log.error("Kafka refuses a result for good: %s", refusal)
-        partition.settle(offset)
+            whose = about(device=window.key.device_id, window=window.index)
+            _log.error("Kafka refuses a result for good: %s", refusal, extra=whose)
+        partition.settle(window.oldest_offset)
 
     def _bury(self, partition: Partition, record: LogRecord, reason: str) -> None:
         now_us = self._now_us()
@@ -169,16 +179,33 @@ class Pipeline:
             record.key,
             encode(letter),
             timestamp_ms=now_us // 1000,
-            on_delivery=partial(self._buried, partition, record.offset),
+            on_delivery=partial(self._buried, partition, record),
         )
 
-    def _buried(self, partition: Partition, offset: int, refusal: str | None) -> None:
+    def _buried(self, partition: Partition, record: LogRecord, refusal: str | None) -> None:
         if refusal is None:
             self._dead_letters += 1
         else:
-            _log.error("Kafka refuses a dead letter for good: %s", refusal)
-        partition.settle(offset)
+            whose = where(record, partition.topic, partition.number)
+            _log.error("Kafka refuses a dead letter for good: %s", refusal, extra=whose)
+        partition.settle(record.offset)
 
 
 def _begin(topic: str, number: int) -> Partition:
     return Partition(topic, number, history=topic == AUDIO_HISTORY.name)
+
+
+def _traced(tracing: Tracing, answer: _Answer) -> Sequence[Header]:
+    """Go on with the trace of the chunk that completed the window."""
+    (_, window, windowed_us), _, inferred_us = answer
+    chunk = window.latest
+    if chunk.trace is None:
+        return ()
+    return tracing.headers(
+        chunk.trace,
+        Step("worker: window whole", chunk.received_at_us, windowed_us),
+        Step("worker: judged and classified", windowed_us, inferred_us),
+        device=window.key.device_id,
+        boot=window.key.boot_id,
+        window=window.index,
+    )

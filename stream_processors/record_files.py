@@ -16,6 +16,7 @@ from confluent_kafka import (
 )
 
 from ingest.connections import KafkaConnection
+from ingest.kafka_contact import require_kafka
 from models.errors import UserError
 from stream_processors.log_ends import ENDS_ARE_TOLD, read_to_end
 from stream_processors.topics import Topic
@@ -142,6 +143,8 @@ def from_file(file: Path) -> Iterator[KeptRecord]:
 
 
 def _consumer(kafka: KafkaConnection) -> Consumer:
+    # One that is away is one line, not the library's hundred.
+    require_kafka(kafka, timeout_s=_TIMEOUT_S)
     settings = {
         "group.id": "heartward-records",  # the library wants a name; nothing is committed
         "enable.auto.commit": False,

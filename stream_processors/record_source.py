@@ -10,6 +10,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ingest.connections import KafkaConnection
+from ingest.traces import Context, context_in
 from stream_processors.topics import Topic
 
 _SESSION_MS = 6000
@@ -28,6 +29,7 @@ class Taken(NamedTuple):
     published_us: int
     key: bytes | None
     value: bytes
+    trace: Context | None = None
 
 
 class RecordSource:
@@ -118,6 +120,7 @@ def _taken(message: Message) -> Taken:
         message.timestamp()[1] * 1000,
         message.key(),
         message.value() or b"",
+        context_in(message.headers()),
     )
 
 

@@ -215,7 +215,7 @@ class Heartbeat(Record, frozen=True, kw_only=True):
     """
 
     process: str
-    kind: Literal["bridge", "audio", "alarms", "influx", "console", "simulator"]
+    kind: Literal["bridge", "audio", "alarms", "influx", "console", "simulator", "drift"]
     instance: str
     pid: int
     at_us: int

@@ -37,7 +37,7 @@ def result_of(
     device_id, boot_id, sample_rate_hz = window.key
     began_us = start_us(window.start_sample, sample_rate_hz, window.arrivals)
     assignment = assignments.at(device_id, began_us)
-    last = max(window.arrivals, key=lambda arrival: (arrival.received_at_us, arrival.end_sample))
+    last = window.latest
     offsets = [arrival.offset for arrival in window.arrivals]
     quality = judgement.quality
     return WindowResult(

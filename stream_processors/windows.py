@@ -107,6 +107,11 @@ class Window:
         self.oldest_offset = oldest_offset
 
     @property
+    def latest(self) -> Arrival:
+        """The chunk that the bridge received last."""
+        return max(self.arrivals, key=lambda each: (each.received_at_us, each.end_sample))
+
+    @property
     def gap_fraction(self) -> float:
         """Never 0 where the pre-roll has a gap: the filter carries that into the window."""
         missing = self.earlier.missing + self.later.missing

@@ -1,10 +1,13 @@
 """Servers for tests that need them; each is started once per test session."""
 
 import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.postgresql import Postgresql
 from tests.servers import (
     ApacheKafka,
     EmbeddedKafka,
@@ -54,3 +57,9 @@ def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def influxdb_1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield from _running(InfluxDb1(tmp_path_factory.mktemp("influxdb-1")))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="heartward-postgresql-") as folder:
+        yield from _running(Postgresql(Path(folder)))

@@ -41,7 +41,7 @@ def from_compose() -> list[Deployed]:
             name,
             tuple(service["command"]),
             {key: _without_default(value) for key, value in service["environment"].items()},
-            ends=service["restart"] == "on-failure",
+            ends=service["restart"] in ("on-failure", "no"),
         )
         for name, service in services.items()
         if service["image"].startswith("heartward:")

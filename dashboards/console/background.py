@@ -106,6 +106,7 @@ class Background:
 
     async def _keep_beating(self) -> None:
         while True:
+            WATCH.alive()
             if self._sink.in_flight == 0:  # what Kafka cannot take now need not wait for it
                 beat = self._beat()
                 if self.room.filled.is_set():

@@ -41,7 +41,8 @@ def datasources_file() -> Document:
     source = datasource(
         url="$HEARTWARD_INFLUX_URL",
         bucket="$HEARTWARD_INFLUX_BUCKET",
-        authorization="Token $__file{$HEARTWARD_INFLUX_TOKEN_FILE}",
+        # Grafana puts no variable into the name of a file.
+        authorization="Token $__file{/run/secrets/influxdb-token}",
     )
     return {"apiVersion": 1, "datasources": [{**source, "editable": False}]}
 

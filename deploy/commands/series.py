@@ -59,9 +59,11 @@ def drift(
     ] = None,
 ) -> None:
     """Write how far each model has moved from its validation, out of the last whole interval."""
-    from deploy.drift_watch import watch
+    from deploy.drift_watch import follow as keep_following
+    from deploy.drift_watch import last_whole, measure
     from models.registry import Registry
 
     registry = Registry(models_dir) if models_dir else Registry()
-    for line in watch(kafka, influx, registry, minutes=minutes, for_ever=follow):
-        typer.echo(line)
+    if follow:
+        keep_following(kafka, influx, registry, minutes=minutes)
+    typer.echo(measure(kafka, influx, registry, *last_whole(minutes)))

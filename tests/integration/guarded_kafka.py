@@ -1,6 +1,8 @@
-"""An Apache Kafka with the shipped settings whole: TLS, SCRAM, and permissions by process."""
+"""Apache Kafka with the shipped settings whole: TLS, SCRAM, and permissions by process."""
 
+import os
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -11,29 +13,58 @@ from tests.servers import ROOT, ApacheKafka
 
 _SHIPPED = ROOT / "deploy" / "kafka" / "server.properties"
 MAKE_SECRETS = ROOT / "deploy" / "compose" / "make-secrets"
+_CLUSTER = "aGVhcnR3YXJkLWNsdXN0ZQ"
+ALONE = {"BROKER_NUMBER": "1", "BROKER_COPIES": "1", "BROKER_COPIES_IN_SYNC": "1"}
 
 
 class GuardedKafka(ApacheKafka):
-    """Started once with the test's own settings, which format its folder, then with ours."""
+    """One broker; `given` is what tells it apart, but for addresses, which are this machine's."""
 
-    def __init__(self, folder: Path, secrets: Path) -> None:
+    start_timeout_s = 180.0  # three of them may start at once
+
+    def __init__(
+        self, folder: Path, secrets: Path, *, given: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(folder)
         self.secrets = secrets
+        self.given = dict(given or ALONE)
+        self.voters: Sequence[GuardedKafka] = [self]
         subprocess.run([MAKE_SECRETS, secrets], check=True)
 
     def start(self) -> Self:
         settings = self.folder / "data" / "server.properties"
         if not settings.exists():
-            super().start().stop()
+            settings.parent.mkdir()
             settings.write_text(self._shipped())
+            self._run("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(settings))
         return super().start()
+
+    def _run(self, *java: str) -> None:
+        program, *_ = self.command()
+        done = subprocess.run(
+            [program, "run", *java],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def environment(self) -> dict[str, str]:
+        voters = [f"{each.given['BROKER_NUMBER']}@{each.controller}" for each in self.voters]
+        at_home = {"BROKER_HOST": "localhost", "BROKER_VOTERS": ",".join(voters)}
+        return dict(os.environ) | self.given | at_home
+
+    @property
+    def controller(self) -> str:
+        return f"localhost:{self._controller_port}"
 
     def connection(self, user: str) -> KafkaConnection:
         return load(KafkaConnection, self.flags(user))
 
     def flags(self, user: str) -> dict[str, str | bool]:
         return {
-            "servers": f"localhost:{self.port}",
+            "servers": ",".join(f"localhost:{each.port}" for each in self.voters),
             "tls": True,
             "ca_file": str(self.secrets / "ca.pem"),
             "user": user,
@@ -41,18 +72,18 @@ class GuardedKafka(ApacheKafka):
             "sasl_mechanism": "PLAIN" if user == "admin" else "SCRAM-SHA-512",
         }
 
-    def prepare(self, *, partitions: int = 2) -> None:
+    def prepare(self, *, partitions: int = 2, replication: int = 1) -> None:
         """Topics, users and permissions, as an installation makes them."""
         admin = self.connection("admin")
-        apply_topics(admin, partitions=partitions)
+        apply_topics(admin, partitions=partitions, replication=replication)
         kafka_access.apply(admin, kafka_access.passwords(self.secrets))
 
     def _shipped(self) -> str:
         text = _SHIPPED.read_text()
         replaced = {
-            "localhost:9093": f"localhost:{self._controller_port}",
+            "CONTROLLER://:9093": f"CONTROLLER://localhost:{self._controller_port}",
             "SASL_SSL://:9092": f"SASL_SSL://localhost:{self.port}",
-            "SASL_SSL://kafka:9092": f"SASL_SSL://localhost:{self.port}",
+            "${env:BROKER_HOST}:9092": f"${{env:BROKER_HOST}}:{self.port}",
             "/run/secrets": str(self.secrets),
             "/var/lib/kafka/data": str(self.folder / "data" / "log"),
         }

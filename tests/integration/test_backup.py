@@ -16,6 +16,7 @@ from stream_processors.records import AlarmAction, Assignment
 from stream_processors.topic_admin import apply_topics
 from stream_processors.topics import ALARM_ACTIONS, ASSIGNMENTS
 from tests import kafka_log
+from tests.postgresql import Postgresql
 from tests.servers import EmbeddedKafka
 
 
@@ -112,3 +113,37 @@ def test_a_damaged_archive_is_refused_before_anything_is_touched(
     assert new.parts.console is not None
     assert not new.parts.console.exists()
     assert not kafka_log.entries(new.kafka, ASSIGNMENTS)
+
+
+def test_the_consoles_postgresql_comes_back_into_an_empty_one_alone(
+    postgresql: Postgresql, tmp_path: Path
+) -> None:
+    for name in ("old", "new"):
+        postgresql.run("createdb", name)
+    postgresql.run("psql", "-c", "CREATE TABLE note (text TEXT)", "old")
+    postgresql.run("psql", "-c", "INSERT INTO note VALUES ('seen')", "old")
+    here = postgresql.url.removesuffix(postgresql.database)
+    old, new = (Parts(None, None, None, f"{here}{name}") for name in ("old", "new"))
+    archive = tmp_path / "ward.tar.gz"
+    assert list(backup(old, archive).files) == ["postgresql.dump"]
+    restore(new, archive)
+    assert postgresql.run("psql", "-Atc", "SELECT text FROM note", "new") == "seen\n"
+    with pytest.raises(UserError, match="database new is not empty"):
+        restore(new, archive)
+    with pytest.raises(UserError, match='database "missing" does not exist'):
+        backup(old._replace(database_url=f"{here}missing"), archive)
+
+
+def test_a_password_of_the_database_is_on_no_command_line(
+    postgresql: Postgresql, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "pg_dump").write_text('#!/bin/sh\necho "$0 $*" >&2\nexit 1\n')
+    (tools / "pg_dump").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools), prepend=":")
+    with pytest.raises(UserError) as refused:
+        backup(Parts(None, None, None, postgresql.url), tmp_path / "ward.tar.gz")
+    assert "pg_dump --format=custom" in str(refused.value)
+    assert "p%40ss" not in str(refused.value)
+    assert postgresql.password not in str(refused.value)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -22,9 +23,17 @@ from tests.deployed import (
     helm,
     rendered,
 )
-from tests.servers import missing
+from tests.servers import ROOT, missing
 
+DOCKERFILE = COMPOSE.with_name("Dockerfile")
 COMPOSE_FILES = (COMPOSE, COMPOSE.with_name("three-brokers.yaml"))
+OWN_FOLDERS = {  # of the images that we do not make, as their own pages say
+    "mosquitto": "/mosquitto/data",
+    "kafka": "/var/lib/kafka/data",
+    "influxdb": "/var/lib/influxdb2",
+    "grafana": "/var/lib/grafana",
+    "postgres": "/var/lib/postgresql/data",
+}
 PROCESSES = {"bridge", "worker", "alarms", "influx", "drift", "console"}
 
 
@@ -48,7 +57,58 @@ def test_every_container_is_pinned_bounded_unprivileged_and_watched() -> None:
         assert not service["user"].startswith("0"), name
         assert service["cap_drop"] == ["ALL"], name
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
-        assert "healthcheck" in service or name in ("topics", "setup", "series", "drift"), name
+        assert "healthcheck" in service or service["restart"] in ("on-failure", "no"), name
+
+
+def test_a_volume_lies_where_its_image_has_a_folder_of_that_user() -> None:
+    """Docker gives a new volume the owner of the folder that it covers; else it is root's."""
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    ours = re.findall(r"install -d -o heartward .* (\S+)\n", DOCKERFILE.read_text())
+    for name, service in services.items():
+        for volume in service.get("volumes", ()):
+            source, target, *_ = re.sub(r"\$\{.*?\}", ".", volume).split(":")
+            if "/" not in source:
+                assert target in ([OWN_FOLDERS[name]] if name in OWN_FOLDERS else ours), name
+
+
+def test_kafkas_image_is_told_nothing_that_it_would_ask_more_about() -> None:
+    """With advertised TLS listeners it wants key stores with passwords of their own."""
+    for file in COMPOSE_FILES:
+        for name, service in yaml.safe_load(file.read_text())["services"].items():
+            if name.startswith("kafka"):
+                known = {"CLUSTER_ID", "KAFKA_HEAP_OPTS"}
+                others = service["environment"].keys() - known
+                assert all(setting.startswith("BROKER_") for setting in others), name
+
+
+def test_every_secret_is_made_and_what_reads_it_can(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    run(COMPOSE.with_name("make-secrets"), secrets)
+    assert secrets.stat().st_mode & 0o777 == 0o700
+    for name in yaml.safe_load(COMPOSE.read_text())["secrets"]:
+        assert (secrets / name).stat().st_mode & 0o777 == 0o444, name
+    assert (secrets / "ca.key").stat().st_mode & 0o777 == 0o400
+
+
+def test_grafana_is_given_the_file_that_its_data_source_names() -> None:
+    source = ROOT / "dashboards/grafana/provisioned/provisioning/datasources/heartward.yaml"
+    (file,) = re.findall(r"\$__file\{/run/secrets/([a-z-]+)\}", source.read_text())
+    assert file in yaml.safe_load(COMPOSE.read_text())["services"]["grafana"]["secrets"]
+
+
+def test_the_charts_addresses_are_its_services_and_stand_in_the_certificate(tmp_path: Path) -> None:
+    readme = (CHART.parent / "README.md").read_text()
+    ((host, names),) = re.findall(r"^(\S+=\S+) \S+make-secrets secrets (.+)$", readme, re.MULTILINE)
+    run("env", host, COMPOSE.with_name("make-secrets"), tmp_path, *names.split())
+    documents = list(yaml.safe_load_all(rendered("values.yaml")))
+    services = {d["metadata"]["name"] for d in documents if d and d["kind"] == "Service"}
+    settings = {name: value for d in from_chart() for name, value in d.environment.items()}
+    mqtt, kafka = settings["HEARTWARD_MQTT_HOST"], settings["HEARTWARD_KAFKA_SERVERS"]
+    database = urlsplit((tmp_path / "database-url").read_text()).hostname
+    assert {mqtt, kafka.partition(":")[0], database} <= services
+    certificate = run("openssl", "x509", "-in", tmp_path / "server.pem", "-noout", "-text")
+    for name in (mqtt, kafka.partition(":")[0]):
+        assert f"DNS:{name}" in certificate
 
 
 def test_no_secret_stands_in_an_environment() -> None:

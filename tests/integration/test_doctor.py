@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.doctor import Verdict, examine
+from deploy.embedded import free_port
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
 from stream_processors.topic_admin import apply_topics
 from tests.servers import EmbeddedKafka, Mosquitto, Server
@@ -57,3 +58,13 @@ def test_a_wrong_password_is_told(password: str, ok: bool, tmp_path: Path) -> No
     assert verdict.ok is ok
     if not ok:
         assert "HEARTWARD_MQTT_USER" in verdict.seen
+
+
+def test_a_kafka_that_is_away_is_one_line_in_each_check(capfd: pytest.CaptureFixture[str]) -> None:
+    kafka = load(KafkaConnection, {"servers": f"127.0.0.1:{free_port()}"})
+    found = _examine(MqttConnection.model_construct(), kafka)
+    for check in ("Kafka", "Parts of the ward"):
+        assert found[check].ok is False
+        assert kafka.servers in found[check].seen
+        assert "\n" not in found[check].seen
+    assert capfd.readouterr().err == ""

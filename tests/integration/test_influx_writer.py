@@ -15,6 +15,7 @@ from stream_processors.records import DeadLetter, Heartbeat, WindowResult, decod
 from stream_processors.topic_admin import apply_topics
 from stream_processors.topics import DEAD_LETTERS, HEARTBEATS, RESULTS
 from tests import influxql, kafka_log
+from tests.full_disk import SmallDiskInfluxDb
 from tests.processes import Part
 from tests.results import FINDING, START_US, window_result
 from tests.servers import ApacheKafka, EmbeddedKafka, InfluxDb, Server
@@ -180,6 +181,33 @@ def test_a_database_that_comes_later_is_waited_for(bench: Bench, own_database: I
     assert writer.is_running
     own_database.start()
     bench.wait_for(10)
+
+
+@pytest.fixture
+def small_disk(bench: Bench, tmp_path: Path) -> Iterator[SmallDiskInfluxDb]:
+    bench.database = database = SmallDiskInfluxDb(tmp_path / "small-disk").start()
+    yield database
+    database.close()
+
+
+def test_a_full_disk_holds_the_writer_up_and_loses_nothing(
+    bench: Bench, small_disk: SmallDiskInfluxDb
+) -> None:
+    """InfluxDB 2.7 itself must be started again once there is room."""
+    windows = bench.windows(1000)
+    bench.writer().start()
+    bench.publish(windows[:10])
+    bench.wait_for(10)
+    small_disk.fill()
+    bench.publish(windows[10:])
+    until(lambda: bench.heartbeats()[-1].counters["retries"] >= 3, "retries", timeout_s=60)
+    assert bench.heartbeats()[-1].counters["database_away"] == 1
+    small_disk.stop()
+    small_disk.free()
+    small_disk.start()
+    bench.wait_for(1000, timeout_s=60)
+    assert bench.stored() == 1000
+    assert bench.heartbeats()[-1].counters["dead_letters"] == 0
 
 
 def test_only_the_refused_result_is_dead_lettered(bench: Bench) -> None:

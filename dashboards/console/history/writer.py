@@ -18,6 +18,7 @@ from dashboards.console.history.batches import Batch, Published, write
 from dashboards.console.history.retention import Housekeeping
 from ingest.connections import KafkaConnection
 from models.errors import RecordError
+from models.logs import about
 from stream_processors.records import AlarmEvent, Assignment, WindowResult, decode
 from stream_processors.topics import ALARMS, ASSIGNMENTS, RESULTS
 
@@ -92,7 +93,10 @@ class HistoryWriter:
                 _sort(message, batch)
             except RecordError as error:
                 self._counts["unreadable"] += 1
-                _log.warning("%s at %d: %s", message.topic(), message.offset(), error)
+                where = about(
+                    partition=f"{message.topic()}/{message.partition()}", offset=message.offset()
+                )
+                _log.warning("unreadable: %s", error, extra=where)
         return batch
 
     def _assigned(self, consumer: Consumer, _partitions: Sequence[TopicPartition]) -> None:

@@ -15,7 +15,9 @@ from confluent_kafka.admin import AdminClient
 
 from dashboards.console.live.room import Room
 from ingest.connections import KafkaConnection
+from ingest.traces import Step, Tracing, context_in, tracing
 from models.errors import ChunkError, RecordError
+from models.logs import about
 from stream_processors.topics import ALARM_STATE, ASSIGNMENTS, HEARTBEATS, RESULTS, STATUS
 
 TOPICS = (ASSIGNMENTS, STATUS, ALARM_STATE, RESULTS, HEARTBEATS)
@@ -28,15 +30,16 @@ _log = logging.getLogger(__name__)
 
 async def keep_reading(room: Room, kafka: KafkaConnection, *, wait_ms: int) -> None:
     """Read until cancelled; where Kafka is away, wait for it."""
+    told = tracing("console")
     while True:
         try:
-            await _read(room, kafka, wait_ms=wait_ms)
+            await _read(room, kafka, told, wait_ms=wait_ms)
         except (KafkaError, KafkaException, OSError) as error:
             _log.warning("Kafka %s cannot be read: %s", kafka.address, error)
         await asyncio.sleep(_PAUSE_S)
 
 
-async def _read(room: Room, kafka: KafkaConnection, *, wait_ms: int) -> None:
+async def _read(room: Room, kafka: KafkaConnection, told: Tracing | None, *, wait_ms: int) -> None:
     partitions = await asyncio.to_thread(_partitions, kafka)
     consumer = AIOKafkaConsumer(
         **kafka.python_clients(),
@@ -60,6 +63,8 @@ async def _read(room: Room, kafka: KafkaConnection, *, wait_ms: int) -> None:
                 room.ward.heard_from_kafka(time.time_ns() // 1000)
             for records in batches.values():
                 _take(room, records)
+                if told is not None:
+                    _trace(told, records)
             if not room.filled.is_set():
                 unread = {at: end for at, end in unread.items() if await _lacks(consumer, at, end)}
                 if not unread:
@@ -86,7 +91,21 @@ def _take(room: Room, records: list[ConsumerRecord]) -> None:
         try:
             room.take(record.topic, record.key, record.value, record.timestamp * 1000)
         except (RecordError, ChunkError) as error:
-            _log.warning("%s at %d: %s", record.topic, record.offset, error)
+            where = about(
+                device=None if record.key is None else record.key.decode(errors="replace"),
+                partition=f"{record.topic}/{record.partition}",
+                offset=record.offset,
+            )
+            _log.warning("unreadable: %s", error, extra=where)
+
+
+def _trace(told: Tracing, records: list[ConsumerRecord]) -> None:
+    """Go on with the traces that came along; an open page has got its message by now."""
+    now_us = time.time_ns() // 1000
+    for record in records:
+        context = context_in(record.headers)
+        if context is not None:
+            told.tell(context, Step("console: shown", record.timestamp * 1000, now_us))
 
 
 def _partitions(kafka: KafkaConnection) -> dict[str, list[TopicPartition]]:

@@ -74,8 +74,8 @@ class World:
             now_us=lambda: self.now_us,
         )
 
-    def receive(self, topic: str, payload: bytes, **given: bool) -> Publication:
-        publication = Publication(topic, payload, packet_id=1, **given)
+    def receive(self, topic: str, payload: bytes, *, retained: bool = False) -> Publication:
+        publication = Publication(topic, payload, packet_id=1, retained=retained)
         self.source.waiting.append(publication)
         self.bridge.step()
         return publication

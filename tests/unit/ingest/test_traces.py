@@ -1,103 +1,69 @@
-"""A window's way is told from its record: the same ids and times whoever tells it."""
+"""A chunk's way is told step by step, each under the one before, by whoever did it."""
 
-import gzip
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ingest.connections import load
-from ingest.traces import Name, Span, TraceSettings, is_told, root_id, stages, teller, trace_id
-from tests.results import PUBLISHED_US, window_result
+from ingest.traces import Step, TraceSettings, Tracing, context_in, tracing
+from tests.collector import Collector, collecting
 from tests.waiting import until
 
-WINDOW = Name("d1", 7, 3)
-
-
-class Collector(ThreadingHTTPServer):
-    """Takes OTLP over HTTP and keeps the spans."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.requests: list[ExportTraceServiceRequest] = []
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1/traces"
-
-    def spans(self) -> list[Any]:
-        return [
-            span
-            for request in self.requests
-            for resource in request.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        ]
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers.get("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
-        self.server.requests.append(ExportTraceServiceRequest.FromString(body))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
+HANDED, WHOLE, JUDGED = (Step(name, 1_000, 2_000) for name in ("handed", "whole", "judged"))
 
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
-    server = Collector()
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_every_stage_of_a_window_is_one_span_of_its_trace(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
-    tell = teller("influx", load(TraceSettings, {"endpoint": collector.endpoint, "share": 1.0}))
-    assert tell is not None
-    result = window_result("d1", 3)
-    own = Span("influx: written", PUBLISHED_US + 10, PUBLISHED_US + 20)
-    tell(result, PUBLISHED_US, own)
-    until(lambda: len(collector.spans()) == 5, "five spans", timeout_s=20)
-    expected = [*stages(result.stages, PUBLISHED_US), own]
-    for span, (name, from_us, until_us) in zip(collector.spans(), expected, strict=True):
-        assert span.name == name
-        assert span.trace_id == trace_id(WINDOW).to_bytes(16, "big")
-        assert span.parent_span_id == root_id(WINDOW).to_bytes(8, "big")
-        assert (span.start_time_unix_nano, span.end_time_unix_nano) == (
-            from_us * 1000,
-            until_us * 1000,
-        )
+    with collecting() as server:
+        yield server
+
+
+def process(name: str, collector: Collector, *, share: float = 1.0) -> Tracing:
+    made = tracing(name, load(TraceSettings, {"endpoint": collector.endpoint, "share": share}))
+    assert made is not None
+    return made
+
+
+def test_each_step_is_part_of_the_one_before_across_processes(collector: Collector) -> None:
+    context = process("bridge", collector).tell(None, HANDED, device="d1")
+    assert context is not None
+    process("worker", collector).tell(context, WHOLE, JUDGED, device="d1", window=3)
+    until(lambda: len(collector.spans()) == 3, "three spans", timeout_s=20)
+    spans = {span.name: span for span in collector.spans()}
+    assert len({span.trace_id for span in spans.values()}) == 1
+    assert spans["handed"].parent_span_id == b""
+    assert spans["whole"].parent_span_id == spans["handed"].span_id
+    assert spans["judged"].parent_span_id == spans["whole"].span_id
+    assert (spans["judged"].start_time_unix_nano, spans["judged"].end_time_unix_nano) == (
+        1_000_000,
+        2_000_000,
+    )
+    handed = spans["handed"]
+    assert context.decode().startswith(f"00-{handed.trace_id.hex()}-{handed.span_id.hex()}-")
 
 
 def test_nothing_is_told_unasked() -> None:
-    assert teller("influx", load(TraceSettings)) is None
+    assert tracing("influx", load(TraceSettings)) is None
 
 
-def test_everybody_chooses_the_same_windows_and_as_many_as_asked() -> None:
-    told = [is_told(Name("d1", 7, k), 0.1) for k in range(5000)]
-    assert 0.08 < sum(told) / len(told) < 0.12
-    assert told == [is_told(Name("d1", 7, k), 0.1) for k in range(5000)]
-    assert all(is_told(Name("d1", 7, k), 1.0) for k in range(100))
+def test_who_begins_decides_for_all(collector: Collector) -> None:
+    seldom = process("bridge", collector, share=0.1)
+    begun = [seldom.tell(None, HANDED) for _ in range(2000)]
+    assert 0.06 < sum(context is not None for context in begun) / len(begun) < 0.14
+    always = process("simulator", collector).tell(None, HANDED)
+    assert all(seldom.tell(always, WHOLE) is not None for _ in range(50))
+    not_wanted = b"00-0123456789abcdef0123456789abcdef-0123456789abcdef-00"
+    assert process("worker", collector).tell(not_wanted, WHOLE) is None
 
 
-def test_windows_have_traces_of_their_own() -> None:
-    ids = {trace_id(Name("d1", boot, k)) for boot in range(20) for k in range(50)}
-    assert len(ids) == 1000
-    assert 0 not in ids
+@pytest.mark.parametrize("junk", [b"", b"00-zz-01", b"\xff" * 55, b"00-" + b"0" * 32])
+def test_what_is_no_context_begins_a_trace(junk: bytes, collector: Collector) -> None:
+    assert process("bridge", collector).tell(junk, HANDED) is not None
+
+
+def test_a_context_is_found_among_properties_and_headers() -> None:
+    assert context_in([("a", "b"), ("traceparent", "00-1")]) == b"00-1"
+    assert context_in((("schema", b"1"), ("traceparent", b"00-2"))) == b"00-2"
+    assert context_in(None) is None
+    assert context_in([("a", b"b")]) is None

@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from models import logs
-from models.logs import KeyValueFormatter, Throttle
+from models.logs import KeyValueFormatter, Throttle, about
 
 
 def record(message: str, at_s: float, *args: object) -> logging.LogRecord:
@@ -48,6 +48,13 @@ def test_a_message_stays_one_line_whatever_is_in_it() -> None:
 
     assert "\n" not in line
     assert line.endswith(r'message="a \"quoted\"\nthing"')
+
+
+def test_a_line_ends_with_what_it_concerns() -> None:
+    event = record("late", 0.0)
+    event.__dict__ |= about(device="W-1", window=7, partition="pcg.audio/3", offset=9)
+    line = KeyValueFormatter("p").format(event)
+    assert line.endswith('message="late" device=W-1 window=7 partition=pcg.audio/3 offset=9')
 
 
 def test_lines_are_objects_with_what_they_concern_where_the_environment_says_so(

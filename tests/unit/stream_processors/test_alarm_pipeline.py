@@ -189,7 +189,7 @@ async def test_an_action_reaches_its_alarm() -> None:
     ],
 )
 async def test_what_cannot_be_read_is_buried_and_what_follows_is_not(
-    value: Any, key: str, reason: str
+    value: Any, key: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk = Desk()
     with polled(desk):
@@ -200,6 +200,8 @@ async def test_what_cannot_be_read_is_buried_and_what_follows_is_not(
     assert (letter.stage, letter.offset) == ("alarms", 0)
     assert [e.transition for e in desk.events()] == ["pending", "raised"]
     assert desk.pipeline.counters()["dead_letters"] == 1
+    (line,) = (vars(each) for each in caplog.records if reason in each.getMessage())
+    assert (line["device"], line["partition"], line["offset"]) == (key, "pcg.results/0", 0)
 
 
 @pytest.mark.parametrize(("actor", "action_id"), [("", "x"), ("n" * 201, "x"), ("nurse", "")])

@@ -12,6 +12,8 @@ securityContext:
   fsGroup: {{ .uid }}
   seccompProfile: {type: RuntimeDefault}
 automountServiceAccountToken: false
+# No variable of a Service by the name of one of our settings.
+enableServiceLinks: false
 {{- end }}
 
 {{- define "heartward.container" -}}
