@@ -141,14 +141,17 @@ def test_json_has_the_published_form(
     assert {"score", "verdict", "reasons"} <= set(answer["quality"])
     assert list(answer["models"]) == ["screen"]
     said = answer["models"]["screen"]
-    assert list(said) == ["version", "label", "probabilities", "windows"]
+    assert list(said) == ["version", "label", "probabilities", "windows", "embedding_distance"]
     assert said["version"] == models[0].contract.version
     assert set(said["probabilities"]) == {"normal", "abnormal"}
     assert said["label"] == max(said["probabilities"], key=said["probabilities"].get)
     assert [window["start_s"] for window in said["windows"]] == [2.5 * k for k in range(10)]
     mean = sum(window["probabilities"]["abnormal"] for window in said["windows"]) / 10
     assert said["probabilities"]["abnormal"] == pytest.approx(mean)
-    assert all(list(window) == ["start_s", "probabilities"] for window in said["windows"])
+    assert all(
+        list(window) == ["start_s", "probabilities", "embedding_distance"]
+        for window in said["windows"]
+    )
 
 
 def test_a_folder_is_walked(

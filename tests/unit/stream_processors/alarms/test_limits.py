@@ -40,7 +40,7 @@ def test_one_label_of_one_model_can_have_its_own_limit() -> None:
         ({"rate_clear_k": 9}, "rate_clear_k 9 is more than rate_clear_n 6"),
         ({"bradycardia_bpm": 110, "tachycardia_bpm": 100}, "bradycardia_bpm 110 is above"),
         ({"bradycardia_bpm": 112}, "leave no rate that clears both"),
-        ({"finding_clear_probability": 0.8}, "is above finding_probability 0.78"),
+        ({"finding_clear_probability": 0.9}, "is above finding_probability 0.84"),
         ({"finding_probability/screen": 0.6}, "is not finding_probability/MODEL/LABEL"),
         ({"finding_probability/screen/abnormal": 2}, "abnormal 2 is not in 0.05 to 0.999"),
         ({"audio_pause_s": 86_400}, "audio_pause_s 86400 is not in 10 to 120"),
