@@ -104,7 +104,8 @@ def test_a_running_mean_forgets_its_beginning_and_settles() -> None:
 def test_pruning_zeroes_the_smallest_share_of_all_layers_together() -> None:
     net = torch.nn.Sequential(torch.nn.Linear(10, 10), torch.nn.Linear(10, 10))
     with torch.no_grad():
-        net.get_submodule("0").get_parameter("weight").mul_(0.001)
+        net.get_submodule("0").get_parameter("weight").uniform_(-0.1, 0.1)
+        net.get_submodule("1").get_parameter("weight").uniform_(0.2, 0.3)
     bias = net.get_submodule("0").get_parameter("bias").clone()
     pruned = pruning.smallest(net, 0.5)
     pruning.apply(pruned)
