@@ -47,7 +47,9 @@ def test_lets_in_who_knows_the_password_and_tells_others_what_is_wrong(
         "check HEARTWARD_KAFKA_SASL_MECHANISM": _as_user(address, PASSWORD, "SCRAM-SHA-256"),
         "perhaps it wants HEARTWARD_KAFKA_USER": load(KafkaConnection, {"servers": address}),
         "leave HEARTWARD_KAFKA_USER out": _as_user(secured.address, PASSWORD),
-        "or no HEARTWARD_KAFKA_TLS": load(KafkaConnection, {"servers": secured.address, "tls": True}),
+        "or no HEARTWARD_KAFKA_TLS": load(
+            KafkaConnection, {"servers": secured.address, "tls": True}
+        ),
     }
     for said, kafka in refused.items():
         since_s = time.monotonic()
