@@ -53,8 +53,9 @@ class Step(NamedTuple):
 class Tracing:
     """Tells the steps of one process; may be used from any of its threads."""
 
-    def __init__(self, tracer: Any, propagator: Any) -> None:
-        self._tracer = tracer
+    def __init__(self, provider: Any, propagator: Any) -> None:
+        self._provider = provider
+        self._tracer = provider.get_tracer("heartward")
         self._propagator = propagator
 
     def tell(self, parent: Context | None, *steps: Step, **about: str | int) -> Context | None:
@@ -88,6 +89,10 @@ class Tracing:
         """Tell steps, and what a record brings along that comes of them."""
         context = self.tell(parent, *steps, **about)
         return () if context is None else ((TRACEPARENT, context),)
+
+    def close(self) -> None:
+        """Tell what is left and end the thread that tells; waits for the collector."""
+        self._provider.shutdown()
 
 
 def tracing(process: str, settings: TraceSettings | None = None) -> Tracing | None:
@@ -136,4 +141,4 @@ def _begin(process: str, endpoint: str, share: float) -> Tracing:
         shutdown_on_exit=False,
     )
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
-    return Tracing(provider.get_tracer("heartward"), TraceContextTextMapPropagator())
+    return Tracing(provider, TraceContextTextMapPropagator())
