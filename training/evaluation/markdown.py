@@ -17,6 +17,7 @@ from training.evaluation.markdown_table import DASH, count, number, p_text, tabl
 
 _SHOWN = {
     "uar": "UAR",
+    "uar_at_limit": "UAR at limit",
     "accuracy": "accuracy",
     "auc": "AUC",
     "auc_within_databases": "AUC within databases",
@@ -35,7 +36,8 @@ _INTRODUCTION = """\
 Written by `heartward report` from saved predictions alone. Brackets are 95 % intervals from \
 drawing subjects (or source groups) anew; ± is the standard deviation over seeds. A recording's \
 probabilities are the mean of its usable windows', everywhere. UAR is the mean of the labels' \
-recalls; AUC within databases is the mean over those with five of each label, for the name of the \
+recalls, once of the likelier label, once at the limit that served the training's validation part \
+best; AUC within databases is the mean over those with five of each label, for the name of the \
 database alone tells much.
 
 **Compare only within a section.** One that says LEAKS has recordings of one person, or cuts of \

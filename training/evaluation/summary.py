@@ -10,7 +10,7 @@ import numpy as np
 from models.contract import Metric
 from models.errors import ConfigurationError
 from training.datasets import physionet2016
-from training.evaluation import calibration, metrics, ranking, selective
+from training.evaluation import calibration, limits, metrics, ranking, selective
 from training.evaluation.intervals import DRAWS, Measure, Spread, spread, with_intervals
 from training.evaluation.metrics import PerClass
 from training.evaluation.predictions import Heard, Predictions, by_seed
@@ -156,7 +156,7 @@ def evaluate(runs: Sequence[Predictions], *, draws: int = DRAWS) -> Evaluation:
         seeds=tuple(by_seed(tests)),
         recordings=len({row.path for each in tests for row in each.recordings}),
         subjects=len(np.unique(tested.subject)),
-        metrics=with_intervals(tested, wanted, draws=draws),
+        metrics=with_intervals(tested, wanted, draws=draws) | _at_limits(runs, draws),
         window_metrics=with_intervals(windows, _cheap(wanted), draws=min(draws, DRAWS // 5)),
         over_seeds=_over(wanted, list(by_seed(tests).values())),
         over_folds=_over(wanted, [[each] for each in tests]),
@@ -186,6 +186,13 @@ def after_temperature(runs: Sequence[Predictions]) -> tuple[float, Scored] | Non
     whole = scored(tests)
     mended = np.concatenate([each.probabilities for each in found])
     return float(np.mean(list(fitted.values()))), whole.with_probabilities(mended)
+
+
+def _at_limits(runs: Sequence[Predictions], draws: int) -> dict[str, Metric]:
+    """The UAR where the validation part, and not even odds, decides between two labels."""
+    tested = limits.at_limits(runs)
+    wanted: dict[str, Measure] = {"uar_at_limit": metrics.uar}
+    return {} if tested is None else with_intervals(tested, wanted, draws=draws)
 
 
 def _require_once(tests: Sequence[Predictions]) -> None:

@@ -32,6 +32,7 @@ with most reached, is shown.
 """
 _NAMES = {
     "uar": "UAR",
+    "uar_at_limit": "UAR at the validation part's limit",
     "auc": "AUC",
     "auc_within_databases": "mean AUC within databases",
     "group_recall": "recall by group, then class",
