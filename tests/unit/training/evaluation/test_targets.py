@@ -39,7 +39,7 @@ def row(
 
 
 def folds(uar: float, auc: float, within: float, **more: Any) -> Row:
-    given = {"uar": uar, "auc": auc, "auc_within_databases": within}
+    given = {"uar": uar, "uar_at_limit": 0.92, "auc": auc, "auc_within_databases": within}
     told: dict[str, Any] = {"protocol": "physionet2016-5-fold", "trained_on": ("physionet2016",)}
     five = {"folds": _FIVE, **told, **more}
     return row(given, **five)
@@ -64,10 +64,15 @@ def test_what_was_not_run_says_so() -> None:
 
 def test_each_figure_is_held_against_its_own_target() -> None:
     lines = of("folds", [folds(0.91, 0.96, 0.90)])
-    assert column(lines, "figure") == ["UAR", "AUC", "mean AUC within databases"]
-    assert column(lines, "measured")[0] == "0.910 [0.000, 1.000]"
-    assert column(lines, "reached") == ["yes", "no", "yes"]
-    assert column(lines, "target")[1] == "≥ 0.965 with at most 100,000 parameters"
+    assert column(lines, "figure") == [
+        "UAR",
+        "UAR at the validation part's limit",
+        "AUC",
+        "mean AUC within databases",
+    ]
+    assert column(lines, "measured")[:2] == ["0.910 [0.000, 1.000]", "0.920 [0.000, 1.000]"]
+    assert column(lines, "reached") == ["yes", "yes", "no", "yes"]
+    assert column(lines, "target")[2] == "≥ 0.965 with at most 100,000 parameters"
 
 
 def test_a_large_net_does_not_answer_for_a_small_one() -> None:
@@ -104,7 +109,7 @@ def test_what_else_was_trained_on_tells_targets_apart() -> None:
     alone = folds(0.91, 0.97, 0.91, model="alone")
     assert column(of("both", [there]), "reached") == ["yes"]
     kept = of("kept", [joint, there, alone])
-    assert column(kept, "reached") == ["no", "yes"]  # 0.015 less, and none
+    assert column(kept, "reached") == ["no", "yes", "yes"]  # 0.015 less, and none
     assert "so ≥ 0.900" in column(kept, "target")[0]
     assert "which was not run" in column(of("kept", [joint, there]), "target")[0]
     other = folds(1.0, 1.0, 1.0, trained_on=both, model="other")
