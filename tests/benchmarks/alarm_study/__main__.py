@@ -69,7 +69,9 @@ def _hear(run: Trained, max_people: int | None) -> list[Stream]:
         for number, person in enumerate(track(beds, f"hearing {run.folder.name}, {part}")):
             kind = list(NOISES)[number % len(NOISES)]
             bpm = marked_bpm(person, marked[person.data_set.name])
-            who = Stream(person.name, person.age_group, person.abnormal, part, "clean", (), bpm)
+            who = Stream(
+                person.name, person.age_group, person.abnormal, part, "clean", (), bpm, person.has
+            )
             clean = stream(person)
             noisy = disturbed(clean, added[kind], draw)
             found.append(replace(who, windows=hearing.told(clean, models)))
@@ -104,6 +106,7 @@ def _show(streams: list[Stream], out: Path) -> None:
     built_in, own = _judged(judging, None), _judged(judging, best.point)
     tables.judged("the limits built in", built_in)
     tables.judged(f"chosen on the validation part: {best.point}", own)
+    tables.heard_of(own)
     best_share = figures.ceiling([said(it) for it in judging if not it.noisy])
     typer.echo(f"by the mean over ten minutes the model tells {best_share:.1%} from 95 % of normal")
     typer.echo("keeps" if choice.keeps(best) else "DOES NOT keep its aims where it was chosen")

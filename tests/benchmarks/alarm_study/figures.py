@@ -31,6 +31,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
     `ring` and `per_hour` leave out rates that the annotators' marks bear out; `ring_at_all` does
     not. `by_condition` counts the people who had an alarm of each condition, technical ones too.
+    `in_time_by_what_they_have` has how many of how many were alarmed in time.
     """
 
     people: int
@@ -42,6 +43,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     by_finding_in_time: Bounded
     delay_s: float
     by_condition: dict[str, int]
+    in_time_by_what_they_have: dict[str, tuple[int, int]]
 
 
 def group(streams: Sequence[Stream], raised: Sequence[Sequence[Raised]]) -> Group:
@@ -61,6 +63,7 @@ def group(streams: Sequence[Stream], raised: Sequence[Sequence[Raised]]) -> Grou
         by_finding_in_time=bounded(findings, _share_in_time),
         delay_s=float(np.median(first_s)) if first_s else float("nan"),
         by_condition=dict(Counter(name for own in raised for name in {it.condition for it in own})),
+        in_time_by_what_they_have=_by_what_they_have(streams, alarms),
     )
 
 
@@ -92,6 +95,14 @@ def bounded(of: Sequence[Times], measure: Callable[[Sequence[Times]], float]) ->
     values = [measure([of[k] for k in row]) for row in drawn.tolist()]
     low, high = np.percentile(values, [2.5, 97.5])
     return Bounded(measure(of), float(low), float(high))
+
+
+def _by_what_they_have(
+    streams: Sequence[Stream], alarms: Sequence[Times]
+) -> dict[str, tuple[int, int]]:
+    everyone = Counter(stream.has for stream in streams)
+    told = Counter(stream.has for stream, own in zip(streams, alarms, strict=True) if in_time(own))
+    return {has: (told[has], everyone[has]) for has in sorted(everyone)}
 
 
 def _share_that_rings(of: Sequence[Times]) -> float:

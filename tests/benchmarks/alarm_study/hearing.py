@@ -43,6 +43,8 @@ class Stream(msgspec.Struct, frozen=True, array_like=True):
         ``clean``, or what was mixed in.
     marked_bpm
         The lowest and highest rate by the annotators' marks, if they made enough.
+    has
+        As of `people.Person`.
     """
 
     person: str
@@ -52,6 +54,7 @@ class Stream(msgspec.Struct, frozen=True, array_like=True):
     noise: str
     windows: tuple[Told, ...]
     marked_bpm: tuple[float, float] | None = None
+    has: str = ""
 
     @property
     def noisy(self) -> bool:

@@ -49,6 +49,13 @@ class Person(NamedTuple):
         return any(set(each.labels) - _NORMAL for each in self.recordings)
 
     @property
+    def has(self) -> str:
+        """Where they were recorded, and what they have: some of it cannot be heard."""
+        ill = [each for each in self.recordings if set(each.labels) - _NORMAL]
+        first = (ill or self.recordings)[0]
+        return f"{first.database}, {first.diagnosis or first.labels[0]}"
+
+    @property
     def age_group(self) -> str | None:
         """As it is told; all of CirCor's people are young."""
         unknown = "child" if self.data_set.name == "circor2022" else None

@@ -69,6 +69,22 @@ def judged(limits: str, groups: Mapping[str, Group]) -> None:
     )
 
 
+def heard_of(groups: Mapping[str, Group]) -> None:
+    """Who of the abnormal is alarmed in time: a disease need not be audible."""
+    abnormal = {name: own for name, own in groups.items() if name.startswith("abnormal")}
+    kinds = sorted({has for own in abnormal.values() for has in own.in_time_by_what_they_have})
+    report.table(
+        f"Abnormal people alarmed within {WITHIN_S:.0f} s, by database and diagnosis",
+        ("", *abnormal),
+        [(has, *(_of(own, has) for own in abnormal.values())) for has in kinds],
+    )
+
+
+def _of(group: Group, has: str) -> str:
+    told, everyone = group.in_time_by_what_they_have.get(has, (0, 0))
+    return f"{told} of {everyone}"
+
+
 def _row(of: Measured, chosen: Measured) -> tuple[str, ...]:
     mark = "* " if of is chosen else ""
     return (

@@ -100,6 +100,16 @@ def test_a_rate_alarm_is_right_where_the_marks_bear_it_out() -> None:
     assert group([not_so], found[1:]).ring.value == 1.0
 
 
+def test_who_is_alarmed_in_time_is_told_by_what_they_have() -> None:
+    heard, silent = (
+        Stream("set/someone", None, True, "test", "clean", tuple([window(p)] * 20), None, has)
+        for p, has in ((0.99, "training-a, MVP"), (0.01, "training-e, CAD"))
+    )
+    of = [heard, silent, heard]
+    found = group(of, raised(of, Point(2, 3, 0.5))).in_time_by_what_they_have
+    assert found == {"training-a, MVP": (2, 2), "training-e, CAD": (0, 1)}
+
+
 def test_a_marked_rate_is_a_mean_over_some_beats_without_a_hole(data: DataSet) -> None:
     ann = people([(data, each) for each in data.recordings])[0]
     slow = [State(beat, beat + 0.1, "S1") for beat in range(8)]
