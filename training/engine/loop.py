@@ -6,6 +6,7 @@ CUDA adds in changing orders).
 """
 
 import copy
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ from training.engine import (
 from training.engine.clips import Clips, scaled
 from training.engine.measures import Figures
 from training.engine.recipe import Pruning, Quantisation, Recipe
+from training.engine.state_task import StateHead
 
 Weights = dict[str, Tensor]
 Told = Callable[["Heard"], None]
@@ -92,6 +94,7 @@ class Trainer:
         self._noise = None if noise is None else noise.to(device)
         self._chances = samplers.chances(train, recipe.sampling)
         self._double = copy.deepcopy(self.net)  # whose weights may be replaced, and has no masks
+        self._states = StateHead(self.net, recipe).to(device) if recipe.states else None
         self._kept: Weights = {}
         self._rounding = False
         self._pruned: list[pruning.Pruned] = []
@@ -102,7 +105,9 @@ class Trainer:
         recipe = self._recipe
         told = msgspec.structs.replace(recipe.optimiser, learning_rate=learning_rate)
         self._rate, self._epochs = learning_rate, epochs
-        self._optimiser = optimisation.optimiser(self.net.parameters(), told)
+        beside = () if self._states is None else self._states.parameters()
+        learnt = itertools.chain(self.net.parameters(), beside)
+        self._optimiser = optimisation.optimiser(learnt, told)
         ema = recipe.training.ema
         self._mean = optimisation.RunningMean(self.net, ema) if ema else None
         mixed = recipe.training.mixed_precision and self._device.type == "cuda"
@@ -130,6 +135,8 @@ class Trainer:
                 self._quantise(told, masks, self._recipe.quantisation)
         finally:
             masks.remove()
+            if self._states is not None:
+                self._states.remove()
         self.net.eval()
 
     def resume(self, checkpoint: Path) -> bool:
@@ -153,6 +160,8 @@ class Trainer:
         self.net.load_state_dict(state["net"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._scaler.load_state_dict(state["scaler"])
+        if self._states is not None:
+            self._states.load_state_dict(state["states"])
         if self._mean is not None:
             self._mean.weights = {k: v.to(self._device) for k, v in state["mean"].items()}
             self._mean.steps = state["mean_steps"]
@@ -263,6 +272,8 @@ class Trainer:
         recipe = self._recipe
         logits = self.net(waveform)
         loss = optimisation.loss(recipe, logits, target, smoothing=recipe.training.label_smoothing)
+        if self._states is not None:
+            loss = loss + self._states.loss(waveform)
         if recipe.distillation is None:
             return loss
         with torch.no_grad():
@@ -310,6 +321,7 @@ class Trainer:
                 "net": self.net.state_dict(),
                 "optimiser": self._optimiser.state_dict(),
                 "scaler": self._scaler.state_dict(),
+                "states": self._states.state_dict() if self._states else {},
                 "mean": self._mean.weights if self._mean else {},
                 "mean_steps": self._mean.steps if self._mean else 0,
             },

@@ -241,6 +241,28 @@ class Distillation(RecipeTable, frozen=True, kw_only=True):
     weight: float = 0.5
 
 
+class StateTask(RecipeTable, frozen=True, kw_only=True):
+    """Beside its labels, learn which of the heart's states is heard when.
+
+    Attributes
+    ----------
+    segmenter
+        Name and version of the artifact that tells the states.
+    weight
+        Of this task's loss, beside 1 for that of the labels.
+    block
+        Which block of the net's body answers, from 0: one that is coarse enough to know the heart's
+        cycle, and fine enough to tell its sounds apart.
+    """
+
+    segmenter: str
+    weight: float = 0.5
+    block: int = 4
+
+    def __post_init__(self) -> None:
+        self._require(self.weight > 0, f"states.weight = {self.weight:g}: give more than 0")
+
+
 class Pruning(RecipeTable, frozen=True, kw_only=True):
     """After training, zero the smallest `share` of all weights and train on for some epochs.
 
@@ -300,6 +322,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     schedule: Schedule = msgspec.field(default_factory=Schedule)
     training: Training = msgspec.field(default_factory=Training)
     distillation: Distillation | None = None
+    states: StateTask | None = None
     pruning: Pruning | None = None
     quantisation: Quantisation | None = None
     search: dict[str, Range] = {}
@@ -327,6 +350,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         del fields["training"]["seed"], fields["data"]["protocols"], fields["data"]["whole"]
         for name in ("about", "search"):
             del fields[name]
+        if self.states is None:  # came later: recipes without are what they were
+            del fields["states"]
         return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()[:8]
 
     def sha256(self) -> str:
