@@ -76,9 +76,11 @@ def test_the_loss_is_the_distance_from_the_segmenters_answers(
     head = StateHead(net, told)
     waveform = train.samples(train.start[:3])
     said = torch.tensor([0.1, 0.5, 0.1, 0.3])
+    bias = head.answer.bias
+    assert bias is not None
     with torch.no_grad():
         head.answer.weight.zero_()
-        head.answer.bias.copy_(said.log().repeat(len(head.answer.bias) // len(STATES)))
+        bias.copy_(said.log().repeat(len(bias) // len(STATES)))
         net(waveform)
         loss = float(head.loss(waveform))
     heard = Registry().segmenter().predict(waveform.numpy())
