@@ -334,6 +334,11 @@ def _forms(told: Told) -> str:
 def _limits(told: Told) -> str:
     own = told.contract
     lines = [*_LIMITS.get(own.task, ()), *_ALWAYS]
+    if left_out := told.finals[0].recipe.data.without:
+        lines.append(
+            f"Recordings of {', '.join(left_out)} were left out of its training: expect it to call "
+            "them normal."
+        )
     if own.licence.startswith("research"):
         lines.append(f"Its licence: {own.licence}. Do not use it for anything else.")
     return "## Know before use\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"

@@ -68,8 +68,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("ship")
     (made / "sounds").mkdir()
     two_tones.write(made / "sounds")
-    train(made, "final")
-    hold_back(train(made, "fold", training__epochs=2))
+    train(made, "final", data__without=["buzz"])
+    hold_back(train(made, "fold", data__without=["buzz"], training__epochs=2))
     write_predictions(made / "runs" / "fold", ("low", "high"))
     return made
 
@@ -136,6 +136,7 @@ def test_runs_become_a_listed_artifact_with_card_and_mobile_file(
     assert "`training.epochs`" in card, "in which the fold's recipe differs"
     assert "holds none back" in card
     assert "the licence of sounds" in card
+    assert "Recordings of buzz were left out of its training" in card
     assert not list(tmp_path.glob("*.part"))
     mobile = OnnxPredictor((tmp_path / entry.mobile).read_bytes())
     assert mobile.contract == contract
