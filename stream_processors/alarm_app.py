@@ -38,7 +38,6 @@ from stream_processors.worker import Worker, asked_to_end
 
 _WRITTEN = (ALARMS, ALARM_STATE, ASSIGNMENTS, HEARTBEATS, DEAD_LETTERS)
 _FLUSH_S = 0.5
-_FETCHES_BUFFERED = 8
 
 _log = logging.getLogger(__name__)
 
@@ -57,13 +56,7 @@ def new_app(settings: AlarmSettings, kafka: KafkaConnection, pipeline: AlarmPipe
             revoked=pipeline.drop,
             together=True,
         ),
-        broker=[f"kafka://{server}" for server in kafka.servers.split(",")],
-        broker_commit_interval=settings.commit_every_s,
-        stream_buffer_maxsize=_FETCHES_BUFFERED,
-        stream_wait_empty=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        web_enabled=False,
+        commit_every_s=settings.commit_every_s,
     )
     declare_alarms(app, TOPICS, pipeline.take)
     return app

@@ -35,7 +35,6 @@ from stream_processors.worker import Worker, asked_to_end
 
 _TOPICS = (AUDIO, AUDIO_HISTORY, ASSIGNMENTS, MODELS, RESULTS, HEARTBEATS, DEAD_LETTERS)
 _FLUSH_S = 0.5
-_FETCHES_BUFFERED = 8
 
 _log = logging.getLogger(__name__)
 
@@ -53,13 +52,7 @@ def new_app(settings: WorkerSettings, kafka: KafkaConnection, pipeline: Pipeline
             next_offset=pipeline.partitions.next_offset,
             revoked=pipeline.drop,
         ),
-        broker=[f"kafka://{server}" for server in kafka.servers.split(",")],
-        broker_commit_interval=settings.commit_every_s,
-        stream_buffer_maxsize=_FETCHES_BUFFERED,
-        stream_wait_empty=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        web_enabled=False,
+        commit_every_s=settings.commit_every_s,
     )
     declare(app, pipeline)
     return app
