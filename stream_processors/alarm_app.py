@@ -16,7 +16,8 @@ from ingest.connections import KafkaConnection, load
 from ingest.kafka_sink import ConfluentSink, KafkaSink
 from ingest.watched import listen
 from models import logs
-from models.errors import RecordError, UserError
+from models.errors import RecordError
+from models.processes import exit_code
 from stream_processors.alarm_inputs import TOPICS
 from stream_processors.alarm_pipeline import AlarmPipeline
 from stream_processors.alarm_settings import AlarmSettings
@@ -138,12 +139,7 @@ def _follow_heartbeats(pipeline: AlarmPipeline) -> Follow:
 
 def main() -> int:
     """Run with settings from the environment."""
-    try:
-        run(load(AlarmSettings), load(KafkaConnection))
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    return exit_code(lambda: run(load(AlarmSettings), load(KafkaConnection)))
 
 
 if __name__ == "__main__":

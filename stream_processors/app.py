@@ -13,7 +13,7 @@ from ingest.kafka_sink import ConfluentSink, KafkaSink
 from ingest.traces import tracing
 from ingest.watched import listen
 from models import logs
-from models.errors import UserError
+from models.processes import exit_code
 from models.registry import Registry
 from stream_processors.agents import declare, followers
 from stream_processors.assignments import AssignmentHistory
@@ -114,12 +114,7 @@ async def _serve(
 
 def main() -> int:
     """Run with settings from the environment."""
-    try:
-        run(load(WorkerSettings), load(KafkaConnection))
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    return exit_code(lambda: run(load(WorkerSettings), load(KafkaConnection)))
 
 
 if __name__ == "__main__":
