@@ -1,5 +1,6 @@
-"""Heartward's front door: opens at once, whatever lies behind it."""
+"""Heartward's front door: opens at once, and closes at once, whatever lies behind it."""
 
+import gc
 import sys
 
 _INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
@@ -14,6 +15,8 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+    finally:
+        gc.freeze()  # or Python looks through all that was loaded once more before it ends
 
 
 if __name__ == "__main__":

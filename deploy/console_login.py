@@ -32,8 +32,21 @@ def demonstration_login(port: int | None) -> Login | None:
 
 
 def own_login(port: int | None) -> Login | None:
-    """The people whom the console knows already."""
-    return Login(port=_usable(port)) if is_installed() else None
+    """The people whom the console knows already, at the port that its own settings may name.
+
+    Raises
+    ------
+    UserError
+        When a port was asked for that is in use.
+    """
+    if not is_installed():
+        return None
+    from dashboards.console.configuration import ConsoleSettings  # noqa: PLC0415 (an extra's)
+
+    settings = load(ConsoleSettings)
+    if port is None and "port" in settings.model_fields_set:
+        return Login(port=port_of(settings.port, "HEARTWARD_CONSOLE_PORT"))
+    return Login(port=_usable(port))
 
 
 def said(login: Login | None) -> str:

@@ -1,5 +1,6 @@
 """Is this machine ready? Each check says what it saw and, where it fails, what to do."""
 
+import http.client
 import importlib.metadata
 import json
 import re
@@ -12,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -20,7 +22,7 @@ from pydantic_settings import BaseSettings
 
 from deploy.embedded import free_port
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection
-from models.errors import UserError
+from models.errors import RecordError, UserError
 from stream_processors.record_files import from_kafka
 from stream_processors.records import Heartbeat, decode
 from stream_processors.topics import HEARTBEATS
@@ -238,15 +240,16 @@ def _stored(kafka: KafkaConnection, influx: InfluxConnection) -> str:
 
 
 def _heartbeats(connection: KafkaConnection) -> list[Heartbeat]:
-    """The last of each process that has spoken of late."""
+    """The last of each process that has spoken of late; what is none is passed over."""
     now_us = time.time_ns() // 1000
     kept = from_kafka(
         connection, [HEARTBEATS], from_us=now_us - round(_BEATS_S * 1e6), until_us=now_us + 10**9
     )
     latest = {}
     for record in kept:
-        beat = decode(Heartbeat, record.value or b"")
-        latest[beat.instance] = beat
+        with suppress(RecordError):
+            beat = decode(Heartbeat, record.value or b"")
+            latest[beat.kind, beat.instance] = beat
     return list(latest.values())
 
 
@@ -267,9 +270,10 @@ def _influx(connection: InfluxConnection) -> str:
             f"{connection.url} answers {error.code} {error.reason}",
             "check HEARTWARD_INFLUX_TOKEN and the organisation",
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        why = error.reason if isinstance(error, urllib.error.URLError) else error
         raise Problem(
-            f"{connection.url} cannot be used: {error}",
+            f"{connection.url} cannot be used ({getattr(why, 'strerror', None) or why})",
             "start InfluxDB there, or check HEARTWARD_INFLUX_URL and HEARTWARD_INFLUX_CA_FILE",
         ) from None
     if not buckets:

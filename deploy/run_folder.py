@@ -5,7 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -14,6 +14,7 @@ from models.errors import UserError
 from models.logs import KeyValueFormatter, Throttle
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ROOM_BYTES = 1024 * 1024  # a place without so much is full, which is said before a run
 
 
 class RunFolder:
@@ -27,12 +28,29 @@ class RunFolder:
         return self.path / f"{name}.log"
 
 
+class _RunLog(logging.FileHandler):
+    """What a full disk cannot take is lost; neither the run nor its terminal suffers by it."""
+
+    def handleError(self, _record: logging.LogRecord) -> None:  # noqa: N802 (the library's name)
+        """Say nothing: there is nowhere to say it."""
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def run_folder() -> Iterator[RunFolder]:
-    """Make the folder and log there: the terminal belongs to the live table."""
+    """Make the folder and log there: the terminal belongs to the live table.
+
+    Raises
+    ------
+    UserError
+        When there is no place for it, or no room.
+    """
     try:
-        folder = RunFolder(Path(tempfile.mkdtemp(prefix="heartward-")))
-        handler = logging.FileHandler(folder.log_of("heartward"), encoding="utf-8")
+        folder = _new_folder()
+        handler = _RunLog(folder.log_of("heartward"), encoding="utf-8")
     except OSError as error:
         raise UserError(
             f"no folder for logs can be made{_where()} ({error.strerror}): free space there, "
@@ -54,6 +72,18 @@ def run_folder() -> Iterator[RunFolder]:
         handler.close()
         if not folder.keep:
             shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _new_folder() -> RunFolder:
+    path = Path(tempfile.mkdtemp(prefix="heartward-"))
+    probe = path / "probe"
+    try:
+        probe.write_bytes(bytes(_ROOM_BYTES))
+        probe.unlink()
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return RunFolder(path)
 
 
 def _where() -> str:

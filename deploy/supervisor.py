@@ -21,7 +21,7 @@ from models.errors import UserError
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
 MAX_CRASHES, CRASH_WINDOW_S = 5, 60.0
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 90.0  # a busy machine takes half a minute; who cannot start ends by itself
 TERMINATE_S = 3.0
 KEPT_LOG_BYTES = 4 * 1024 * 1024
 
@@ -297,17 +297,29 @@ def how_it_ended(code: int) -> str:
 
 
 def launch(part: Part, log: Path) -> subprocess.Popen[bytes]:
-    """Start a part in a session of its own, so that Ctrl-C reaches the supervisor alone."""
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            part.command,
-            env=part.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            preexec_fn=_die_with_parent(os.getpid()),  # noqa: PLW1509 (no thread forks here)
-        )
+    """Start a part in a session of its own, so that Ctrl-C reaches the supervisor alone.
+
+    Raises
+    ------
+    UserError
+        When the system gives it no process or no log.
+    """
+    try:
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                part.command,
+                env=part.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_die_with_parent(os.getpid()),  # noqa: PLW1509 (no thread forks here)
+            )
+    except OSError as error:
+        raise UserError(
+            f"{part.name} cannot be started ({error.strerror}; log: {log}): free memory and disk "
+            "space, or end other programs"
+        ) from None
 
 
 def last_line(log: Path) -> str:
@@ -322,9 +334,16 @@ def last_line(log: Path) -> str:
 
 
 def bound_log(log: Path, *, limit_bytes: int = KEPT_LOG_BYTES) -> None:
-    """Move a grown log aside as ``NAME.log.1``; the process goes on appending to the same file."""
+    """Move a grown log aside as ``NAME.log.1``; the process goes on appending to the same file.
+
+    On a full disk there is no aside: then what was there is lost, which makes room.
+    """
     if log.exists() and log.stat().st_size > limit_bytes:
-        log.with_suffix(".log.1").write_bytes(log.read_bytes()[-limit_bytes:])
+        aside = log.with_suffix(".log.1")
+        try:
+            aside.write_bytes(log.read_bytes()[-limit_bytes:])
+        except OSError:
+            aside.unlink(missing_ok=True)
         os.truncate(log, 0)
 
 

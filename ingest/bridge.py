@@ -29,7 +29,8 @@ from ingest.namesakes import Namesakes, NamesakeWatch
 from ingest.traces import Step, Tracing, tracing
 from ingest.watched import WATCH, listen
 from models import logs
-from models.errors import ChunkError, UserError
+from models.errors import ChunkError
+from models.processes import exit_code
 from stream_processors.records import Heartbeat, Record, encode
 from stream_processors.topics import (
     AUDIO,
@@ -315,12 +316,7 @@ def run(settings: BridgeSettings, mqtt: MqttConnection, kafka: KafkaConnection) 
 
 def main() -> int:
     """Run with settings from the environment."""
-    try:
-        run(load(BridgeSettings), load(MqttConnection), load(KafkaConnection))
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    return exit_code(lambda: run(load(BridgeSettings), load(MqttConnection), load(KafkaConnection)))
 
 
 def _wall_clock_us() -> int:

@@ -41,8 +41,8 @@ def run_check(
 ) -> int:
     """Watch a device, print which rules of the wire it keeps, and return the exit code.
 
-    Ends early once every rule was seen. The code is 0 when nothing is broken, 1 when something
-    is, 2 when the device was not heard.
+    Ends early once every rule was seen, and at Ctrl-C with what was seen until then. The code is
+    0 when nothing is broken, 1 when something is, 2 when the device was not heard.
 
     Raises
     ------
@@ -51,14 +51,18 @@ def run_check(
     """
     if not is_device_id(device_id):
         raise UserError(f"{device_id!r} is no device id: 1 to 64 characters from A-Z a-z 0-9 _ -")
-    check = watch(device_id, mqtt, seconds)
+    aside = Console(stderr=True, soft_wrap=True)
+    since_s = time.monotonic()
+    with aside.status(f"watching {device_id} for at most {seconds:.0f} s; Ctrl-C ends it early"):
+        check = watch(device_id, mqtt, seconds)
     findings, outcome = check.report(_now_us()), check.outcome(_now_us())
     if as_json:
         rules = [finding._asdict() for finding in findings]
         print(json.dumps({"device_id": device_id, "outcome": outcome.name, "rules": rules}))  # noqa: T201
     elif outcome is Outcome.NOT_HEARD:
-        Console(stderr=True, soft_wrap=True).print(
-            f"nothing heard of {device_id} on {mqtt.address} in {seconds:.0f} s: is it switched "
+        waited_s = time.monotonic() - since_s
+        aside.print(
+            f"nothing heard of {device_id} on {mqtt.address} in {waited_s:.0f} s: is it switched "
             f"on, does it publish to pcg/v1/GROUP/{device_id}/audio, and does the broker let it in?"
         )
     else:
@@ -67,11 +71,11 @@ def run_check(
 
 
 def watch(device_id: str, connection: MqttConnection, seconds: float) -> DeviceCheck:
-    """Feed everything on the device's topics into a check, for so long or until all is shown."""
+    """Feed all on the device's topics into a check: for so long, until all is shown, or Ctrl-C."""
     check = DeviceCheck(device_id, now_us=_now_us())
     topics = f"pcg/v1/+/{device_id}/#"
     end_s = time.monotonic() + seconds
-    with _Listener(topics, connection) as listener:
+    with _Listener(topics, connection) as listener, suppress(KeyboardInterrupt):
         while (now_s := time.monotonic()) < end_s:
             with suppress(UserError), _Listener(topics, connection) as anew:
                 anew.feed(check, now_s + _ASK_RETAINED_FOR_S, retained_only=True)

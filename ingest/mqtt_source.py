@@ -342,5 +342,6 @@ def complaint(connection: MqttConnection, error: Exception) -> str:
             why = f"{where} closes a connection {how} TLS ({error})"
             return f"{why}: check HEARTWARD_MQTT_TLS and HEARTWARD_MQTT_PORT"
         case _:
-            why = f"{where} cannot be used ({error})"
+            reason = (isinstance(error, OSError) and error.strerror) or error
+            why = f"{where} cannot be used ({reason})"
             return f"{why}: start it, or check HEARTWARD_MQTT_HOST and HEARTWARD_MQTT_PORT"

@@ -26,6 +26,7 @@ from ingest.traces import tracing
 from ingest.wearable_model import Outgoing
 from models import logs
 from models.errors import UserError
+from models.processes import exit_code
 
 __all__ = ["Simulator", "SimulatorSettings", "run"]
 
@@ -224,12 +225,7 @@ def run(settings: SimulatorSettings, mqtt: MqttConnection) -> SimulatorReport:
 
 def main() -> int:
     """Run with settings from the environment."""
-    try:
-        run(load(SimulatorSettings), load(MqttConnection))
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    return exit_code(lambda: run(load(SimulatorSettings), load(MqttConnection)))
 
 
 def _clock() -> Callable[[], int]:

@@ -203,6 +203,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror})") from None
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror}): name the folder of the models, or install "
+            "Heartward again"
+        ) from None
     except msgspec.DecodeError as error:
         raise ModelError(f"{path} is not a manifest of models: {error}") from None

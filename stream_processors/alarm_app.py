@@ -16,7 +16,8 @@ from ingest.connections import KafkaConnection, load
 from ingest.kafka_sink import ConfluentSink, KafkaSink
 from ingest.watched import listen
 from models import logs
-from models.errors import RecordError, UserError
+from models.errors import RecordError
+from models.processes import exit_code
 from stream_processors.alarm_inputs import TOPICS
 from stream_processors.alarm_pipeline import AlarmPipeline
 from stream_processors.alarm_settings import AlarmSettings
@@ -38,7 +39,6 @@ from stream_processors.worker import Worker, asked_to_end
 
 _WRITTEN = (ALARMS, ALARM_STATE, ASSIGNMENTS, HEARTBEATS, DEAD_LETTERS)
 _FLUSH_S = 0.5
-_FETCHES_BUFFERED = 8
 
 _log = logging.getLogger(__name__)
 
@@ -57,13 +57,7 @@ def new_app(settings: AlarmSettings, kafka: KafkaConnection, pipeline: AlarmPipe
             revoked=pipeline.drop,
             together=True,
         ),
-        broker=[f"kafka://{server}" for server in kafka.servers.split(",")],
-        broker_commit_interval=settings.commit_every_s,
-        stream_buffer_maxsize=_FETCHES_BUFFERED,
-        stream_wait_empty=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        web_enabled=False,
+        commit_every_s=settings.commit_every_s,
     )
     declare_alarms(app, TOPICS, pipeline.take)
     return app
@@ -145,12 +139,7 @@ def _follow_heartbeats(pipeline: AlarmPipeline) -> Follow:
 
 def main() -> int:
     """Run with settings from the environment."""
-    try:
-        run(load(AlarmSettings), load(KafkaConnection))
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    return exit_code(lambda: run(load(AlarmSettings), load(KafkaConnection)))
 
 
 if __name__ == "__main__":

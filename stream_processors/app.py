@@ -13,7 +13,7 @@ from ingest.kafka_sink import ConfluentSink, KafkaSink
 from ingest.traces import tracing
 from ingest.watched import listen
 from models import logs
-from models.errors import UserError
+from models.processes import exit_code
 from models.registry import Registry
 from stream_processors.agents import declare, followers
 from stream_processors.assignments import AssignmentHistory
@@ -35,7 +35,6 @@ from stream_processors.worker import Worker, asked_to_end
 
 _TOPICS = (AUDIO, AUDIO_HISTORY, ASSIGNMENTS, MODELS, RESULTS, HEARTBEATS, DEAD_LETTERS)
 _FLUSH_S = 0.5
-_FETCHES_BUFFERED = 8
 
 _log = logging.getLogger(__name__)
 
@@ -53,13 +52,7 @@ def new_app(settings: WorkerSettings, kafka: KafkaConnection, pipeline: Pipeline
             next_offset=pipeline.partitions.next_offset,
             revoked=pipeline.drop,
         ),
-        broker=[f"kafka://{server}" for server in kafka.servers.split(",")],
-        broker_commit_interval=settings.commit_every_s,
-        stream_buffer_maxsize=_FETCHES_BUFFERED,
-        stream_wait_empty=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        web_enabled=False,
+        commit_every_s=settings.commit_every_s,
     )
     declare(app, pipeline)
     return app
@@ -121,12 +114,7 @@ async def _serve(
 
 def main() -> int:
     """Run with settings from the environment."""
-    try:
-        run(load(WorkerSettings), load(KafkaConnection))
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    return exit_code(lambda: run(load(WorkerSettings), load(KafkaConnection)))
 
 
 if __name__ == "__main__":

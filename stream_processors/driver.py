@@ -33,6 +33,7 @@ from ingest.connections import KafkaConnection
 from stream_processors.log_ends import behind
 
 _MAX_PARTITION_FETCH_BYTES = 1024 * 1024
+_FETCHES_BUFFERED = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,9 +230,19 @@ class FetchApp(faust.App):
 
     BootStrategy = _Boot
 
-    def __init__(self, *args: Any, reading: Reading, **options: Any) -> None:
+    def __init__(self, group: str, *, reading: Reading, commit_every_s: float) -> None:
         self._reading = reading
-        super().__init__(*args, TableManager=_NoTables, **options)
+        super().__init__(
+            group,
+            broker=[f"kafka://{server}" for server in reading.kafka.servers.split(",")],
+            broker_commit_interval=commit_every_s,
+            stream_buffer_maxsize=_FETCHES_BUFFERED,
+            stream_wait_empty=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+            TableManager=_NoTables,
+        )
 
     def lag(self) -> dict[str, int | None]:
         """Records not yet taken, by assigned partition as ``topic/number``; None is not known."""

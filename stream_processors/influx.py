@@ -21,6 +21,7 @@ from ingest.traces import tracing
 from ingest.watched import WATCH, listen
 from models import logs
 from models.errors import UserError
+from models.processes import exit_code
 from stream_processors.influx_settings import InfluxSettings
 from stream_processors.influx_store import InfluxStore
 from stream_processors.influx_writer import WRITTEN, Counters, Writer
@@ -129,12 +130,9 @@ def run(settings: InfluxSettings, kafka: KafkaConnection, influx: InfluxConnecti
 
 def main() -> int:
     """Run with settings from the environment."""
-    try:
-        run(load(InfluxSettings), load(KafkaConnection), load(InfluxConnection))
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    return exit_code(
+        lambda: run(load(InfluxSettings), load(KafkaConnection), load(InfluxConnection))
+    )
 
 
 def _wall_clock_us() -> int:

@@ -33,6 +33,13 @@ class Outcome(NamedTuple):
     note: str = ""
 
 
+class _Found(NamedTuple):
+    """A topic that exists; `copies` of the partition that has fewest."""
+
+    partitions: int
+    copies: int
+
+
 def apply_topics(
     kafka: KafkaConnection, *, partitions: int | None = None, replication: int = 1
 ) -> list[Outcome]:
@@ -61,14 +68,15 @@ def apply_topics(
             if found is None and _create(admin, kafka, topic, wanted, replication):
                 outcomes.append(Outcome(topic.name, wanted, "created"))
             else:
-                outcomes.append(_kept(topic, found or wanted, wanted))
+                asked = _Found(wanted, replication)
+                outcomes.append(_kept(topic, found or asked, asked))
     return outcomes
 
 
 def describe(kafka: KafkaConnection) -> dict[str, int]:
     """Partitions of each of our topics that exists; raises `UserError` when Kafka is away."""
     with _admin(kafka) as admin:
-        return _describe(admin)
+        return {name: found.partitions for name, found in _describe(admin).items()}
 
 
 def check_topics(kafka: KafkaConnection) -> str:
@@ -96,29 +104,42 @@ def check_topics(kafka: KafkaConnection) -> str:
     return f"{kafka.address} has all {len(ALL)} topics, {found[AUDIO.name]} partitions of sound"
 
 
-def _kept(topic: Topic, found: int, wanted: int) -> Outcome:
-    note = (
-        ""
-        if found == wanted
-        else (
-            f"has {found} partitions, not {wanted}: more would send devices to other partitions "
-            "than their past, so delete the topic first"
+def _kept(topic: Topic, found: _Found, asked: _Found) -> Outcome:
+    notes = []
+    if found.partitions != asked.partitions:
+        notes.append(
+            f"has {found.partitions} partitions, not {asked.partitions}: more would send devices "
+            "to other partitions than their past, so delete the topic first"
         )
-    )
-    return Outcome(topic.name, found, "kept", note)
+    if found.copies < asked.copies:
+        notes.append(
+            f"has {found.copies} replicas, not {asked.copies}: add them with Kafka's own "
+            "kafka-reassign-partitions.sh"
+        )
+    return Outcome(topic.name, found.partitions, "kept", "; ".join(notes))
 
 
-def _joined_partitions(existing: Mapping[str, int]) -> int | None:
+def _joined_partitions(existing: Mapping[str, _Found]) -> int | None:
     return max(
-        (existing[topic.name] for topic in ALL if not topic.partitions and topic.name in existing),
+        (
+            existing[topic.name].partitions
+            for topic in ALL
+            if not topic.partitions and topic.name in existing
+        ),
         default=None,
     )
 
 
-def _describe(admin: Any) -> dict[str, int]:
+def _describe(admin: Any) -> dict[str, _Found]:
     names = {topic.name for topic in ALL} & set(admin.list_topics())
     described = admin.describe_topics(sorted(names)) if names else ()
-    return {topic["name"]: len(topic["partitions"]) for topic in described}
+    return {
+        topic["name"]: _Found(
+            len(topic["partitions"]),
+            min((len(part["replica_nodes"]) for part in topic["partitions"]), default=0),
+        )
+        for topic in described
+    }
 
 
 def _create(

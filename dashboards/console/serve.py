@@ -12,7 +12,7 @@ from ingest.connections import KafkaConnection, load
 from ingest.kafka_sink import ConfluentSink
 from ingest.watched import listen
 from models import logs
-from models.errors import UserError
+from models.processes import exit_code
 from stream_processors.topics import ALARM_ACTIONS, ALARMS, ASSIGNMENTS, HEARTBEATS, RESULTS
 
 _NEEDED = (RESULTS, ALARMS, ALARM_ACTIONS, ASSIGNMENTS, HEARTBEATS)
@@ -70,12 +70,7 @@ def _serve(settings: ConsoleSettings) -> None:
 
 def main() -> int:
     """Run with settings from the environment."""
-    try:
-        run(load(ConsoleSettings), load(KafkaConnection))
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    return exit_code(lambda: run(load(ConsoleSettings), load(KafkaConnection)))
 
 
 if __name__ == "__main__":

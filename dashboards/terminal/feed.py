@@ -3,10 +3,17 @@
 import logging
 from collections.abc import Iterator
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from ingest.connections import KafkaConnection
-from models.errors import RecordError
+from models.errors import RecordError, UserError
 from stream_processors.records import (
     AlarmEvent,
     DeadLetter,
@@ -32,9 +39,16 @@ _METADATA_TIMEOUT_S = 5.0
 
 
 class Feed:
-    """Records of the live topics, from their beginning or from now on."""
+    """Records of the live topics, from their beginning or from now on.
+
+    Raises
+    ------
+    UserError
+        When Kafka does not answer or lacks one of them.
+    """
 
     def __init__(self, kafka: KafkaConnection, *, from_beginning: bool) -> None:
+        self._address = kafka.address
         settings = kafka.confluent() | {
             "group.id": "heartward-terminal",  # the library wants a name; nothing is committed
             "enable.auto.commit": False,
@@ -58,7 +72,19 @@ class Feed:
         self._consumer.close()
 
     def _partitions(self) -> Iterator[tuple[str, int]]:
-        topics = self._consumer.list_topics(timeout=_METADATA_TIMEOUT_S).topics
+        try:
+            topics = self._consumer.list_topics(timeout=_METADATA_TIMEOUT_S).topics
+        except KafkaException as error:
+            raise UserError(
+                f"Kafka {self._address} does not say what it holds ({error.args[0].str()}): "
+                "look at its log"
+            ) from None
+        missing = [name for name in _KINDS if name not in topics]
+        if missing:
+            raise UserError(
+                f"Kafka {self._address} lacks the topics {', '.join(missing)}: create them with "
+                "`heartward topics apply`"
+            )
         for name in _KINDS:
             yield from ((name, partition) for partition in topics[name].partitions)
 

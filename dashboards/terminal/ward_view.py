@@ -34,6 +34,7 @@ GAP_WINDOWS = 24  # one minute of windows
 
 PIPELINE = "_pipeline"  # the key of alarms about the pipeline itself
 BRIDGE_CHUNKS = "chunks_received"
+_PAST_STARTING = ("running", "stopping", "ended")
 
 
 class Standing(IntEnum):
@@ -222,7 +223,7 @@ def waiting_for(picture: WardPicture, processes: Sequence[ProcessPicture]) -> st
     """What an empty table waits for, in words; None once there is a result."""
     if picture.windows:
         return None
-    starting = [process.name for process in processes if process.state != "running"]
+    starting = [process.name for process in processes if process.state not in _PAST_STARTING]
     if starting:
         return f"waiting for {', '.join(starting)} to start"
     if not picture.chunks_per_s:

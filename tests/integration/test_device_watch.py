@@ -1,6 +1,7 @@
 """A check over a real broker: it names what a careless device does, and helps its user on."""
 
 import json
+import signal
 import threading
 import time
 from pathlib import Path
@@ -141,3 +142,21 @@ def test_an_impossible_id_is_refused_before_anything_is_asked() -> None:
 
 def _now_us() -> int:
     return time.time_ns() // 1000
+
+
+def test_ctrl_c_tells_what_was_seen_until_then(
+    mosquitto: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timers = [
+        threading.Timer(1.0, CarelessDevice(mosquitto.port).misbehave),
+        threading.Timer(4.0, signal.raise_signal, [signal.SIGINT]),
+    ]
+    for timer in timers:
+        timer.start()
+    since_s = time.monotonic()
+    code = run_check("careless", connection(mosquitto.port), 60, as_json=True)
+    for timer in timers:
+        timer.join()
+    assert time.monotonic() - since_s < 30
+    assert code == Outcome.BROKEN
+    assert json.loads(capsys.readouterr().out)["outcome"] == "BROKEN"

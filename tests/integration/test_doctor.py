@@ -1,6 +1,7 @@
 """The doctor asks real brokers with the credentials that the parts would use."""
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from deploy.doctor import Verdict, examine
 from deploy.embedded import free_port
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
+from ingest.kafka_sink import ConfluentSink
+from stream_processors.records import Heartbeat, encode
 from stream_processors.topic_admin import apply_topics
+from stream_processors.topics import HEARTBEATS
 from tests.servers import EmbeddedKafka, Mosquitto, Server
 
 _NO_INFLUX = InfluxConnection.model_construct()
@@ -39,6 +43,28 @@ def test_missing_topics_are_named_with_the_command_that_makes_them(
     assert after["Kafka"].ok is True
     assert after["Parts of the ward"].ok is False
     assert "`heartward worker`" in after["Parts of the ward"].remedy
+
+
+def test_parts_are_known_by_kind_and_name_and_what_is_no_heartbeat_is_passed_over(
+    embedded_kafka: Server,
+) -> None:
+    kafka = load(KafkaConnection, {"servers": embedded_kafka.address})
+    apply_topics(kafka)
+    now_us = time.time_ns() // 1000
+    beats = [
+        Heartbeat(process=kind, kind=kind, instance="main", pid=1, at_us=now_us, started_us=now_us)
+        for kind in ("bridge", "audio", "alarms")
+    ]
+    sink = ConfluentSink(kafka, client_id="test")
+    for value in (*map(encode, beats), b"no heartbeat", None):
+        sink.produce(HEARTBEATS.name, b"_pipeline/main", value, timestamp_ms=now_us // 1000)
+    assert sink.flush(10) == 0
+    sink.close()
+
+    verdict = _examine(MqttConnection.model_construct(), kafka)["Parts of the ward"]
+
+    assert verdict.ok is True
+    assert {"alarms main", "audio main", "bridge main"} <= set(verdict.seen.split(", "))
 
 
 @pytest.mark.parametrize(("password", "ok"), [("right", True), ("wrong", False)])

@@ -59,6 +59,15 @@ def test_never_changes_the_partitions_of_a_topic_and_says_why(empty_kafka: Kafka
     assert not outcomes[ASSIGNMENTS.name].note
 
 
+def test_fewer_replicas_than_asked_for_are_told(empty_kafka: KafkaConnection) -> None:
+    apply_topics(empty_kafka)
+
+    notes = {outcome.note for outcome in apply_topics(empty_kafka, replication=3)}
+
+    assert len(notes) == 1
+    assert "has 1 replicas, not 3: add them" in notes.pop()
+
+
 def test_gives_a_missing_joined_topic_as_many_partitions_as_the_others_have(
     empty_kafka: KafkaConnection,
 ) -> None:

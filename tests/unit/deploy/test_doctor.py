@@ -3,6 +3,7 @@
 import http.server
 import json
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -117,3 +118,19 @@ def test_a_database_that_is_not_there_is_told() -> None:
     assert verdict.ok is False
     assert "Connection refused" in verdict.seen
     assert "HEARTWARD_INFLUX_URL" in verdict.remedy
+
+
+def test_something_else_that_listens_where_the_database_should_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_speak_no_http, args=(server,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        verdict = _verdicts(load(InfluxConnection, {"url": url}))["InfluxDB"]
+    assert verdict.ok is False
+    assert "SSH-2.0" in verdict.seen
+    assert "HEARTWARD_INFLUX_URL" in verdict.remedy
+
+
+def _speak_no_http(server: socket.socket) -> None:
+    with server.accept()[0] as connection:
+        connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+        connection.recv(4096)

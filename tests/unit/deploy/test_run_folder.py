@@ -3,8 +3,11 @@
 import errno
 import logging
 import os
+import resource
 import signal
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,37 @@ def test_a_full_or_missing_place_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     with pytest.raises(UserError, match=r"/nowhere .*TMPDIR"), run_folder():
         pass
+
+
+@contextmanager
+def _no_file_may_grow() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_known_before_the_run_and_leaves_nothing(tmp_path: Path) -> None:
+    with _no_file_may_grow(), pytest.raises(UserError, match=r"free space .*TMPDIR"), run_folder():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def _fail_on_a_full_disk(reason: str) -> None:
+    with ExitStack() as at_the_end, run_folder():
+        at_the_end.enter_context(_no_file_may_grow())
+        logging.getLogger("somebody").warning("not seen")
+        raise UserError(reason)
+
+
+def test_a_disk_that_is_full_later_changes_no_word_on_the_terminal(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(UserError, match="a reason"):
+        _fail_on_a_full_disk("a reason")
+    assert capfd.readouterr().err == ""
 
 
 def test_without_any_place_for_files_it_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Parts start in order, come back with growing pauses, fall together, and end together."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -296,6 +297,33 @@ def test_a_log_is_bounded_while_its_process_goes_on_writing(tmp_path: Path) -> N
         time.sleep(0.02)
     assert (tmp_path / "chatty.log.1").stat().st_size <= 10_000
     assert supervisor.last_line(log) == "x" * 99
+
+
+def test_on_a_full_disk_a_grown_log_is_cut_without_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "chatty.log"
+    log.write_bytes(b"x" * 100)
+
+    def full(aside: Path, data: bytes) -> None:
+        aside.touch()
+        raise OSError(errno.ENOSPC, f"no room for {len(data)} bytes")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    supervisor.bound_log(log, limit_bytes=50)
+    assert log.stat().st_size == 0
+    assert list(tmp_path.iterdir()) == [log]
+
+
+def test_a_system_that_gives_no_process_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(UserError, match=r"worker cannot be started \(Resource .*free memory"):
+        supervisor.launch(Part(name="worker", command=["worker"]), tmp_path / "worker.log")
 
 
 def test_last_words_of_a_silent_or_missing_process_are_empty(tmp_path: Path) -> None:

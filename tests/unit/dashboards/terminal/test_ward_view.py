@@ -142,7 +142,9 @@ def test_an_empty_table_says_what_it_waits_for() -> None:
         ProcessPicture("bridge", "running", 0, None),
         ProcessPicture("worker", "starting", 0, None),
     )
-    assert waiting_for(view.picture(NOW_US), [up, starting]) == "waiting for worker to start"
+    ending = ProcessPicture("simulator", "stopping", 0, None)
+    waits = waiting_for(view.picture(NOW_US), [up, starting, ending])
+    assert waits == "waiting for worker to start"
     assert waiting_for(view.picture(NOW_US), [up]) == "waiting for the first sound from the devices"
     view.heartbeat(_heartbeat(1, at_s=0))
     assert "needs 5 s" in str(waiting_for(view.picture(NOW_US), [up]))
