@@ -178,6 +178,10 @@ def test_a_bed_shows_sound_trends_and_alarms_and_can_be_heard(
     page.get_by_role("button", name="Last 30 s, raw").click()
     until(page, "document.querySelector('#player audio').duration > 29", timeout=SLOW_MS)
     until(page, "document.querySelector('#player audio').currentTime > 0.2")
+    for kind in ("Filtered", "Raw"):
+        past.get_by_role("button", name=kind).click()
+        words = f"30 s before and after the alarm, {kind.lower()}"
+        expect(page.locator("#player .note")).to_contain_text(words, timeout=SLOW_MS)
     page.fill("#note-text", "slept well")
     page.get_by_role("button", name="Add").click()
     expect(page.locator("#notes")).to_contain_text("slept well")

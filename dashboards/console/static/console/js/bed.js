@@ -89,7 +89,7 @@ setInterval(tick, 1000);
 byId("standby")?.addEventListener("click", () => act(bed?.standby_until_us ? "resume" : "standby", deviceId));
 document.querySelectorAll(".listen").forEach((button) => button.addEventListener("click", () => {
   const kind = button.dataset.kind;
-  player.play(`/api/v1/beds/${encodeURIComponent(deviceId)}/sound?kind=${kind}`, `The last 30 s, ${kind}`);
+  player.play(() => `/api/v1/beds/${encodeURIComponent(deviceId)}/sound?kind=${kind}`, `The last 30 s, ${kind}`);
 }));
 
 async function loadNotes() {
@@ -118,6 +118,8 @@ byId("note")?.addEventListener("submit", async (event) => {
   }
 });
 
-loadNotes().catch(() => {});
+const renewNotes = () => loadNotes().catch(() => {}); // the page itself says when it is not up to date
+renewNotes();
+setInterval(renewNotes, 15000);
 new PastAlarms(byId("alarms"), byId("past-alarm"), deviceId, patientId, player);
 addEventListener("load", () => new Trends(deviceId));

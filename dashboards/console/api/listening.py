@@ -1,0 +1,30 @@
+"""Who may listen to what: filtered sound is for clinicians, raw sound a right of its own."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import PermissionDenied, ValidationError
+
+from dashboards.console.api.permissions import require
+from dashboards.console.people.access import Role
+
+KIND = OpenApiParameter("kind", str, enum=["filtered", "raw"])
+AUDITED = {"filtered": "listen", "raw": "listen raw"}
+
+
+def listened_kind(request: Any, ward: str, *, default: str) -> str:
+    """The kind of sound of this ward that is asked for and may be heard.
+
+    Raises
+    ------
+    NotFound, PermissionDenied, ValidationError
+    """
+    access = require(request, Role.VIEWER, ward)
+    kind = str(request.query_params.get("kind", default))
+    if kind not in AUDITED:
+        raise ValidationError({"kind": "filtered or raw"})
+    if kind == "raw" and not access.may_listen_raw(ward):
+        raise PermissionDenied("listening to raw sound is a right of its own")
+    if kind == "filtered":
+        require(request, Role.CLINICIAN, ward)
+    return kind
