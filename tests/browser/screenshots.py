@@ -18,7 +18,7 @@ FOLDER = Path("dashboards/console/screenshots")
 _RECORDING = "ingest/recordings/e00152.flac"
 _BEDS = 12
 _RUNS_S = 75
-_COLOURS = 160
+_COLOURS = 256
 _DESK: ViewportSize = {"width": 1360, "height": 850}
 _PHONE: ViewportSize = {"width": 390, "height": 760}
 
@@ -39,7 +39,8 @@ def _shoot(page: Page, name: str, folder: Path) -> None:
     file = folder / f"{name}.png"
     page.screenshot(path=file)
     with Image.open(file) as picture:
-        picture.convert("RGB").quantize(_COLOURS).save(file, optimize=True)
+        few = picture.convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE)  # rare ones too
+        few.save(file, optimize=True)
 
 
 def shoot_recording(page: Page, folder: Path) -> None:

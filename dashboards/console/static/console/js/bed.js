@@ -86,7 +86,17 @@ const feed = new Feed(document.body.dataset.feed, {
 }, (...link) => { shouts.showLink(...link); ring(); });
 setInterval(tick, 1000);
 
-byId("standby")?.addEventListener("click", () => act(bed?.standby_until_us ? "resume" : "standby", deviceId));
+byId("standby")?.addEventListener("click", async () => {
+  const button = byId("standby"), failed = byId("standby-failed");
+  button.disabled = true;
+  try {
+    await act(bed?.standby_until_us ? "resume" : "standby", deviceId);
+    failed.textContent = "";
+  } catch (error) {
+    failed.textContent = `Not done: ${error.message}`;
+  }
+  button.disabled = false;
+});
 document.querySelectorAll(".listen").forEach((button) => button.addEventListener("click", () => {
   const kind = button.dataset.kind;
   player.play(() => `/api/v1/beds/${encodeURIComponent(deviceId)}/sound?kind=${kind}`, `The last 30 s, ${kind}`);

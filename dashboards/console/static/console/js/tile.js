@@ -57,6 +57,7 @@ export class Tile {
     line.hidden = !alarm;
     if (!alarm) return;
     const state = STATES[alarm.state];
+    line.classList.toggle("answered", Boolean(state));
     tag.className = `tag ${alarm.state === "acknowledged" || alarm.state === "shelved" ? "off" : alarm.priority}`;
     text(tag, `${state === "acknowledged" ? "✓" : SYMBOLS[alarm.priority]} ${alarm.title}${count > 1 ? ` +${count - 1}` : ""}`);
     why.title = alarm.cause;
