@@ -32,12 +32,20 @@ def _heard(port: int, ca_file: Path | None = None) -> Iterator[tuple[list[Any], 
     """What is published meanwhile."""
     heard: list[Any] = []
     came, listens = threading.Event(), threading.Event()
+
+    def on_connect(client: paho.Client, *_: Any) -> None:
+        client.subscribe("ward/alarms")
+
+    def on_message(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        heard.append(message)
+        came.set()
+
     client = paho.Client(CallbackAPIVersion.VERSION2)
     if ca_file:
         client.tls_set(str(ca_file))
-    client.on_connect = lambda *_: client.subscribe("ward/alarms")
+    client.on_connect = on_connect
     client.on_subscribe = lambda *_: listens.set()
-    client.on_message = lambda _client, _data, message: (heard.append(message), came.set())
+    client.on_message = on_message
     client.connect("localhost", port)
     client.loop_start()
     try:

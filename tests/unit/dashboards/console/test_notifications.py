@@ -191,7 +191,8 @@ def test_a_peer_that_misbehaves_is_a_failure_in_time(
 
 
 def test_a_head_of_a_mail_is_one_line_whatever_a_bed_is_called() -> None:
-    deliver("mail", "desk@example.org", message_of(examples.event(bed="1\nBcc: all@example.org")))
+    message = message_of(examples.event()) | {"bed": "1\nBcc: all@example.org"}
+    deliver("mail", "desk@example.org", message)
     (sent,) = mail.outbox
     assert "\n" not in sent.subject
     assert sent.recipients() == ["desk@example.org"]

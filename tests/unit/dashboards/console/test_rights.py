@@ -205,7 +205,7 @@ def test_a_nurse_sets_no_limits_labels_nothing_and_does_not_listen(
 def clip(east: Room, settings: LazySettings, tmp_path: Path) -> Clip:  # noqa: ARG001 (its alarm)
     """A second of a tone of 100 Hz and one of 15 Hz, raw, around the alarm in the ward east."""
     settings.MEDIA_ROOT = tmp_path
-    kept = Clip.objects.get()
+    kept: Clip = Clip.objects.get()
     at_s = np.arange(2000) / 2000
     tones = np.sin(2 * np.pi * 100 * at_s) + np.sin(2 * np.pi * 15 * at_s)
     sound = Sound((8000 * tones).astype(np.int16), 2000, kept.from_us, 0.0)
