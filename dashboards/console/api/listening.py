@@ -9,7 +9,12 @@ from dashboards.console.api.permissions import require
 from dashboards.console.audit import log
 from dashboards.console.people.access import Role
 
-KIND = OpenApiParameter("kind", str, enum=["filtered", "raw"])
+KIND = OpenApiParameter(
+    "kind",
+    str,
+    enum=["filtered", "raw"],
+    description="By default filtered of a bed, raw of a clip.",
+)
 Kind = Literal["filtered", "raw"]
 AUDITED: dict[Kind, log.Action] = {"filtered": "listen", "raw": "listen raw"}
 
