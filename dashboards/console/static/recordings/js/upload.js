@@ -52,9 +52,12 @@ class Upload {
       const most = Number(form.dataset.mostBytes), size = this.files.reduce((sum, file) => sum + file.size, 0);
       if (size > most) throw new Error(`it has ${mebibytes(size)}, and ${mebibytes(most)} are the most`);
       const id = newId(); // with which it may be sent again and is kept once
-      this.show(await this.settled(await insist(() => this.send(id))));
+      const taken = await insist(() => this.send(id));
+      this.isTaken = true;
+      this.show(await this.settled(taken));
     } catch (error) {
-      this.refuse(error.message);
+      const isOnlyAway = this.isTaken && !(error instanceof ApiError && error.status < 500);
+      this.refuse(isOnlyAway ? "the console does not answer; the recording was taken, and its result will be in the history" : error.message);
     }
   }
 
