@@ -119,6 +119,7 @@ def test_a_device_that_is_never_heard_is_offline_rings_and_its_sound_can_be_paus
     end = miss_soon(stack, "dev-off")
     expect(tile).to_have_attribute("data-standing", "offline", timeout=60_000)
     expect(tile.locator(".over")).to_have_text("OFFLINE")
+    expect(tile.locator(".quality-text")).to_have_text("no signal")
     expect(tile.locator(".alarm-line")).to_contain_text("Device offline")
     until(page, "Number(document.body.dataset.bursts) > 0")
     page.get_by_role("button", name="Pause audio").click()

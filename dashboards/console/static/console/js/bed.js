@@ -13,7 +13,7 @@ import { Shelf } from "./shelf.js";
 import { Shouts } from "./shouts.js";
 import { AlarmSound } from "./sound.js";
 import { Trends } from "./trends.js";
-import { age, finding, findingNote } from "./words.js";
+import { age, finding, findingNote, isFresh } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const deviceId = document.body.dataset.device, patientId = document.body.dataset.patient;
@@ -35,12 +35,11 @@ function show(picture) {
   if ((picture.patient_id ?? "") !== patientId) { location.reload(); return; }
   bed = picture;
   byId("vitals").dataset.standing = bed.standing;
-  const isFresh = !["offline", "silent", "waiting", "standby"].includes(bed.standing);
-  byId("rate").textContent = isFresh && bed.rate_bpm !== null ? Math.round(bed.rate_bpm) : "–";
+  byId("rate").textContent = isFresh(bed) && bed.rate_bpm !== null ? Math.round(bed.rate_bpm) : "–";
   byId("finding").textContent = finding(bed);
   byId("finding-note").textContent = findingNote(bed);
-  byId("quality").textContent = bed.quality === null ? "–" : `${Math.round(bed.quality * 100)} %`;
-  byId("reasons").textContent = bed.reasons.join(", ") || bed.verdict || "";
+  byId("quality").textContent = bed.quality === null || !isFresh(bed) ? "–" : `${Math.round(bed.quality * 100)} %`;
+  byId("reasons").textContent = isFresh(bed) ? bed.reasons.join(", ") || bed.verdict || "" : "no signal";
   byId("battery").textContent = bed.battery_fraction === null ? "–" : `${Math.round(bed.battery_fraction * 100)} %`;
   byId("radio").textContent = [bed.contact === false && "no contact", bed.signal_dbm !== null && `${bed.signal_dbm} dBm`].filter(Boolean).join(" · ");
   byId("latency").textContent = bed.latency_ms === null ? "–" : `${Math.round(bed.latency_ms)} ms`;

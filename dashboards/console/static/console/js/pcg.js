@@ -65,7 +65,7 @@ export class Pcg {
     pen.clearRect(0, 0, width, height);
     this.grid(pen, width, height);
     const loudest = Math.max(0.01, ...this.hops.map((hop) => (hop.gain * peak(hop.samples)) / 32768));
-    const pxPerS = width / SHOWN_S, middle = height / 2 + 8, half = height / 2 - 18;
+    const pxPerS = width / SHOWN_S, middle = height / 2 + 2, half = height / 2 - 22;
     for (const hop of this.hops) {
       const left = width - (edgeS - (hop.endS - hop.lengthS)) * pxPerS;
       if (left > width || left + hop.lengthS * pxPerS < 0) continue;
