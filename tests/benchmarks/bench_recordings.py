@@ -8,6 +8,7 @@ is a real recording, repeated.
 """
 
 import io
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -47,12 +48,21 @@ def main() -> None:
         finally:
             kafka.stop()
     report.save("recordings", {"first_s": first_s, "waited_s": waited_s, "promised_s": PROMISED_S})
-    rows = [(name, median(each), max(each)) for name, each in waited_s.items()]
+    rows = [
+        (name, median(each), max(each), PROMISED_S if _is_promised(name) else "")
+        for name, each in waited_s.items()
+    ]
     report.table(
         f"Upload to answer, s, {ROUNDS} times each; the first after the start took {first_s:.1f} s",
-        ("recording", "median", "worst"),
+        ("recording", "median", "worst", "promised"),
         rows,
     )
+    worst_s = max(max(each) for name, each in waited_s.items() if _is_promised(name))
+    sys.exit(worst_s > PROMISED_S)
+
+
+def _is_promised(name: str) -> bool:
+    return name.startswith("60 s")
 
 
 def _measured_s(program: Program, duration_s: int, rate_hz: int, container: str) -> list[float]:

@@ -85,6 +85,30 @@ def test_a_page_that_is_not_looked_at_notifies_through_the_system(
     assert "p-" not in title
 
 
+def test_sound_that_is_on_goes_on_with_the_first_key_on_the_next_page(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("button", name="Turn sound on").click()
+    for path in ("/beds/wearable-02/", "/"):
+        page.goto(path)
+        page.keyboard.press("Tab")
+        expect(page.locator("#sound")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Sound on").click()
+    page.keyboard.press("Tab")
+    page.goto("/beds/wearable-02/")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(300)
+    expect(page.locator("#sound")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_standby_that_is_refused_says_so(open_page: Open) -> None:
+    page = open_page("/beds/wearable-02/")
+    expect(page.locator("#link")).to_have_text("live")
+    refused = {"detail": "this needs the role nurse"}
+    page.route("**/api/v1/alarms/actions", lambda route: route.fulfill(status=403, json=refused))
+    page.get_by_role("button", name="Standby 30 min").click()
+    expect(page.get_by_role("alert").filter(has_text="Not done")).to_contain_text("role nurse")
+
+
 def test_who_is_logged_out_meanwhile_is_told_so_and_where_to_log_in(open_page: Open) -> None:
     page = open_page()
     expect(page.locator("#link")).to_have_text("live")

@@ -119,6 +119,7 @@ def test_a_device_that_is_never_heard_is_offline_rings_and_its_sound_can_be_paus
     end = miss_soon(stack, "dev-off")
     expect(tile).to_have_attribute("data-standing", "offline", timeout=60_000)
     expect(tile.locator(".over")).to_have_text("OFFLINE")
+    expect(tile.locator(".quality-text")).to_have_text("no signal")
     expect(tile.locator(".alarm-line")).to_contain_text("Device offline")
     until(page, "Number(document.body.dataset.bursts) > 0")
     page.get_by_role("button", name="Pause audio").click()
@@ -178,6 +179,10 @@ def test_a_bed_shows_sound_trends_and_alarms_and_can_be_heard(
     page.get_by_role("button", name="Last 30 s, raw").click()
     until(page, "document.querySelector('#player audio').duration > 29", timeout=SLOW_MS)
     until(page, "document.querySelector('#player audio').currentTime > 0.2")
+    for kind in ("Filtered", "Raw"):
+        past.get_by_role("button", name=kind).click()
+        words = f"30 s before and after the alarm, {kind.lower()}"
+        expect(page.locator("#player .note")).to_contain_text(words, timeout=SLOW_MS)
     page.fill("#note-text", "slept well")
     page.get_by_role("button", name="Add").click()
     expect(page.locator("#notes")).to_contain_text("slept well")
@@ -188,10 +193,11 @@ def test_a_bed_shows_sound_trends_and_alarms_and_can_be_heard(
 def test_limits_are_changed_with_their_history_and_bounds(open_page: Open) -> None:
     page = open_page("/beds/wearable-04/")
     page.get_by_role("link", name="Change").click()
-    page.get_by_label("tachycardia_bpm", exact=True).fill("1000")
+    expect(page.get_by_label("forget_s", exact=True)).to_be_hidden()
+    page.get_by_label("Heart rate is high above").fill("1000")
     page.get_by_role("button", name="Put in force").click()
     expect(page.locator(".messages .error")).to_contain_text("60 to 250")
-    page.get_by_label("tachycardia_bpm", exact=True).fill("150")
+    page.get_by_label("Heart rate is high above").fill("150")
     page.get_by_role("button", name="Put in force").click()
     expect(page.get_by_role("status")).to_contain_text("in force")
     expect(page.locator("table").last).to_contain_text("tachycardia_bpm: 150")

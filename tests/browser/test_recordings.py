@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from scipy.signal import resample_poly
 
 from tests.browser.conftest import Open
@@ -103,6 +103,30 @@ def test_a_file_that_is_no_recording_is_refused_in_words(open_page: Open) -> Non
     page = open_page("/recordings/")
     page.set_input_files("#files", "README.md")
     expect(page.locator(".upload.refused")).to_contain_text("README.md is no sound")
+
+
+def test_a_connection_that_breaks_neither_loses_nor_doubles_an_upload(open_page: Open) -> None:
+    """The console has taken the upload, but its answer and the next ones never come."""
+    page = open_page("/recordings/")
+    broken = {"POST": 1, "GET": 2}
+
+    def cut(route: Route) -> None:
+        method = route.request.method
+        if broken[method] == 0:
+            route.fallback()
+            return
+        broken[method] -= 1
+        route.fetch()
+        route.abort("connectionreset")
+
+    page.route("**/api/v1/recordings**", cut)
+    page.fill("#note", "over a bad connection")
+    _upload(page, "c0016.flac")
+    expect(page.locator(".upload-state")).to_contain_text("trying again")
+    expect(page.locator(".upload.done")).to_have_count(1, timeout=SLOW_MS)
+    assert broken == {"POST": 0, "GET": 0}
+    page.goto("/recordings/?search=over+a+bad+connection")
+    expect(page.locator("table.cards tbody tr")).to_have_count(1)
 
 
 def test_the_history_finds_compares_and_deletes(open_page: Open) -> None:

@@ -14,6 +14,17 @@ from dashboards.console.people.decorators import needs, require
 from dashboards.console.people.models import access_of
 from stream_processors.alarms.limits import described
 
+# What is set for a patient, in words; the others are rarely touched, and keep their names.
+_OFTEN = {
+    "tachycardia_bpm": "Heart rate is high above, bpm",
+    "bradycardia_bpm": "Heart rate is low below, bpm",
+    "finding_probability": "Heart sound is abnormal from a probability of",
+    "tachycardia_priority": "Priority of a high heart rate",
+    "bradycardia_priority": "Priority of a low heart rate",
+    "finding_priority": "Priority of an abnormal heart sound",
+    "offline_s": "Device is offline when unheard for, s",
+}
+
 
 @needs(Role.VIEWER)
 def limits(request: HttpRequest, assignment_id: str) -> HttpResponse:
@@ -34,9 +45,13 @@ def limits(request: HttpRequest, assignment_id: str) -> HttpResponse:
             log.note(request, "change limits", ward=ward, subject=assignment_id, limits=changed)
             messages.success(request, "The new limits are in force.")
             return redirect("limits", assignment_id)
+    rows = {each[0]: _row(assignment.limits, entered, each) for each in described()}
+    seldom = [row for name, row in rows.items() if name not in _OFTEN]
     context = {
         "assignment": assignment,
-        "rows": [_row(assignment.limits, entered, each) for each in described()],
+        "often": [rows[name] for name in _OFTEN],
+        "seldom": seldom,
+        "is_seldom_set": any(row["value"] for row in seldom),
         "may_change": access_of(request.user).may(Role.CLINICIAN, ward),
         "changes": assignment.limits_changes.all(),
     }
@@ -62,6 +77,7 @@ def _row(
     value = entered.get(name) or limits.get(name, "")
     return {
         "name": name,
+        "title": _OFTEN.get(name, name),
         "default": f"{default:g}",
         "low": f"{low:g}",
         "high": f"{high:g}",

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dashboards.console.api import history_serializers as shapes
+from dashboards.console.api.listening import AUDITED, KIND, listened_kind
 from dashboards.console.api.permissions import require
 from dashboards.console.api.tables import FILTERS, FROM, UNTIL, OfWards, time_parameter
 from dashboards.console.audit import log
@@ -22,7 +23,6 @@ from dashboards.console.history.sound import from_flac
 from dashboards.console.history.trends import trend_of
 from dashboards.console.live import current
 from dashboards.console.people.access import Role
-from dashboards.console.people.models import access_of
 
 Answer = Any
 
@@ -62,10 +62,15 @@ class Clips(OfWards):
 
 
 class ClipSound(APIView):
-    """The sound of a clip, as it came from the device."""
+    """The sound of a clip."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("form", str, enum=["wav", "flac"], description="Else wav.")],
+        parameters=[
+            KIND,
+            OpenApiParameter(
+                "form", str, enum=["wav", "flac"], description="Of raw sound; else wav."
+            ),
+        ],
         responses={(200, "audio/wav"): OpenApiTypes.BINARY},
     )
     def get(self, request: Any, clip_id: str) -> HttpResponse:
@@ -73,17 +78,16 @@ class ClipSound(APIView):
         clip = Clip.objects.filter(pk=clip_id, state="kept").first()
         if clip is None:
             raise NotFound("there is no such thing, or not for you")
-        require(request, Role.VIEWER, clip.ward)
-        if not access_of(request.user).may_listen_raw(clip.ward):
-            self.permission_denied(request, "listening to raw sound is a right of its own")
-        log.note(request, "listen raw", ward=clip.ward, subject=clip.device_id, clip=str(clip.pk))
+        kind = listened_kind(request, clip.ward, default="raw")
+        log.note(request, AUDITED[kind], ward=clip.ward, subject=clip.device_id, clip=str(clip.pk))
         with clip.file.open("rb") as file:
             data = file.read()
-        if request.query_params.get("form") == "flac":
+        if kind == "raw" and request.query_params.get("form") == "flac":
             return HttpResponse(data, content_type="audio/flac")
-        from dashboards.console.history.playing import as_wav  # noqa: PLC0415 (slow to load)
+        from dashboards.console.history.playing import as_wav, filtered  # noqa: PLC0415 (slow)
 
-        wav = as_wav(from_flac(data, clip.from_us))
+        sound = from_flac(data, clip.from_us)
+        wav = as_wav(sound if kind == "raw" else filtered(sound))
         return HttpResponse(wav, content_type="audio/wav")
 
 

@@ -5,18 +5,17 @@ from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.renderers import BaseRenderer
 from rest_framework.views import APIView
 
-from dashboards.console.api.permissions import require
+from dashboards.console.api.listening import AUDITED, KIND, listened_kind
 from dashboards.console.api.tables import FROM, UNTIL, time_parameter
 from dashboards.console.audit import log
 from dashboards.console.history.sound import SoundFinder
 from dashboards.console.live import current
 from dashboards.console.live.strips import end_us
-from dashboards.console.people.access import Role
 from ingest.connections import KafkaConnection, load
 
 _LAST_S = 30
@@ -38,9 +37,7 @@ class BedSound(APIView):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter(
-                "kind", str, enum=["filtered", "raw"], description="By default filtered."
-            ),
+            KIND,
             FROM,
             UNTIL,
         ],
@@ -51,18 +48,12 @@ class BedSound(APIView):
         known = current.filled_room().ward.bed(device_id)
         if known is None:
             raise NotFound("there is no such thing, or not for you")
-        access = require(request, Role.VIEWER, known.ward)
-        kind = request.query_params.get("kind", "filtered")
-        if kind not in ("filtered", "raw"):
-            raise ValidationError({"kind": "filtered or raw"})
-        if kind == "raw" and not access.may_listen_raw(known.ward):
-            raise PermissionDenied("listening to raw sound is a right of its own")
-        require(request, Role.CLINICIAN if kind == "filtered" else Role.VIEWER, known.ward)
+        kind = listened_kind(request, known.ward, default="filtered")
         latest_us = time.time_ns() // 1000 if known.latest is None else end_us(known.latest)
         from_us, until_us = _span(request, latest_us)
         log.note(
             request,
-            "listen raw" if kind == "raw" else "listen",
+            AUDITED[kind],
             ward=known.ward,
             subject=device_id,
             from_us=from_us,

@@ -1,5 +1,7 @@
 """To whom alarms are told, and how it went."""
 
+import re
+
 from django.db import models
 
 CHANNELS = ("webhook", "mail", "mqtt")
@@ -12,7 +14,7 @@ class Rule(models.Model):
     name = models.CharField(max_length=80)
     channel = models.CharField(max_length=8, choices=[(c, c) for c in CHANNELS])
     address = models.CharField(
-        max_length=300, help_text="URL, e-mail address, or mqtt://HOST:PORT/TOPIC"
+        max_length=300, help_text="URL, e-mail address, or mqtt(s)://HOST:PORT/TOPIC"
     )
     ward = models.CharField(max_length=64, blank=True)
     priority = models.CharField(max_length=8, default="high", choices=[(p, p) for p in PRIORITIES])
@@ -26,6 +28,11 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return str(self.name)
+
+    @property
+    def where(self) -> str:
+        """The address, without a password that may be in it."""
+        return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:…@", self.address)
 
 
 class Delivery(models.Model):

@@ -19,7 +19,7 @@ from dashboards.console.people.access import Role
 from dashboards.console.people.decorators import needs
 
 _SHOWN = 50
-_SCHEMES = {"webhook": ("http", "https"), "mqtt": ("mqtt",)}
+_SCHEMES = {"webhook": ("http", "https"), "mqtt": ("mqtt", "mqtts")}
 
 
 class RuleForm(forms.ModelForm):

@@ -18,7 +18,7 @@ from dashboards.console.audit import log
 from dashboards.console.audit.models import AuditEntry
 from dashboards.console.people.models import access_of
 from dashboards.console.recordings import jobs, rights
-from dashboards.console.recordings.intake import Belongs, take_in
+from dashboards.console.recordings.intake import Belongs, take_in_once
 from dashboards.console.recordings.kinds import RefusedError
 from dashboards.console.recordings.models import Recording, State
 from dashboards.console.recordings.search import FINDINGS, VERDICTS, SearchError, narrowed
@@ -92,9 +92,11 @@ class Recordings(APIView):
             raise PermissionDenied("uploading needs the role nurse in this ward")
         belongs = Belongs(request.user, asked["ward"], asked["patient_id"], asked["note"])
         try:
-            recording = take_in(asked["files"], belongs)
+            recording, is_new = take_in_once(asked["files"], belongs, asked.get("id"))
         except RefusedError as error:
             raise ValidationError({"detail": str(error)}) from None
+        if not is_new:
+            return Response(RecordingSerializer(recording).data, status=202)
         log.note(
             request, "upload", ward=recording.ward, subject=str(recording.pk), name=recording.name
         )

@@ -14,10 +14,16 @@ from django.db import close_old_connections
 
 from dashboards.console.recordings import housekeeping, jobs, limits, orders
 from dashboards.console.recordings.models import Job, Task
-from dashboards.console.recordings.worker import TookTooLongError, Worker, WorkerDiedError
+from dashboards.console.recordings.worker import (
+    NotReadyError,
+    TookTooLongError,
+    Worker,
+    WorkerDiedError,
+)
 
 _LOOK_EVERY_S = 0.5
 _WARM_AFTER_S = 20.0
+_START_AGAIN_AFTER_S = 5.0
 _NICE, _NICER = 5, 15  # the ward's pages come first, then answers
 _FIELDS = {orders.PICTURES: "pictures", orders.HEARD: "heard", orders.SALIENCY: "saliency"}
 _COPY_BYTES = 1024 * 1024
@@ -65,27 +71,34 @@ class Foreman:
             while not stop.is_set():
                 close_old_connections()
                 self._housekeeping.step(time.time())
-                if self.step():
-                    continue
-                has_news = self._news.wait(_LOOK_EVERY_S)
-                self._news.clear()
-                is_wanted = has_news or time.monotonic() > warm_at_s
-                if is_wanted and self._is_awaited and not stop.is_set():
-                    self._worker.start()
+                try:
+                    if not self.step():
+                        self._await_news(warm_at_s)
+                except NotReadyError:
+                    _log.warning("the worker does not start; what is uploaded waits for it")
+                    stop.wait(_START_AGAIN_AFTER_S)
         except _Stopping:
             pass
         finally:
             self._worker.end()
 
+    def _await_news(self, warm_at_s: float) -> None:
+        """Have the worker ready for what may come."""
+        has_news = self._news.wait(_LOOK_EVERY_S)
+        self._news.clear()
+        is_wanted = has_news or time.monotonic() > warm_at_s
+        if is_wanted and self._is_awaited and not self._stop.is_set():
+            self._worker.start()
+
     def step(self) -> bool:
-        """Do one job; False if there is none."""
+        """Do one job; False if there is none. Raises `NotReadyError`, and the job stays."""
         job = jobs.claim(self._who, tasks=self._tasks)
         if job is None:
             return False
         self._job = job
         try:
             self._do(job)
-        except _Stopping:
+        except (_Stopping, NotReadyError):
             jobs.give_back(job, self._who)
             raise
         finally:
@@ -93,19 +106,22 @@ class Foreman:
         return True
 
     def _do(self, job: Job) -> None:
-        within_s = (
-            limits.CLASSIFY_WITHIN_S if job.task == Task.CLASSIFY else limits.EXPLAIN_WITHIN_S
-        )
+        within_cpu_s = limits.CLASSIFY_CPU_S if job.task == Task.CLASSIFY else limits.EXPLAIN_CPU_S
+        if not self._worker.is_up:
+            self._tell(job, "starting the reader")
         with tempfile.TemporaryDirectory(prefix="heartward-") as folder:
             try:
                 order = _lay_out(job, Path(folder))
                 report = self._worker.ask(
-                    order, within_s=within_s, on_stage=lambda words: self._tell(job, words)
+                    order, within_cpu_s=within_cpu_s, on_stage=lambda words: self._tell(job, words)
                 )
             except FileNotFoundError:
                 self._give_up(job, f"{job.recording.name} is no longer in the storage")
             except TookTooLongError:
-                self._give_up(job, f"{job.recording.name} takes longer to read than {within_s:g} s")
+                self._give_up(
+                    job,
+                    f"{job.recording.name} takes more than {within_cpu_s:g} s of computing to read",
+                )
             except WorkerDiedError:
                 _log.warning("the worker ended while it read recording %s", job.recording_id)
                 if jobs.fail_once(job, self._who):

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID, uuid4
 
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from dashboards.console.recordings import kinds, limits
 from dashboards.console.recordings.jobs import delete_stored, enqueue
@@ -21,7 +22,38 @@ class Belongs(NamedTuple):
     note: str = ""
 
 
-def take_in(files: Sequence[Any], belongs: Belongs) -> Recording:
+def take_in_once(
+    files: Sequence[Any], belongs: Belongs, key: UUID | None = None
+) -> tuple[Recording, bool]:
+    """Store the uploaded files of one recording, or find what the same upload stored before.
+
+    A page whose connection broke cannot know whether its upload has come, and sends it again under
+    the same key.
+
+    Returns
+    -------
+    The recording, and whether it is new. Raises `RefusedError` as `take_in` does.
+    """
+    if key is None:
+        return take_in(files, belongs), True
+    if found := _taken_before(key, belongs):
+        return found, False
+    try:
+        return take_in(files, belongs, key), True
+    except IntegrityError:  # both came at once
+        if found := _taken_before(key, belongs):
+            return found, False
+        raise
+
+
+def _taken_before(key: UUID, belongs: Belongs) -> Recording | None:
+    found: Recording | None = Recording.objects.filter(pk=key).first()
+    if found is not None and found.owner_id != belongs.owner.pk:
+        raise RefusedError("draw another id for this upload")
+    return found
+
+
+def take_in(files: Sequence[Any], belongs: Belongs, key: UUID | None = None) -> Recording:
     """Store the uploaded files of one recording.
 
     Raises
@@ -37,20 +69,28 @@ def take_in(files: Sequence[Any], belongs: Belongs) -> Recording:
             f"{limits.in_words(limits.MOST_BYTES)} are the most"
         )
     group = kinds.group({name: _head(file) for name, file in named.items()})
-    return store(group, named, size_bytes, belongs)
+    return store(group, named, size_bytes, belongs, key)
 
 
 def store(
-    group: kinds.Group, named: Mapping[str, Any], size_bytes: int, belongs: Belongs
+    group: kinds.Group,
+    named: Mapping[str, Any],
+    size_bytes: int,
+    belongs: Belongs,
+    key: UUID | None = None,
 ) -> Recording:
     """All of it, or nothing: files whose rows do not come to be are deleted again."""
     recording = Recording(
-        **belongs._asdict(), name=group.name, kind=group.kind, size_bytes=size_bytes
+        id=key or uuid4(),
+        **belongs._asdict(),
+        name=group.name,
+        kind=group.kind,
+        size_bytes=size_bytes,
     )
     stored: list[SourceFile] = []
     try:
         with transaction.atomic():
-            recording.save()
+            recording.save(force_insert=True)
             for name in group.files:
                 source = SourceFile(recording=recording, name=name, is_main=name == group.name)
                 source.file.save(name, named[name], save=False)

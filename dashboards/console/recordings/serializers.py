@@ -107,6 +107,9 @@ class BelongsSerializer(serializers.Serializer):
 class UploadSerializer(BelongsSerializer):
     """One recording: a WAV, FLAC, MP3 or OGG file, or a WFDB header with its signals."""
 
+    id = serializers.UUIDField(
+        required=False, help_text="Drawn by who sends it: what is sent again under it is kept once."
+    )
     files = serializers.ListField(
         child=serializers.FileField(allow_empty_file=True, max_length=1000),
         max_length=limits.MOST_FILES,

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 (
                     "address",
                     models.CharField(
-                        help_text="URL, e-mail address, or mqtt://HOST:PORT/TOPIC", max_length=300
+                        help_text="URL, e-mail address, or mqtt(s)://HOST:PORT/TOPIC", max_length=300
                     ),
                 ),
                 ("ward", models.CharField(blank=True, max_length=64)),

@@ -1,6 +1,8 @@
 """Who is told of which alarm, how often it is tried, and what is never told."""
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -10,6 +12,7 @@ import pytest
 from django.core import mail
 
 from dashboards.console.history.batches import Batch, write
+from dashboards.console.notifications import channels, errand, messenger
 from dashboards.console.notifications.channels import DeliveryError, deliver, sentence
 from dashboards.console.notifications.messenger import Messenger
 from dashboards.console.notifications.models import Delivery, Rule
@@ -149,3 +152,79 @@ def test_mail_says_it_in_the_subject() -> None:
 def test_an_address_of_another_kind_is_refused(channel: str, address: str) -> None:
     with pytest.raises(DeliveryError, match="is no"):
         deliver(channel, address, message_of(examples.event()))
+
+
+@pytest.fixture
+def peer() -> Iterator[Any]:
+    """Makes a server that takes a connection, says this and no more, and keeps it."""
+    with contextlib.ExitStack() as opened:
+
+        def serve(says: bytes) -> int:
+            server = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+            threading.Thread(target=answer, args=(server, says), daemon=True).start()
+            return int(server.getsockname()[1])
+
+        def answer(server: socket.socket, says: bytes) -> None:
+            with contextlib.suppress(OSError):
+                connection = opened.enter_context(server.accept()[0])
+                connection.sendall(says)
+
+        yield serve
+
+
+@pytest.mark.parametrize(
+    ("channel", "address", "says", "why"),
+    [
+        ("webhook", "http://127.0.0.1:{}/", b"\x00\xff no HTTP\r\n\r\n", "no HTTP"),
+        ("webhook", "http://127.0.0.1:{}/", b"", "timed out"),
+        ("mqtt", "mqtt://127.0.0.1:{}/alarms", b"", "no answer within"),
+        ("mqtt", "mqtt://127.0.0.1:{}/alarms", b"\x20\x02\x00\x05", "Not authorized"),
+    ],
+    ids=["other protocol", "silent webhook", "silent broker", "refusing broker"],
+)
+def test_a_peer_that_misbehaves_is_a_failure_in_time(
+    peer: Any, monkeypatch: pytest.MonkeyPatch, channel: str, address: str, says: bytes, why: str
+) -> None:
+    monkeypatch.setattr(channels, "_TIMEOUT_S", 1.0)
+    with pytest.raises(DeliveryError, match=why):
+        deliver(channel, address.format(peer(says)), message_of(examples.event()))
+
+
+def test_a_head_of_a_mail_is_one_line_whatever_a_bed_is_called() -> None:
+    message = message_of(examples.event()) | {"bed": "1\nBcc: all@example.org"}
+    deliver("mail", "desk@example.org", message)
+    (sent,) = mail.outbox
+    assert "\n" not in sent.subject
+    assert sent.recipients() == ["desk@example.org"]
+
+
+def test_an_address_that_keeps_its_connection_delays_no_other(
+    webhook: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is put off after a while, and not called again before it has let go."""
+    let_go = threading.Event()
+
+    def deliver_or_hang(channel: str, _address: str, message: Any) -> str:
+        if channel == "mqtt" and not let_go.is_set():
+            let_go.wait()
+        return deliver("webhook", webhook.address, message)
+
+    monkeypatch.setattr(errand, "deliver", deliver_or_hang)
+    monkeypatch.setattr(messenger, "_WAIT_S", 0.3)
+    _rule(name="hangs", channel="mqtt", address="mqtt://127.0.0.1:1/x", priority="medium")
+    _rule(name="works", address=webhook.address, priority="medium")
+    write(Batch([], [examples.event()], []))
+    now_us = Delivery.objects.latest("created_us").created_us
+    sender = Messenger()
+    assert sender.step(now_us) == 1
+    assert len(webhook.got) == 1
+    assert sender.step(now_us + 51_000_000) == 0
+    hung = Delivery.objects.get(rule__name="hangs")
+    assert (hung.state, hung.attempts) == ("waiting", 1)
+    assert "no answer" in hung.answer
+    assert sender.step(now_us + 90_000_000) == 0
+    let_go.set()
+    monkeypatch.setattr(messenger, "_WAIT_S", 5.0)
+    assert sender.step(now_us + 91_000_000) == 0  # what was put off is not settled twice
+    assert sender.step(now_us + 92_000_000) == 1
+    assert Delivery.objects.get(rule__name="hangs").state == "delivered"

@@ -1,10 +1,16 @@
 """Every address of the interface and every page: who may not, gets nothing and changes nothing."""
 
+import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
+from django.conf import LazySettings
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import get_resolver
 
@@ -12,6 +18,7 @@ from dashboards.console.admissions import desk
 from dashboards.console.audit.models import AuditEntry
 from dashboards.console.history import batches
 from dashboards.console.history.models import Clip
+from dashboards.console.history.sound import Sound, as_flac
 from dashboards.console.live.room import Room
 from dashboards.console.outbox.models import Outgoing
 from dashboards.console.people.access import Role
@@ -194,16 +201,48 @@ def test_a_nurse_sets_no_limits_labels_nothing_and_does_not_listen(
     assert _body(program_of(Role.NURSE, "east"), method, path, body).status_code == 403
 
 
-@pytest.mark.usefixtures("east")
-def test_raw_sound_is_for_those_alone_who_have_that_right(program_of: ClientOf) -> None:
-    clip = Clip.objects.get()
-    clip.state = "kept"
-    clip.file.name = "none.flac"
-    clip.save()
+@pytest.fixture
+def clip(east: Room, settings: LazySettings, tmp_path: Path) -> Clip:  # noqa: ARG001 (its alarm)
+    """A second of a tone of 100 Hz and one of 15 Hz, raw, around the alarm in the ward east."""
+    settings.MEDIA_ROOT = tmp_path
+    kept: Clip = Clip.objects.get()
+    at_s = np.arange(2000) / 2000
+    tones = np.sin(2 * np.pi * 100 * at_s) + np.sin(2 * np.pi * 15 * at_s)
+    sound = Sound((8000 * tones).astype(np.int16), 2000, kept.from_us, 0.0)
+    kept.file.save("clip.flac", ContentFile(as_flac(sound)), save=False)
+    kept.state = "kept"
+    kept.save()
+    return kept
+
+
+def test_raw_sound_is_for_those_alone_who_have_that_right(program_of: ClientOf, clip: Clip) -> None:
     admin = program_of(Role.ADMIN, "east")
     assert admin.get(f"/api/v1/beds/{EAST}/sound?kind=raw").status_code == 403
     assert admin.get(f"/api/v1/clips/{clip.pk}/sound").status_code == 403
+    assert admin.get(f"/api/v1/clips/{clip.pk}/sound?kind=raw").status_code == 403
     assert not AuditEntry.objects.filter(action="listen raw").exists()
+
+
+def test_a_clinician_hears_a_kept_event_filtered_and_it_is_written_down(
+    program_of: ClientOf, clip: Clip
+) -> None:
+    answer = program_of(Role.CLINICIAN, "east").get(f"/api/v1/clips/{clip.pk}/sound?kind=filtered")
+    samples, rate_hz = soundfile.read(io.BytesIO(answer.content))
+    bins = np.abs(np.fft.rfft(samples))[: len(samples) // 2 + 1]
+    level_at = dict(zip(np.fft.rfftfreq(len(samples), 1 / rate_hz), bins, strict=True))
+    assert level_at[15.0] < 0.1 * level_at[100.0], "what lies below the heart is filtered out"
+    entry = AuditEntry.objects.get(action="listen")
+    assert (entry.subject, entry.ward) == (EAST, "east")
+
+
+@pytest.mark.parametrize("kind", ["raw", "filtered"])
+def test_a_kept_event_is_not_heard_in_another_ward_nor_by_a_nurse(
+    program_of: ClientOf, clip: Clip, kind: str
+) -> None:
+    address = f"/api/v1/clips/{clip.pk}/sound?kind={kind}"
+    assert program_of(Role.ADMIN, "west", raw=True).get(address).status_code == 404
+    assert program_of(Role.NURSE, "east").get(address).status_code == 403
+    assert not AuditEntry.objects.filter(action__startswith="listen").exists()
 
 
 @pytest.mark.usefixtures("east")

@@ -1,5 +1,6 @@
 """Several consoles on one database: what one does no other does again."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from dashboards.console.history import clip_keeper
 from dashboards.console.history.clip_keeper import ClipKeeper
 from dashboards.console.history.models import Clip
 from dashboards.console.history.sound import Sound
-from dashboards.console.notifications import messenger
+from dashboards.console.notifications import errand, messenger
+from dashboards.console.notifications.errand import Errand
 from dashboards.console.notifications.messenger import Messenger
 from dashboards.console.notifications.models import Delivery, Rule
 from dashboards.console.outbox import duty
@@ -44,11 +46,16 @@ def test_a_message_that_two_consoles_read_at_once_is_sent_by_one(
 
     def deliver(channel: str, *_: Any) -> str:
         sent.append(channel)
-        if len(sent) == 1:
-            assert other.step(NOW_US + 1) == 0
         return "200"
 
-    monkeypatch.setattr(messenger, "deliver", deliver)
+    def and_the_other_in_between(self: Errand, most_s: float) -> None:
+        monkeypatch.setattr(Errand, "wait", wait)
+        assert other.step(NOW_US + 1) == 0
+        wait(self, most_s)
+
+    wait = Errand.wait
+    monkeypatch.setattr(Errand, "wait", and_the_other_in_between)
+    monkeypatch.setattr(errand, "deliver", deliver)
     assert Messenger().step(NOW_US) == 1
     assert sent == ["webhook"]
 
@@ -59,15 +66,15 @@ def test_what_a_console_took_and_died_with_is_sent_by_another(
     rule = Rule.objects.create(name="desk", channel="webhook", address="http://127.0.0.1:9/")
     Delivery.objects.create(rule=rule, event_id="v1", message={}, created_us=NOW_US, due_us=NOW_US)
 
-    def dies(*_: Any) -> str:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(messenger, "deliver", dies)
-    with pytest.raises(KeyboardInterrupt):
-        Messenger().step(NOW_US)
-    monkeypatch.setattr(messenger, "deliver", lambda *_: "200")
+    end = threading.Event()
+    monkeypatch.setattr(messenger, "_WAIT_S", 0.05)
+    monkeypatch.setattr(errand, "deliver", lambda *_: str(end.wait()))
+    assert Messenger().step(NOW_US) == 0
+    monkeypatch.setattr(errand, "deliver", lambda *_: "200")
     assert Messenger().step(NOW_US + 1_000_000) == 0
+    monkeypatch.setattr(messenger, "_WAIT_S", 5.0)
     assert Messenger().step(NOW_US + 61_000_000) == 1
+    end.set()
 
 
 class OneTurn:

@@ -34,14 +34,13 @@ function parsed(text) {
   }
 }
 
-// Ask something of an alarm, or of a device, until it is answered: a console that starts anew is
-// away for some seconds. What is sent again under the same id is done once.
-export async function act(action, deviceId, more = {}) {
-  const request = { action, device_id: deviceId, action_id: newId(), ...more };
+// Ask until there is an answer: a console that starts anew is away for some seconds, and a busy one
+// is late. What is refused is not asked again. Only for what may be sent twice.
+export async function insist(ask) {
   const giveUpMs = performance.now() + ASK_FOR_MS;
   for (;;) {
     try {
-      return await call("POST", document.body.dataset.actions, request);
+      return await ask();
     } catch (error) {
       const isRefused = error instanceof ApiError && error.status < 500;
       if (isRefused || performance.now() > giveUpMs) throw error;
@@ -50,7 +49,13 @@ export async function act(action, deviceId, more = {}) {
   }
 }
 
-function newId() {
+// Ask something of an alarm, or of a device; what is sent again under the same id is done once.
+export function act(action, deviceId, more = {}) {
+  const request = { action, device_id: deviceId, action_id: newId(), ...more };
+  return insist(() => call("POST", document.body.dataset.actions, request));
+}
+
+export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

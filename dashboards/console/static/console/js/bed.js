@@ -13,7 +13,7 @@ import { Shelf } from "./shelf.js";
 import { Shouts } from "./shouts.js";
 import { AlarmSound } from "./sound.js";
 import { Trends } from "./trends.js";
-import { age, finding, findingNote } from "./words.js";
+import { age, finding, findingNote, isFresh } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const deviceId = document.body.dataset.device, patientId = document.body.dataset.patient;
@@ -35,12 +35,11 @@ function show(picture) {
   if ((picture.patient_id ?? "") !== patientId) { location.reload(); return; }
   bed = picture;
   byId("vitals").dataset.standing = bed.standing;
-  const isFresh = !["offline", "silent", "waiting", "standby"].includes(bed.standing);
-  byId("rate").textContent = isFresh && bed.rate_bpm !== null ? Math.round(bed.rate_bpm) : "–";
+  byId("rate").textContent = isFresh(bed) && bed.rate_bpm !== null ? Math.round(bed.rate_bpm) : "–";
   byId("finding").textContent = finding(bed);
   byId("finding-note").textContent = findingNote(bed);
-  byId("quality").textContent = bed.quality === null ? "–" : `${Math.round(bed.quality * 100)} %`;
-  byId("reasons").textContent = bed.reasons.join(", ") || bed.verdict || "";
+  byId("quality").textContent = bed.quality === null || !isFresh(bed) ? "–" : `${Math.round(bed.quality * 100)} %`;
+  byId("reasons").textContent = isFresh(bed) ? bed.reasons.join(", ") || bed.verdict || "" : "no signal";
   byId("battery").textContent = bed.battery_fraction === null ? "–" : `${Math.round(bed.battery_fraction * 100)} %`;
   byId("radio").textContent = [bed.contact === false && "no contact", bed.signal_dbm !== null && `${bed.signal_dbm} dBm`].filter(Boolean).join(" · ");
   byId("latency").textContent = bed.latency_ms === null ? "–" : `${Math.round(bed.latency_ms)} ms`;
@@ -86,10 +85,20 @@ const feed = new Feed(document.body.dataset.feed, {
 }, (...link) => { shouts.showLink(...link); ring(); });
 setInterval(tick, 1000);
 
-byId("standby")?.addEventListener("click", () => act(bed?.standby_until_us ? "resume" : "standby", deviceId));
+byId("standby")?.addEventListener("click", async () => {
+  const button = byId("standby"), failed = byId("standby-failed");
+  button.disabled = true;
+  try {
+    await act(bed?.standby_until_us ? "resume" : "standby", deviceId);
+    failed.textContent = "";
+  } catch (error) {
+    failed.textContent = `Not done: ${error.message}`;
+  }
+  button.disabled = false;
+});
 document.querySelectorAll(".listen").forEach((button) => button.addEventListener("click", () => {
   const kind = button.dataset.kind;
-  player.play(`/api/v1/beds/${encodeURIComponent(deviceId)}/sound?kind=${kind}`, `The last 30 s, ${kind}`);
+  player.play(() => `/api/v1/beds/${encodeURIComponent(deviceId)}/sound?kind=${kind}`, `The last 30 s, ${kind}`);
 }));
 
 async function loadNotes() {
@@ -118,6 +127,8 @@ byId("note")?.addEventListener("submit", async (event) => {
   }
 });
 
-loadNotes().catch(() => {});
+const renewNotes = () => loadNotes().catch(() => {}); // the page itself says when it is not up to date
+renewNotes();
+setInterval(renewNotes, 15000);
 new PastAlarms(byId("alarms"), byId("past-alarm"), deviceId, patientId, player);
 addEventListener("load", () => new Trends(deviceId));

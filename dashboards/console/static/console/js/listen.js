@@ -17,11 +17,12 @@ export class Player {
     });
   }
 
-  async play(url, words) {
+  // `find` says where the sound is, or cannot.
+  async play(find, words) {
     this.box.hidden = false;
     this.note.textContent = "Fetching the sound…";
     try {
-      const answer = await fetch(url);
+      const answer = await fetch(await find());
       if (!answer.ok) throw new ApiError(answer.status, (await answer.json()).detail);
       const bytes = await answer.arrayBuffer();
       await this.show(bytes, answer.headers.get("Content-Type"));

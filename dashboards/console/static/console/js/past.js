@@ -35,21 +35,24 @@ export class PastAlarms {
   make(steps) {
     const node = this.template.content.firstElementChild.cloneNode(true);
     const { episode_id: episode, at_us: atUs } = steps.find((step) => step.transition === "raised") ?? steps[0];
-    node.querySelector(".hear")?.addEventListener("click", () => this.hear(episode, atUs));
+    node.querySelectorAll(".hear").forEach((button) => button.addEventListener("click", () => this.hear(episode, atUs, button.dataset.kind)));
     node.querySelectorAll("[data-verdict]").forEach((button) => button.addEventListener("click", () => judge(node, episode, button)));
     strip(node.querySelector(".cause"), episode);
     return node;
   }
 
   // The clip that was saved; before it is, what Kafka holds.
-  async hear(episode, atUs) {
+  hear(episode, atUs, kind) {
+    this.player.box.scrollIntoView({ block: "center" });
+    return this.player.play(() => this.address(episode, atUs, kind), `30 s before and after the alarm, ${kind}`);
+  }
+
+  async address(episode, atUs, kind) {
     const clips = await call("GET", `/api/v1/clips?episode_id=${encodeURIComponent(episode)}`);
     const kept = clips.results.find((clip) => clip.state === "kept");
-    const from = atUs - 30e6, until = Math.min(atUs + 30e6, Date.now() * 1000);
-    const url = kept ? `/api/v1/clips/${kept.id}/sound`
-      : `/api/v1/beds/${encodeURIComponent(this.deviceId)}/sound?kind=raw&from_us=${from}&until_us=${Math.round(until)}`;
-    this.player.box.scrollIntoView({ block: "center" });
-    await this.player.play(url, "Raw, around the alarm");
+    if (kept) return `/api/v1/clips/${kept.id}/sound?kind=${kind}`;
+    const until = Math.round(Math.min(atUs + 30e6, Date.now() * 1000));
+    return `/api/v1/beds/${encodeURIComponent(this.deviceId)}/sound?kind=${kind}&from_us=${atUs - 30e6}&until_us=${until}`;
   }
 }
 
@@ -108,6 +111,9 @@ async function judge(node, episode, button) {
   }
 }
 
+// Today by the clock alone, before with its day.
 export function time(us) {
-  return new Date(us / 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  const at = new Date(us / 1000), clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  if (at.toDateString() === new Date().toDateString()) return clock;
+  return `${at.toLocaleDateString([], { weekday: "short", day: "numeric", month: "short" })} ${clock}`;
 }

@@ -4,6 +4,8 @@ import { decode16 } from "./strip.js";
 import { columns } from "./spectrum.js";
 
 const SHOWN_S = 10;
+const SCALE_HZ = [50, 100, 200];
+const SMALL = "11px system-ui, sans-serif";
 const DELAY_S = 0.4; // the pen follows the newest sample by so much, evenly, as sound comes in hops
 
 function palette() {
@@ -63,7 +65,7 @@ export class Pcg {
     pen.clearRect(0, 0, width, height);
     this.grid(pen, width, height);
     const loudest = Math.max(0.01, ...this.hops.map((hop) => (hop.gain * peak(hop.samples)) / 32768));
-    const pxPerS = width / SHOWN_S, middle = height / 2 + 8, half = height / 2 - 18;
+    const pxPerS = width / SHOWN_S, middle = height / 2 + 2, half = height / 2 - 22;
     for (const hop of this.hops) {
       const left = width - (edgeS - (hop.endS - hop.lengthS)) * pxPerS;
       if (left > width || left + hop.lengthS * pxPerS < 0) continue;
@@ -97,6 +99,10 @@ export class Pcg {
     }
     pen.stroke();
     pen.globalAlpha = 1;
+    pen.font = SMALL;
+    pen.textAlign = "center";
+    pen.fillStyle = this.colour("--muted");
+    for (let s = 2; s < SHOWN_S; s += 2) pen.fillText(`−${SHOWN_S - s} s`, (s * width) / SHOWN_S, height - 4);
   }
 
   paintSpectrogram(edgeS) {
@@ -108,7 +114,21 @@ export class Pcg {
       const left = width - (edgeS - (hop.endS - hop.lengthS)) * pxPerS;
       pen.drawImage(hop.picture, left, 0, hop.lengthS * pxPerS, height);
     }
+    scale(pen, height, this.hops.at(-1).rateHz / 2);
     this.spectrogramDirty = false;
+  }
+}
+
+// The picture is dark in both themes, and so is what its words stand on.
+function scale(pen, height, topHz) {
+  pen.font = SMALL;
+  pen.textAlign = "left";
+  for (const hz of SCALE_HZ) {
+    const y = height * (1 - hz / topHz), words = `${hz} Hz`;
+    pen.fillStyle = "rgba(6, 10, 16, .72)";
+    pen.fillRect(2, y - 7, pen.measureText(words).width + 8, 14);
+    pen.fillStyle = "#f2f6fa";
+    pen.fillText(words, 6, y + 4);
   }
 }
 

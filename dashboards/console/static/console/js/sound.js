@@ -1,4 +1,6 @@
-// Alarm sounds: bursts of pulses after IEC 60601-1-8. Browsers want one click before the first.
+// Alarm sounds: bursts of pulses after IEC 60601-1-8. Browsers want one click before the first, on each
+// page anew: where somebody has turned the sound on, the next page turns it on with whatever is
+// clicked or typed first, or at once where the browser lets it.
 
 const BURSTS = {
   high: { pulses: [0, 0.2, 0.4, 0.75, 0.95, 1.5, 1.7, 1.9, 2.25, 2.45], hz: [523, 659, 784, 659, 1047, 523, 659, 784, 659, 1047], everyMs: 6000 },
@@ -6,6 +8,7 @@ const BURSTS = {
   low: { pulses: [0, 0.3], hz: [392, 330], everyMs: 20000 },
 };
 const ORDER = ["high", "medium", "low"];
+const KEPT = "heartward-sound";
 
 export class AlarmSound {
   constructor(button, onChange = () => {}) {
@@ -15,6 +18,13 @@ export class AlarmSound {
     this.playedMs = -Infinity;
     button.addEventListener("click", () => this.toggle());
     setInterval(() => this.step(), 250);
+    if (sessionStorage.getItem(KEPT)) this.goOn();
+  }
+
+  goOn() {
+    this.context = this.begin();
+    const resume = ({ target }) => { if (sessionStorage.getItem(KEPT) && !this.button.contains(target)) this.context.resume(); };
+    for (const name of ["pointerup", "keyup"]) addEventListener(name, resume, { once: true });
   }
 
   get on() {
@@ -22,8 +32,11 @@ export class AlarmSound {
   }
 
   async toggle() {
-    if (this.on) await this.context.suspend();
-    else {
+    if (this.on) {
+      await this.context.suspend();
+      sessionStorage.removeItem(KEPT);
+    } else {
+      sessionStorage.setItem(KEPT, "on");
       this.context ??= this.begin();
       await this.context.resume();
       this.playedMs = -Infinity;

@@ -1,7 +1,7 @@
 // One tile: painted from a picture, and only where it differs from what is shown.
 
 import { Strip } from "./strip.js";
-import { SYMBOLS, STATES, age, clock, finding, findingNote, place, until } from "./words.js";
+import { SYMBOLS, STATES, age, clock, finding, findingNote, isFresh, place, until } from "./words.js";
 
 const QUALITY = { good: [3, "good signal"], poor: [1, "poor signal"], unusable: [0, "no usable signal"] };
 const OVER = { offline: "OFFLINE", silent: "NO RESULT", waiting: "WAITING", standby: "STANDBY" };
@@ -31,8 +31,7 @@ export class Tile {
     text(parts.bed, place(bed));
     text(parts.who, bed.patient_id ?? bed.device_id);
     parts.who.title = [bed.patient_id, bed.ward, bed.device_id].filter(Boolean).join(" · ");
-    const isFresh = !["offline", "silent", "waiting", "standby"].includes(bed.standing);
-    text(parts.rate, isFresh && bed.rate_bpm !== null && bed.verdict !== "unusable" ? String(Math.round(bed.rate_bpm)) : "–");
+    text(parts.rate, isFresh(bed) && bed.rate_bpm !== null && bed.verdict !== "unusable" ? String(Math.round(bed.rate_bpm)) : "–");
     this.showFinding(bed);
     text(parts.over, OVER[bed.standing] ?? "");
     parts.over.hidden = !OVER[bed.standing];
@@ -57,6 +56,7 @@ export class Tile {
     line.hidden = !alarm;
     if (!alarm) return;
     const state = STATES[alarm.state];
+    line.classList.toggle("answered", Boolean(state));
     tag.className = `tag ${alarm.state === "acknowledged" || alarm.state === "shelved" ? "off" : alarm.priority}`;
     text(tag, `${state === "acknowledged" ? "✓" : SYMBOLS[alarm.priority]} ${alarm.title}${count > 1 ? ` +${count - 1}` : ""}`);
     why.title = alarm.cause;
@@ -64,10 +64,10 @@ export class Tile {
   }
 
   showBase(bed) {
-    const [level, words] = QUALITY[bed.verdict] ?? [0, "no signal"];
+    const [level, words] = (isFresh(bed) && QUALITY[bed.verdict]) || [0, "no signal"];
     set(this.parts.meter.dataset, "level", String(level));
-    const gap = bed.gap_fraction > 0.02 ? `, ${Math.round(bed.gap_fraction * 100)} % missing` : "";
-    text(this.parts.quality, bed.contact === false ? "no contact" : words + gap);
+    const gap = isFresh(bed) && bed.gap_fraction > 0.02 ? `, ${Math.round(bed.gap_fraction * 100)} % missing` : "";
+    text(this.parts.quality, isFresh(bed) && bed.contact === false ? "no contact" : words + gap);
     const battery = this.parts.battery, share = bed.battery_fraction;
     battery.hidden = share === null;
     if (share === null) return;

@@ -8,6 +8,11 @@ const STANDINGS = {
   standby: "Standby",
 };
 
+// Whether what was last said of a bed is of the present.
+export function isFresh(bed) {
+  return !["offline", "silent", "waiting", "standby"].includes(bed.standing);
+}
+
 export function finding(bed) {
   if (STANDINGS[bed.standing]) return STANDINGS[bed.standing];
   if (!bed.finding || bed.abstained) return "No finding";

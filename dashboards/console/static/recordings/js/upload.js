@@ -1,6 +1,6 @@
 // Drop files, see them go, wait for their answers.
 
-import { call } from "../../console/js/api.js";
+import { ApiError, call, insist, newId } from "../../console/js/api.js";
 import { groups } from "./files.js";
 
 const LOOK_EVERY_MS = 400;
@@ -51,14 +51,19 @@ class Upload {
     try {
       const most = Number(form.dataset.mostBytes), size = this.files.reduce((sum, file) => sum + file.size, 0);
       if (size > most) throw new Error(`it has ${mebibytes(size)}, and ${mebibytes(most)} are the most`);
-      this.show(await this.settled(await this.send()));
+      const id = newId(); // with which it may be sent again and is kept once
+      const taken = await insist(() => this.send(id));
+      this.isTaken = true;
+      this.show(await this.settled(taken));
     } catch (error) {
-      this.refuse(error.message);
+      const isOnlyAway = this.isTaken && !(error instanceof ApiError && error.status < 500);
+      this.refuse(isOnlyAway ? "the console does not answer; the recording was taken, and its result will be in the history" : error.message);
     }
   }
 
-  send() {
+  send(id) {
     const body = new FormData();
+    body.append("id", id);
     for (const file of this.files) body.append("files", file);
     for (const name of ["ward", "patient_id", "note"]) body.append(name, form.elements[name].value);
     return new Promise((resolve, reject) => {
@@ -74,22 +79,36 @@ class Upload {
       request.addEventListener("load", () => {
         const answer = parsed(request.responseText);
         if (request.status < 300) resolve(answer);
-        else reject(new Error(words(answer) ?? `it was not taken (${request.status})`));
+        else reject(this.away(new ApiError(request.status, words(answer) ?? `it was not taken (${request.status})`)));
       });
-      request.addEventListener("error", () => reject(new Error("the connection broke: try again")));
+      request.addEventListener("error", () => reject(this.away(new Error("the connection broke: try again"))));
       request.send(body);
     });
   }
 
+  // It is taken, so whatever happens to the connection its answer comes, if late.
   async settled(recording) {
     this.bar.removeAttribute("value");
     let now = recording;
     while (now.state === "queued") {
       this.say(now.stage === "waiting" || !now.stage ? "in the queue" : now.stage);
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-      now = await call("GET", `${form.dataset.url}/${recording.id}`);
+      now = await insist(() => this.look(recording.id));
     }
     return now;
+  }
+
+  async look(id) {
+    try {
+      return await call("GET", `${form.dataset.url}/${id}`);
+    } catch (error) {
+      throw this.away(error);
+    }
+  }
+
+  away(error) {
+    if (!(error instanceof ApiError) || error.status >= 500) this.say("the console does not answer; trying again");
+    return error;
   }
 
   show(recording) {

@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 
-from dashboards.console.recordings import jobs, limits
+from dashboards.console.recordings import jobs, patience
 from dashboards.console.recordings.foreman import Foreman
 from dashboards.console.recordings.limits import MOST_ATTEMPTS
-from dashboards.console.recordings.models import Job, Recording, State, Task
-from dashboards.console.recordings.worker import TookTooLongError, Worker, WorkerDiedError
+from dashboards.console.recordings.models import Job, State, Task
+from dashboards.console.recordings.worker import (
+    NotReadyError,
+    TookTooLongError,
+    Worker,
+    WorkerDiedError,
+)
 from tests.unit.dashboards.console.recordings.conftest import TakeIn, stored
 
 pytestmark = pytest.mark.django_db
@@ -86,7 +91,7 @@ def test_what_takes_too_long_is_refused_and_none_of_it_kept(
     with django_capture_on_commit_callbacks(execute=True):
         assert _foreman(TookTooLongError).step()
     recording.refresh_from_db()
-    assert "takes longer to read than 30 s" in recording.reason
+    assert "takes more than 30 s of computing to read" in recording.reason
     assert not stored(media)
 
 
@@ -101,7 +106,18 @@ def test_a_file_that_is_gone_is_told_and_holds_up_nobody(
     assert "no longer in the storage" in recording.reason
 
 
-def test_a_real_worker_that_hangs_is_ended_and_the_next_recording_answered(
+def test_a_worker_that_never_comes_up_is_no_fault_of_a_recording(take: TakeIn) -> None:
+    recording = take()
+    foreman = _foreman(NotReadyError)
+    for _ in range(MOST_ATTEMPTS + 1):
+        with pytest.raises(NotReadyError):
+            foreman.step()
+    recording.refresh_from_db()
+    assert recording.state == State.QUEUED
+    assert Job.objects.get().attempts == 0
+
+
+def test_a_real_worker_that_hangs_is_replaced_and_its_recording_answered(
     foreman: Foreman, take: TakeIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recording = take()
@@ -110,14 +126,14 @@ def test_a_real_worker_that_hangs_is_ended_and_the_next_recording_answered(
     assert before is not None
     os.kill(before, signal.SIGSTOP)
     with monkeypatch.context() as patch:
-        patch.setattr(limits, "CLASSIFY_WITHIN_S", 0.6)
+        patch.setattr(patience, "IDLE_S", 0.6)
         assert foreman.step()
-    recording.refresh_from_db()
-    assert recording.state == State.REFUSED
     assert foreman.worker_pid is None
-    again = take("again.flac")
+    recording.refresh_from_db()
+    assert recording.state == State.QUEUED
     assert foreman.step()
-    assert Recording.objects.get(pk=again.pk).state == State.DONE
+    recording.refresh_from_db()
+    assert recording.state == State.DONE
 
 
 def test_an_explanation_that_fails_leaves_the_answer(take: TakeIn, foreman: Foreman) -> None:
