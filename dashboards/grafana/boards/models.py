@@ -40,6 +40,7 @@ def _drift() -> AnyPanel:
         InfluxQuery(_of("max(psi_worst)"), alias=_NAMED),
         says="Stability index against the validation set, less what chance gives.",
         span=HALF,
+        sparse=True,
         limits=((_MOVED, "yellow"), (DRIFTED, "red")),
     )
 
@@ -51,6 +52,7 @@ def _distance() -> AnyPanel:
         says="How far what a model's last layer reads is from the validation set's; about 1 is "
         "what is like it.",
         span=HALF,
+        sparse=True,
     )
 
 
@@ -67,6 +69,7 @@ def _abstained() -> AnyPanel:
         unit="percentunit",
         most=1,
         span=HALF,
+        sparse=True,
     )
 
 
@@ -78,6 +81,7 @@ def _agreement() -> AnyPanel:
         unit="percentunit",
         most=1,
         span=HALF,
+        sparse=True,
     )
 
 
@@ -115,6 +119,7 @@ def _windows() -> AnyPanel:
         InfluxQuery(_of("sum(windows)"), alias=_NAMED),
         says="On which the drift of an interval rests.",
         span=HALF,
+        sparse=True,
     )
 
 
