@@ -1,6 +1,6 @@
 """Creates the topics of `topics.py` and says what there is; it never changes one that exists."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
@@ -79,6 +79,14 @@ def describe(kafka: KafkaConnection) -> dict[str, int]:
         return {name: found.partitions for name, found in _describe(admin).items()}
 
 
+def brokers_away(kafka: KafkaConnection) -> list[int]:
+    """Numbers of the brokers whose copy of a partition of ours is not there or is behind."""
+    with _admin(kafka) as admin:
+        partitions = [part for topic in _described(admin) for part in topic["partitions"]]
+    behind = (set(part["replica_nodes"]) - set(part["isr_nodes"]) for part in partitions)
+    return sorted(set().union(*behind))
+
+
 def check_topics(kafka: KafkaConnection) -> str:
     """Say in one line that all is there.
 
@@ -131,15 +139,19 @@ def _joined_partitions(existing: Mapping[str, _Found]) -> int | None:
 
 
 def _describe(admin: Any) -> dict[str, _Found]:
-    names = {topic.name for topic in ALL} & set(admin.list_topics())
-    described = admin.describe_topics(sorted(names)) if names else ()
     return {
         topic["name"]: _Found(
             len(topic["partitions"]),
             min((len(part["replica_nodes"]) for part in topic["partitions"]), default=0),
         )
-        for topic in described
+        for topic in _described(admin)
     }
+
+
+def _described(admin: Any) -> Sequence[Mapping[str, Any]]:
+    """Of each topic of ours that exists what Kafka says of it."""
+    names = {topic.name for topic in ALL} & set(admin.list_topics())
+    return admin.describe_topics(sorted(names)) if names else ()
 
 
 def _create(

@@ -90,6 +90,7 @@ def test_the_doctor_finds_a_running_ward_well_and_names_a_part_that_is_gone(
     mqtt = load(MqttConnection, {"host": "127.0.0.1", "port": ward.mqtt.port})
     found = {verdict.check: verdict for verdict in examine(mqtt, ward.connection, influx)}
     assert found["Parts of the ward"].ok, found["Parts of the ward"]
+    assert found["Sound to results"].ok, found["Sound to results"]
     assert found["Results in InfluxDB"].ok, found["Results in InfluxDB"]
     ward.kill("alarm_app")
     time.sleep(11)

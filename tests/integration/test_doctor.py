@@ -86,6 +86,22 @@ def test_a_wrong_password_is_told(password: str, ok: bool, tmp_path: Path) -> No
         assert "HEARTWARD_MQTT_USER" in verdict.seen
 
 
+def test_a_heartbeat_that_cannot_be_read_is_nobodys(tmp_path: Path) -> None:
+    broker = EmbeddedKafka(tmp_path).start()
+    kafka = load(KafkaConnection, {"servers": broker.address})
+    try:
+        apply_topics(kafka)
+        sink = ConfluentSink(kafka, client_id="test")
+        now_ms = time.time_ns() // 1_000_000
+        sink.produce(HEARTBEATS.name, b"_pipeline/x", b"no heartbeat", timestamp_ms=now_ms)
+        assert sink.flush(10) == 0
+        sink.close()
+        found = _examine(MqttConnection.model_construct(), kafka)
+    finally:
+        broker.kill()
+    assert "no heartbeat in 10 s of: bridge, audio" in found["Parts of the ward"].seen
+
+
 def test_a_kafka_that_is_away_is_one_line_in_each_check(capfd: pytest.CaptureFixture[str]) -> None:
     kafka = load(KafkaConnection, {"servers": f"127.0.0.1:{free_port()}"})
     found = _examine(MqttConnection.model_construct(), kafka)

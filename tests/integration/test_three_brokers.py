@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, PartitionMetadata
 
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import ConfluentSink
+from stream_processors.topic_admin import brokers_away
 from stream_processors.topics import ALL, AUDIO
 from tests import kafka_log
 from tests.deployed import COMPOSE
@@ -115,6 +116,7 @@ def test_three_brokers_are_one_cluster_that_keeps_three_copies(
 def test_what_three_brokers_hold_outlives_the_death_of_each(
     cluster: list[GuardedKafka], admin: AdminClient
 ) -> None:
+    administrator = cluster[0].connection("admin")
     load = NumberedLoad(cluster[0].connection("bridge"))
     with load.running():
         for broker in cluster:
@@ -122,10 +124,11 @@ def test_what_three_brokers_hold_outlives_the_death_of_each(
             assert int(broker.given["BROKER_NUMBER"]) in leaders(admin)
             broker.kill()
             until(load.stores_all_of(load.sent + 100), "two go on storing", timeout_s=_PATIENCE_S)
+            assert brokers_away(administrator) == [int(broker.given["BROKER_NUMBER"])]
             broker.start()
     assert not load.refused
     assert load.stored == set(range(load.sent))
-    found = [int(entry.value) for entry in kafka_log.entries(cluster[0].connection("admin"), AUDIO)]
+    found = [int(entry.value) for entry in kafka_log.entries(administrator, AUDIO)]
     assert sorted(found) == list(range(load.sent))
 
 
