@@ -12,10 +12,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from pydantic_settings import BaseSettings
@@ -41,6 +41,8 @@ _NEEDED = {
     "alarms": "alarms run",
     "console": "console",
 }
+
+_Answer = TypeVar("_Answer")
 
 
 class Verdict(NamedTuple):
@@ -68,6 +70,7 @@ def examine(
     mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnection
 ) -> Iterator[Verdict]:
     """Run every check, the quick ones first; one verdict as soon as each is known."""
+    beats = _once(lambda: _heartbeats(kafka))
     checks: list[tuple[str, Callable[[], str]]] = [
         ("Python", _python),
         ("Packages", _packages),
@@ -78,13 +81,31 @@ def examine(
         ("Models", _models),
         ("MQTT broker", lambda: _mqtt(mqtt)),
         ("Kafka", lambda: _kafka(kafka)),
-        ("Parts of the ward", lambda: _parts(kafka)),
-        ("Sound to results", lambda: _flow(kafka)),
+        ("Parts of the ward", lambda: _parts(beats())),
+        ("Sound to results", lambda: _flow(beats())),
         ("InfluxDB", lambda: _influx(influx)),
-        ("Results in InfluxDB", lambda: _stored(kafka, influx)),
+        ("Results in InfluxDB", lambda: _stored(kafka, influx, beats)),
     ]
     for name, check in checks:
         yield _verdict(name, check)
+
+
+def _once(ask: Callable[[], _Answer]) -> Callable[[], _Answer]:
+    """Ask at the first call alone: who does not answer is not waited for again."""
+    known: list[_Answer] = []
+    refused: list[Exception] = []
+
+    def answer() -> _Answer:
+        if not known and not refused:
+            try:
+                known.append(ask())
+            except (UserError, NotAskedError) as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
+        return known[0]
+
+    return answer
 
 
 def _verdict(name: str, check: Callable[[], str]) -> Verdict:
@@ -211,10 +232,9 @@ def _kafka(connection: KafkaConnection) -> str:
     return seen
 
 
-def _parts(connection: KafkaConnection) -> str:
+def _parts(heard: Iterable[Heartbeat]) -> str:
     """Who has given a heartbeat of late, and who has much left to do."""
-    _asked_for(connection, "--kafka-servers")
-    beats = _latest(_heartbeats(connection))
+    beats = _latest(heard)
     missing = [kind for kind in _NEEDED if kind not in {beat.kind for beat in beats}]
     if missing:
         raise Problem(
@@ -230,10 +250,8 @@ def _parts(connection: KafkaConnection) -> str:
     return ", ".join(sorted(f"{beat.kind} {beat.instance}" for beat in beats))
 
 
-def _flow(connection: KafkaConnection) -> str:
+def _flow(beats: Sequence[Heartbeat]) -> str:
     """Whether wearables are heard, and what is stored of them becomes results."""
-    _asked_for(connection, "--kafka-servers")
-    beats = _heartbeats(connection)
     devices = sum(b.counters.get("devices", 0) for b in _latest(beats) if b.kind == "bridge")
     stored = _growth(beats, "bridge", "chunks_stored")
     refused = _growth(beats, "bridge", "refused")
@@ -268,11 +286,13 @@ def _growth(beats: Iterable[Heartbeat], kind: str, counter: str) -> float:
     return sum(run[-1] - run[0] for run in counts.values())
 
 
-def _stored(kafka: KafkaConnection, influx: InfluxConnection) -> str:
+def _stored(
+    kafka: KafkaConnection, influx: InfluxConnection, beats: Callable[[], list[Heartbeat]]
+) -> str:
     """Whether a writer brings to the database what it reads."""
     if influx.url is None or not kafka.model_fields_set:
         raise NotAskedError("asked only with Kafka and InfluxDB")
-    writers = [beat for beat in _latest(_heartbeats(kafka)) if beat.kind == "influx"]
+    writers = [beat for beat in _latest(beats()) if beat.kind == "influx"]
     if not writers:
         raise Problem(f"no writer in {_BEATS_S:.0f} s", "start `heartward influx`")
     away = [beat.instance for beat in writers if beat.counters.get("database_away")]
@@ -293,6 +313,7 @@ def _stored(kafka: KafkaConnection, influx: InfluxConnection) -> str:
 
 def _heartbeats(connection: KafkaConnection) -> list[Heartbeat]:
     """All of late, in their order; what cannot be read is nobody's."""
+    _asked_for(connection, "--kafka-servers")
     now_us = time.time_ns() // 1000
     kept = from_kafka(
         connection, [HEARTBEATS], from_us=now_us - round(_BEATS_S * 1e6), until_us=now_us + 10**9

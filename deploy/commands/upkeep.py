@@ -113,13 +113,15 @@ def _end_assignments(device: str, kafka: KafkaConnection, now_us: int) -> None:
 def doctor(mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnection) -> None:
     """Check this machine, and the brokers and database that it shall use."""
     from deploy.doctor import examine
-    from deploy.tables import show_verdicts
+    from deploy.tables import show_verdict
 
-    verdicts = list(examine(mqtt, kafka, influx))
-    show_verdicts(verdicts)
-    failed = sum(verdict.ok is False for verdict in verdicts)
+    failed = []
+    for verdict in examine(mqtt, kafka, influx):  # some wait for an answer that does not come
+        show_verdict(verdict)
+        if verdict.ok is False:
+            failed.append(verdict.check)
     if failed:
-        raise UserError(f"{failed} of {len(verdicts)} checks failed")
+        raise UserError(f"{len(failed)} checks failed: {', '.join(failed)}")
 
 
 @upkeep.command("size")
