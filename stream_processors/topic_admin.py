@@ -1,9 +1,11 @@
 """Creates the topics of `topics.py` and says what there is; it never changes one that exists."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 from kafka.admin import KafkaAdminClient
 from kafka.errors import (
     AuthorizationError,
@@ -80,11 +82,22 @@ def describe(kafka: KafkaConnection) -> dict[str, int]:
 
 
 def brokers_away(kafka: KafkaConnection) -> list[int]:
-    """Numbers of the brokers whose copy of a partition of ours is not there or is behind."""
-    with _admin(kafka) as admin:
-        partitions = [part for topic in _described(admin) for part in topic["partitions"]]
-    behind = (set(part["replica_nodes"]) - set(part["isr_nodes"]) for part in partitions)
-    return sorted(set().union(*behind))
+    """Numbers of the brokers whose copy of a partition of ours is not there or is behind.
+
+    Raises
+    ------
+    UserError
+        When Kafka does not answer.
+    """
+    require_kafka(kafka)
+    # kafka-python leaves a socket open where a broker is away; this one says nothing of it.
+    admin = AdminClient(kafka.confluent() | {"log_level": 0})
+    try:
+        known = admin.list_topics(timeout=_TIMEOUT_MS / 1000).topics
+    except KafkaException as error:
+        raise UserError(f"Kafka {kafka.address}: {error.args[0].str()}: look at its log") from None
+    partitions = (p for t in ALL if t.name in known for p in known[t.name].partitions.values())
+    return sorted({broker for p in partitions for broker in set(p.replicas) - set(p.isrs)})
 
 
 def check_topics(kafka: KafkaConnection) -> str:
@@ -139,19 +152,15 @@ def _joined_partitions(existing: Mapping[str, _Found]) -> int | None:
 
 
 def _describe(admin: Any) -> dict[str, _Found]:
+    names = {topic.name for topic in ALL} & set(admin.list_topics())
+    described = admin.describe_topics(sorted(names)) if names else ()
     return {
         topic["name"]: _Found(
             len(topic["partitions"]),
             min((len(part["replica_nodes"]) for part in topic["partitions"]), default=0),
         )
-        for topic in _described(admin)
+        for topic in described
     }
-
-
-def _described(admin: Any) -> Sequence[Mapping[str, Any]]:
-    """Of each topic of ours that exists what Kafka says of it."""
-    names = {topic.name for topic in ALL} & set(admin.list_topics())
-    return admin.describe_topics(sorted(names)) if names else ()
 
 
 def _create(

@@ -126,8 +126,8 @@ def doctor(mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnectio
 
 @upkeep.command("size")
 def size_guide(
-    capacity: Annotated[
-        Path | None, typer.Option(help="bench-results/capacity.json of your own machine.")
+    results: Annotated[
+        Path | None, typer.Option(help="Folder of what benchmarks measured on your own machine.")
     ] = None,
     beds: Annotated[
         int | None, typer.Option(min=1, max=1_000_000, help="Show the arithmetic for so many.")
@@ -135,9 +135,10 @@ def size_guide(
 ) -> None:
     """Say how many brokers, partitions and workers a ward or a hospital needs, and why."""
     from deploy.sizing import arithmetic, costs, page
+    from deploy.sizing_results import with_results
     from deploy.tables import show_table
 
-    given = costs(capacity)
+    given = costs() if results is None else with_results(costs(), results)
     if beds is None:
         typer.echo(page(given), nl=False)
     else:
