@@ -221,7 +221,7 @@ def rows_of(file: Path, kind: type[ChunkRow]) -> Iterator[ChunkRow]:
 def _sound_from_us(results: Iterable[WindowResult], from_us: int) -> int:
     """Where sound must begin, so that the first results have all of theirs."""
     received_us = (result.stages.received_us for result in results)
-    return min((from_us, *received_us)) - _LEAD_US
+    return max(0, min((from_us, *received_us)) - _LEAD_US)
 
 
 def _window(result: WindowResult) -> _Window:
