@@ -137,6 +137,11 @@ def test_what_makes_no_sense_is_refused_and_not_done(
     assert not ward.settings.audit.exists()
 
 
+def test_a_password_file_that_is_not_there_is_no_empty_ward(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not there: HEARTWARD_DEVICES_PASSWORDS"):
+        devices(ProvisioningSettings(passwords=tmp_path / "elsewhere"))
+
+
 def test_nothing_is_done_that_cannot_be_written_down(ward: Provisioned, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     unwritable = ward.settings.model_copy(update={"audit": tmp_path / "file" / "audit"})
