@@ -326,8 +326,8 @@ def _heartbeats(connection: KafkaConnection) -> list[Heartbeat]:
 
 
 def _latest(beats: Iterable[Heartbeat]) -> list[Heartbeat]:
-    """The last of each process."""
-    return list({beat.instance: beat for beat in beats}.values())
+    """The last of each process; parts of different kinds may have one name."""
+    return list({(beat.kind, beat.instance): beat for beat in beats}.values())
 
 
 def _influx(connection: InfluxConnection) -> str:
