@@ -89,6 +89,8 @@ def devices(settings: ProvisioningSettings) -> list[str]:
     UserError
         When the file cannot be read.
     """
+    if not settings.passwords.exists():
+        raise UserError(f"{settings.passwords} is not there: HEARTWARD_DEVICES_PASSWORDS names it")
     try:
         return sorted(filter(is_device_id, _read(settings.passwords)))
     except OSError as error:

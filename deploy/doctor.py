@@ -12,10 +12,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from pydantic_settings import BaseSettings
@@ -33,8 +33,16 @@ _TIMEOUT_S = 5.0
 _BUILT_IN_YEAR = 2026
 _BEATS_S = 10.0
 _MUCH_LAG = 10_000
-# What a ward cannot be without, and the command that starts it.
-_NEEDED = {"bridge": "bridge", "audio": "worker", "alarms": "alarms run"}
+# What a ward cannot be without, and the command that starts it. Without a console nobody hears an
+# alarm.
+_NEEDED = {
+    "bridge": "bridge",
+    "audio": "worker",
+    "alarms": "alarms run",
+    "console": "console",
+}
+
+_Answer = TypeVar("_Answer")
 
 
 class Verdict(NamedTuple):
@@ -62,6 +70,7 @@ def examine(
     mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnection
 ) -> Iterator[Verdict]:
     """Run every check, the quick ones first; one verdict as soon as each is known."""
+    beats = _once(lambda: _heartbeats(kafka))
     checks: list[tuple[str, Callable[[], str]]] = [
         ("Python", _python),
         ("Packages", _packages),
@@ -72,12 +81,31 @@ def examine(
         ("Models", _models),
         ("MQTT broker", lambda: _mqtt(mqtt)),
         ("Kafka", lambda: _kafka(kafka)),
-        ("Parts of the ward", lambda: _parts(kafka)),
+        ("Parts of the ward", lambda: _parts(beats())),
+        ("Sound to results", lambda: _flow(beats())),
         ("InfluxDB", lambda: _influx(influx)),
-        ("Results in InfluxDB", lambda: _stored(kafka, influx)),
+        ("Results in InfluxDB", lambda: _stored(kafka, influx, beats)),
     ]
     for name, check in checks:
         yield _verdict(name, check)
+
+
+def _once(ask: Callable[[], _Answer]) -> Callable[[], _Answer]:
+    """Ask at the first call alone: who does not answer is not waited for again."""
+    known: list[_Answer] = []
+    refused: list[Exception] = []
+
+    def answer() -> _Answer:
+        if not known and not refused:
+            try:
+                known.append(ask())
+            except (UserError, NotAskedError) as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
+        return known[0]
+
+    return answer
 
 
 def _verdict(name: str, check: Callable[[], str]) -> Verdict:
@@ -191,16 +219,22 @@ def _mqtt(connection: MqttConnection) -> str:
 
 
 def _kafka(connection: KafkaConnection) -> str:
-    from stream_processors.topic_admin import check_topics  # noqa: PLC0415 (as above)
+    from stream_processors.topic_admin import brokers_away, check_topics  # noqa: PLC0415 (as above)
 
     _asked_for(connection, "--kafka-servers")
-    return check_topics(connection)
+    seen = check_topics(connection)
+    away = brokers_away(connection)
+    if away:
+        raise Problem(
+            f"{seen}, but copies are missing on broker {', '.join(map(str, away))}",
+            "start it again, or look at its log; until then the ward may not lose another",
+        )
+    return seen
 
 
-def _parts(connection: KafkaConnection) -> str:
+def _parts(heard: Iterable[Heartbeat]) -> str:
     """Who has given a heartbeat of late, and who has much left to do."""
-    _asked_for(connection, "--kafka-servers")
-    beats = _heartbeats(connection)
+    beats = _latest(heard)
     missing = [kind for kind in _NEEDED if kind not in {beat.kind for beat in beats}]
     if missing:
         raise Problem(
@@ -216,11 +250,49 @@ def _parts(connection: KafkaConnection) -> str:
     return ", ".join(sorted(f"{beat.kind} {beat.instance}" for beat in beats))
 
 
-def _stored(kafka: KafkaConnection, influx: InfluxConnection) -> str:
+def _flow(beats: Sequence[Heartbeat]) -> str:
+    """Whether wearables are heard, and what is stored of them becomes results."""
+    devices = sum(b.counters.get("devices", 0) for b in _latest(beats) if b.kind == "bridge")
+    stored = _growth(beats, "bridge", "chunks_stored")
+    refused = _growth(beats, "bridge", "refused")
+    results = _growth(beats, "audio", "results")
+    if refused:
+        raise Problem(
+            f"{refused:.0f} messages of wearables were refused in {_BEATS_S:.0f} s",
+            "their reasons are on pcg.dead-letters; `heartward devices check ID` watches one",
+        )
+    if not stored:
+        if devices:
+            raise Problem(
+                f"no sound in {_BEATS_S:.0f} s, of {devices:.0f} wearables that were heard before",
+                "look at the MQTT broker's log; `heartward devices check ID` watches one",
+            )
+        raise NotAskedError("no wearable has sent anything")
+    if not results:
+        raise Problem(
+            f"{stored:.0f} chunks in {_BEATS_S:.0f} s and not one result",
+            "look at the worker's log; a wearable's first result takes some 8 s, so ask twice",
+        )
+    return f"{stored:.0f} chunks and {results:.0f} results in {_BEATS_S:.0f} s"
+
+
+def _growth(beats: Iterable[Heartbeat], kind: str, counter: str) -> float:
+    """How much all processes of a kind have counted from their first of these beats to the last."""
+    counts: dict[tuple[str, int], list[float]] = {}
+    for beat in beats:
+        if beat.kind == kind:
+            run = counts.setdefault((beat.instance, beat.started_us), [])
+            run.append(beat.counters.get(counter, 0))
+    return sum(run[-1] - run[0] for run in counts.values())
+
+
+def _stored(
+    kafka: KafkaConnection, influx: InfluxConnection, beats: Callable[[], list[Heartbeat]]
+) -> str:
     """Whether a writer brings to the database what it reads."""
     if influx.url is None or not kafka.model_fields_set:
         raise NotAskedError("asked only with Kafka and InfluxDB")
-    writers = [beat for beat in _heartbeats(kafka) if beat.kind == "influx"]
+    writers = [beat for beat in _latest(beats()) if beat.kind == "influx"]
     if not writers:
         raise Problem(f"no writer in {_BEATS_S:.0f} s", "start `heartward influx`")
     away = [beat.instance for beat in writers if beat.counters.get("database_away")]
@@ -240,17 +312,22 @@ def _stored(kafka: KafkaConnection, influx: InfluxConnection) -> str:
 
 
 def _heartbeats(connection: KafkaConnection) -> list[Heartbeat]:
-    """The last of each process that has spoken of late; what is none is passed over."""
+    """All of late, in their order; what cannot be read is nobody's."""
+    _asked_for(connection, "--kafka-servers")
     now_us = time.time_ns() // 1000
     kept = from_kafka(
         connection, [HEARTBEATS], from_us=now_us - round(_BEATS_S * 1e6), until_us=now_us + 10**9
     )
-    latest = {}
+    beats = []
     for record in kept:
         with suppress(RecordError):
-            beat = decode(Heartbeat, record.value or b"")
-            latest[beat.kind, beat.instance] = beat
-    return list(latest.values())
+            beats.append(decode(Heartbeat, record.value or b""))
+    return beats
+
+
+def _latest(beats: Iterable[Heartbeat]) -> list[Heartbeat]:
+    """The last of each process; parts of different kinds may have one name."""
+    return list({(beat.kind, beat.instance): beat for beat in beats}.values())
 
 
 def _influx(connection: InfluxConnection) -> str:

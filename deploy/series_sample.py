@@ -16,6 +16,7 @@ from stream_processors.records import (
     DeviceStats,
     Finding,
     Heartbeat,
+    Priority,
     Quality,
     StageTimes,
     Strip,
@@ -31,9 +32,10 @@ _CONDITIONS = (
     known.LOW_BATTERY,
     known.CLOCK_OFF,
     known.LIMITS_REFUSED,
-    known.AUDIO_PAUSE,
     known.STANDBY,
 )
+# An audio pause has that of the worst alarm which it silences.
+_PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low")
 _BEDS_A_WARD = 30
 _Kind = Literal["bridge", "audio", "alarms", "influx", "console"]
 _PROCESSES: tuple[tuple[_Kind, int], ...] = (
@@ -64,6 +66,7 @@ def sample(beds: int, contracts: Sequence[ModelContract]) -> Iterator[str]:
         results.append(result)
         yield from lines(result, 1)
         yield from (alarm_line(_alarm(result, condition)) for condition in alarms)
+        yield from (alarm_line(_alarm(result, known.AUDIO_PAUSE, each)) for each in _PRIORITIES)
         yield stats_line(_stats(result.device_id))
         yield status_line(result.device_id, _STATUS, 1)
     yield from drift_lines(results, {}, at_us=0)
@@ -126,7 +129,7 @@ def _result(number: int, findings: tuple[Finding, ...]) -> WindowResult:
     )
 
 
-def _alarm(result: WindowResult, condition: str) -> AlarmEvent:
+def _alarm(result: WindowResult, condition: str, priority: Priority = "medium") -> AlarmEvent:
     return AlarmEvent(
         event_id="",
         episode_id="",
@@ -137,7 +140,7 @@ def _alarm(result: WindowResult, condition: str) -> AlarmEvent:
         bed=result.bed,
         condition=condition,
         kind=known.kind_of(condition),
-        priority="medium",
+        priority=priority,
         state_from="inactive",
         state_to="active",
         at_us=0,

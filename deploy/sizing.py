@@ -1,25 +1,23 @@
 """From what a device costs each second to brokers, partitions, workers and disks."""
 
-import json
 import math
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-
-from models.errors import UserError
 
 BEDS = (10, 100, 1000, 10_000, 100_000)
 
 _COSTS = Path(__file__).with_name("sizing_costs.toml")
+MEASURED = Path(__file__).with_name("sizing_measured.json")
 _GIB = 2**30
 _PAGE = """\
 # How large
 
 `heartward size` prints this page, and reckons it anew from costs that were measured on your machine
-(`--capacity bench-results/capacity.json`).
+(`--results bench-results`, after `python -m tests.benchmarks capacity influx`).
 
 {sizes}
 
@@ -30,7 +28,8 @@ For 1000 beds it is reckoned so:
 Measured, in microseconds of one core:
 
 - for one device each second: worker {measured.worker_us:g}, bridge {measured.bridge_us:g}, MQTT
-  broker {measured.mqtt_us:g}, Kafka {measured.kafka_us:g} (`{measured.by}`);
+  broker {measured.mqtt_us:g}, {measured.kafka} Kafka {measured.kafka_us:g}
+  (`{measured.by}`);
 - for one result: writer {writer.writer_us:g}, database {writer.database_us:g} (`{writer.by}`);
 - by {wire.by}: a chunk {wire.chunk_bytes} B, a result {wire.result_bytes} B.
 
@@ -52,10 +51,11 @@ nothing was run: the rows for 10,000 and 100,000 beds are arithmetic.
 """
 
 
-class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """Microseconds of one core, per device and second."""
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """Microseconds of one core, per device and second; `kafka` is which one it was."""
 
     by: str
+    kafka: str
     worker_us: float
     bridge_us: float
     mqtt_us: float
@@ -100,10 +100,17 @@ class Assumed(msgspec.Struct, frozen=True, kw_only=True):
     points_kept_days: float
 
 
-class Costs(msgspec.Struct, frozen=True, kw_only=True):
-    measured: Measured
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """What benchmarks find, and nothing else."""
+
+    measured: Load
     everything: Everything
     writer: Writer
+
+
+class Costs(Measured, frozen=True, kw_only=True):
+    """All that the arithmetic needs."""
+
     wire: Wire
     assumed: Assumed
 
@@ -130,30 +137,10 @@ class Size(NamedTuple):
     influxdb_gib: float
 
 
-def costs(capacity: Path | None = None) -> Costs:
-    """What ships, with a machine's own measured costs in its place.
-
-    Raises
-    ------
-    UserError
-        When the file is none of the benchmark.
-    """
-    known = msgspec.convert(tomllib.loads(_COSTS.read_text()), Costs)
-    if capacity is None:
-        return known
-    try:
-        run: dict[str, Any] = json.loads(capacity.read_text())["measured"]["runs"][0]
-        of = run["cpu_us_per_device_s"]
-        measured = Measured(
-            by=str(capacity),
-            worker_us=of["workers"],
-            bridge_us=of["bridge"],
-            mqtt_us=of["MQTT broker"],
-            kafka_us=of["Kafka"],
-        )
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise UserError(f"{capacity} is no result of bench_capacity: {error}") from None
-    return msgspec.structs.replace(known, measured=measured)
+def costs() -> Costs:
+    """What ships."""
+    rest = tomllib.loads(_COSTS.read_text())
+    return msgspec.convert(msgspec.json.decode(MEASURED.read_bytes()) | rest, Costs)
 
 
 def size(beds: int, given: Costs) -> Size:

@@ -19,6 +19,8 @@ from stream_processors.records import AlarmEvent, DeviceStats, Heartbeat
 
 ALARM, DEVICE, PIPELINE = "alarm", "device", "pipeline"
 
+_PRIORITIES = ("low", "medium", "high")
+_NOT_OPEN = frozenset({"pending", "cleared"})
 _MOST_AT_ONCE = 1000  # transitions of one alarm that are told apart in one millisecond
 
 
@@ -41,6 +43,7 @@ def alarm_line(event: AlarmEvent, rang_us: int | None = None) -> str:
             "transition": event.transition,
             "state_from": event.state_from,
             "state_to": event.state_to,
+            "urgency": _urgency(event),
             "cause": event.cause,
             "kind": event.kind,
             "actor": event.actor,
@@ -55,6 +58,11 @@ def alarm_line(event: AlarmEvent, rang_us: int | None = None) -> str:
         },
         event.at_us + event.transition_no % _MOST_AT_ONCE,
     )
+
+
+def _urgency(event: AlarmEvent) -> int:
+    """What a table can be sorted by: 3, 2 or 1 by priority, and 0 of an alarm that is not open."""
+    return 0 if event.state_to in _NOT_OPEN else _PRIORITIES.index(event.priority) + 1
 
 
 def stats_line(stats: DeviceStats) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 from kafka.admin import KafkaAdminClient
 from kafka.errors import (
     AuthorizationError,
@@ -77,6 +79,25 @@ def describe(kafka: KafkaConnection) -> dict[str, int]:
     """Partitions of each of our topics that exists; raises `UserError` when Kafka is away."""
     with _admin(kafka) as admin:
         return {name: found.partitions for name, found in _describe(admin).items()}
+
+
+def brokers_away(kafka: KafkaConnection) -> list[int]:
+    """Numbers of the brokers whose copy of a partition of ours is not there or is behind.
+
+    Raises
+    ------
+    UserError
+        When Kafka does not answer.
+    """
+    require_kafka(kafka)
+    # kafka-python leaves a socket open where a broker is away; this one says nothing of it.
+    admin = AdminClient(kafka.confluent() | {"log_level": 0})
+    try:
+        known = admin.list_topics(timeout=_TIMEOUT_MS / 1000).topics
+    except KafkaException as error:
+        raise UserError(f"Kafka {kafka.address}: {error.args[0].str()}: look at its log") from None
+    partitions = (p for t in ALL if t.name in known for p in known[t.name].partitions.values())
+    return sorted({broker for p in partitions for broker in set(p.replicas) - set(p.isrs)})
 
 
 def check_topics(kafka: KafkaConnection) -> str:

@@ -13,6 +13,7 @@ import onnx
 from deploy.assignments import demonstration_ward
 from deploy.assignments import write as assign
 from deploy.drift_watch import measure
+from deploy.embedded import free_port
 from deploy.model_choice import choose
 from ingest.connections import InfluxConnection, KafkaConnection, load
 from ingest.simulated_names import device_id
@@ -39,7 +40,7 @@ late_s = 300
 
 
 class LivedWard:
-    """What is left of it: Kafka's log and the database; the devices are gone."""
+    """Kafka's log, the database, and every part, which all go on."""
 
     def __init__(self, folder: Path, database: InfluxDb) -> None:
         self.database = database
@@ -71,6 +72,8 @@ class LivedWard:
         self._start("stream_processors.app", WORKER=worker)
         self._start("stream_processors.alarm_app", ALARMS={"LIMITS": limits})
         self._start("stream_processors.influx")
+        console = {"FOLDER": self.folder / "console", "PORT": free_port()}
+        self._start("dashboards.console.serve", CONSOLE=console)
         choose(Registry(self.models).named("screen-9.9.9"), "shadow", self.connection)
         simulated = {"DEVICES": BEDS, "DEVICE_PREFIX": _PREFIX, "FAULTS": "gentle", "SEED": 3}
         self._start("ingest.simulator", SIMULATOR=simulated)

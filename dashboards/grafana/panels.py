@@ -25,6 +25,7 @@ from dashboards.grafana.queries import SOURCE, InfluxQuery
 
 FULL, HALF, THIRD, QUARTER = 24, 12, 8, 6
 _HEIGHT = 8
+_SILENT_MS = 60_000
 
 AnyPanel = Builder[Panel]
 Limits = tuple[tuple[float, str], ...]
@@ -40,8 +41,12 @@ def graph(
     most: float | None = None,
     limits: Limits = (),
     stacked: bool = False,
+    sparse: bool = False,
 ) -> timeseries.Panel:
-    """Lines over time; limits are drawn in."""
+    """Lines over time; limits are drawn in.
+
+    A line ends where its series is silent for a minute, unless its points are `sparse`.
+    """
     panel = (
         timeseries.Panel()
         .title(title)
@@ -53,7 +58,7 @@ def graph(
         .min(0)
         .line_width(1)
         .fill_opacity(40 if stacked else 5)
-        .span_nulls(60_000)
+        .span_nulls(sparse or _SILENT_MS)
         .show_points(VisibilityMode.AUTO)
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
         .legend(

@@ -20,6 +20,10 @@ _NOT_FOUND = 404
 # What Grafana itself adds or counts.
 _OF_GRAFANA = ("id", "version", "iteration")
 
+# The tree of policies is the whole Grafana's, and others may have theirs in it: so each rule names
+# by itself whom it calls.
+_CALLS = {"notification_settings": {"receiver": provisioning.CONTACT}}
+
 Document = dict[str, Any]
 
 
@@ -39,16 +43,16 @@ class Sync:
         self._dry_run = dry_run
 
     def run(self, influx: InfluxConnection, *, email: str | None) -> Iterator[Change]:
-        """Folder, data source, boards, alert rules, and whom they call; in this order."""
+        """Folder, data source, boards, whom alerts call, and the alert rules; in this order."""
         yield self._folder()
         yield self._datasource(influx)
         for uid, board in boards().items():
             yield self._board(uid, board)
-        for rule in provisioning.rules():
-            yield self._rule(rule)
         if email is not None:
             for point in provisioning.contact_points():
                 yield self._contact_point(point, email)
+        for rule in provisioning.rules():
+            yield self._rule(rule if email is None else rule | _CALLS)
 
     def _folder(self) -> Change:
         uid, title = provisioning.FOLDER_UID, provisioning.FOLDER

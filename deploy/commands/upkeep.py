@@ -113,19 +113,21 @@ def _end_assignments(device: str, kafka: KafkaConnection, now_us: int) -> None:
 def doctor(mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnection) -> None:
     """Check this machine, and the brokers and database that it shall use."""
     from deploy.doctor import examine
-    from deploy.tables import show_verdicts
+    from deploy.tables import show_verdict
 
-    verdicts = list(examine(mqtt, kafka, influx))
-    show_verdicts(verdicts)
-    failed = sum(verdict.ok is False for verdict in verdicts)
+    failed = []
+    for verdict in examine(mqtt, kafka, influx):  # some wait for an answer that does not come
+        show_verdict(verdict)
+        if verdict.ok is False:
+            failed.append(verdict.check)
     if failed:
-        raise UserError(f"{failed} of {len(verdicts)} checks failed")
+        raise UserError(f"{len(failed)} checks failed: {', '.join(failed)}")
 
 
 @upkeep.command("size")
 def size_guide(
-    capacity: Annotated[
-        Path | None, typer.Option(help="bench-results/capacity.json of your own machine.")
+    results: Annotated[
+        Path | None, typer.Option(help="Folder of what benchmarks measured on your own machine.")
     ] = None,
     beds: Annotated[
         int | None, typer.Option(min=1, max=1_000_000, help="Show the arithmetic for so many.")
@@ -133,9 +135,10 @@ def size_guide(
 ) -> None:
     """Say how many brokers, partitions and workers a ward or a hospital needs, and why."""
     from deploy.sizing import arithmetic, costs, page
+    from deploy.sizing_results import with_results
     from deploy.tables import show_table
 
-    given = costs(capacity)
+    given = costs() if results is None else with_results(costs(), results)
     if beds is None:
         typer.echo(page(given), nl=False)
     else:

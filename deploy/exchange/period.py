@@ -44,6 +44,9 @@ _TABLES = (ASSIGNMENTS, MODELS)
 _FLUSH_S = 60.0
 _MOST_IN_FLIGHT = 20_000
 _VERSION = 1
+# A window's oldest sound came a window and its pre-roll before its newest, and may have waited for
+# its order; a worker that begins in the middle emits none before it has all of that.
+_LEAD_US = 15_000_000
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,19 +86,21 @@ def record(
 ) -> Period:
     """Write a period into a folder that is empty or new.
 
+    Its sound begins early enough that every result of the period can be made of it again.
+
     Raises
     ------
     UserError
         When Kafka cannot be read or the folder not be written.
     """
     _require_empty(folder)
+    results = list(_results(kafka, from_us, until_us))
     sounds, rows, unreadable = Sounds(), [], 0
-    for message in _in_order(kafka, from_us, until_us):
+    for message in _in_order(kafka, _sound_from_us(results, from_us), until_us):
         try:
             rows.append(_row(message, sounds))
         except (BadInputError, ValueError):
             unreadable += 1  # they are among the dead letters
-    results = list(_results(kafka, from_us, until_us))
     tables = from_kafka(kafka, _TABLES, from_us=from_us, until_us=until_us)
     write_file(tables, folder / "tables.records")
     _write_rows(folder / "chunks.parquet", [msgspec.structs.asdict(row) for row in rows])
@@ -148,6 +153,15 @@ def replay(kafka: KafkaConnection, folder: Path) -> Period:
     return period
 
 
+class _Window(NamedTuple):
+    """Of one lane: a window that came late too has two results."""
+
+    device_id: str
+    boot_id: int
+    late: bool
+    window_index: int
+
+
 class Comparison(NamedTuple):
     """Results of a replay against those recorded."""
 
@@ -160,13 +174,16 @@ class Comparison(NamedTuple):
 def compare(kafka: KafkaConnection, folder: Path) -> Comparison:
     """Hold what a replay's workers have published against what was recorded.
 
-    Times of stages and places in Kafka are of a run, and no part of the comparison.
+    Times of stages and places in Kafka are of a run, and no part of the comparison. Neither is what
+    lies before a device's first recorded window or behind its last: sound that came before the
+    period, or whose result came after it.
     """
-    recorded = {identity(each): _timeless(each) for each in results_of(folder)}
-    found = {identity(r): _timeless(r) for r in _results(kafka, 0, 2**62)}
+    recorded = {_window(each): _timeless(each) for each in results_of(folder)}
+    found = {_window(each): _timeless(each) for each in _results(kafka, 0, 2**62)}
     both = recorded.keys() & found.keys()
     same = sum(recorded[each] == found[each] for each in both)
-    return Comparison(same, len(both) - same, len(recorded.keys() - both), len(found.keys() - both))
+    more = _within(found.keys() - both, recorded)
+    return Comparison(same, len(both) - same, len(recorded.keys() - both), more)
 
 
 def described(folder: Path) -> Period:
@@ -199,6 +216,31 @@ def rows_of(file: Path, kind: type[ChunkRow]) -> Iterator[ChunkRow]:
     for batch in pq.ParquetFile(file).iter_batches():
         for row in batch.to_pylist():
             yield msgspec.convert(row, kind)
+
+
+def _sound_from_us(results: Iterable[WindowResult], from_us: int) -> int:
+    """Where sound must begin, so that the first results have all of theirs."""
+    received_us = (result.stages.received_us for result in results)
+    return max(0, min((from_us, *received_us)) - _LEAD_US)
+
+
+def _window(result: WindowResult) -> _Window:
+    device_id, boot_id, window_index = identity(result)
+    return _Window(device_id, boot_id, result.late, window_index)
+
+
+def _within(windows: Iterable[_Window], recorded: Iterable[_Window]) -> int:
+    """How many lie between the first and the last recorded ones of their lanes."""
+    spans: dict[tuple[str, int, bool], list[int]] = {}
+    for each in recorded:
+        spans.setdefault(each[:3], []).append(each.window_index)
+    edges = {lane: (min(indices), max(indices)) for lane, indices in spans.items()}
+    nowhere = (0, -1)
+    return sum(
+        first <= each.window_index <= last
+        for each in windows
+        for first, last in (edges.get(each[:3], nowhere),)
+    )
 
 
 def _in_order(kafka: KafkaConnection, from_us: int, until_us: int) -> Iterator[Message]:

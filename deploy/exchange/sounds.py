@@ -104,7 +104,7 @@ class _Long:
 
 
 class Reader:
-    """Cuts chunks out of the files again; keeps the last few that it has read."""
+    """Cuts chunks out of the files again; keeps what it has read, for devices take turns."""
 
     def __init__(self, folder: Path, form: Format) -> None:
         self._folder = folder

@@ -1,16 +1,23 @@
-"""Throughput of two and four workers in one group, against one.
+"""One group of workers: throughput of two and four against one, and one that is killed.
 
-    python -m tests.benchmarks.bench_group [--devices 400 --seconds 60 --broker apache]
+    python -m tests.benchmarks.bench_group [--devices 400 --seconds 120 --broker apache]
 
 Workers share twelve empty partitions. Then a backlog of sound is put on them at once, and the
 time until its windows have their results is taken. On a machine with fewer cores than workers they
 can be no faster than the cores, which Kafka wants a part of too.
+
+After that one of two, then one of four, is killed under the load of `--live` devices: how long
+until every device has a result of new sound, what is lost and what comes twice. Windows are judged
+as in `tests/chaos`, which fails when one is lost or not as it should be.
 """
 
 import argparse
 import os
+import signal
 import tempfile
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +30,11 @@ from tests import kafka_log
 from tests.benchmarks import report
 from tests.benchmarks.bench_worker import chunks, hearts
 from tests.benchmarks.ward import ResultsReader, wait_until
+from tests.chaos.harness import Ward
+from tests.chaos.scenario import Disturbance, Outcome, survive
+from tests.integration.bridges import shipped_limits
 from tests.processes import Part, cpu_s
-from tests.servers import ApacheKafka, EmbeddedKafka, Server
+from tests.servers import ApacheKafka, EmbeddedKafka, Mosquitto, Server
 from tests.unit.stream_processors.logs import Record
 
 PARTITIONS = 12
@@ -64,6 +74,20 @@ def measure(workers: int, devices: int, seconds: int, broker: type[Server], fold
         reader.close()
         for child in (*parts, kafka):
             child.kill()
+
+
+def killed(workers: int, devices: int, broker: type[Server], folder: Path) -> Outcome:
+    """Kill one of so many workers under load."""
+    mqtt = Mosquitto(folder / "mqtt", shipped_limits())
+    ward = Ward(folder, mqtt=mqtt, kafka=broker(folder / "kafka"), database=None)
+    try:
+        ward.start(workers=workers)
+        ward.wait_until_shared()
+        name = f"1 worker of {workers} killed"
+        death = Disturbance(name, partial(ward.remove_worker, signal.SIGKILL))
+        return survive(ward, name, [death], devices=devices)
+    finally:
+        ward.stop()
 
 
 def _worker(name: str, kafka: Server, folder: Path) -> Part:
@@ -114,19 +138,27 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--devices", type=int, default=400)
     options.add_argument("--seconds", type=int, default=120)
+    options.add_argument("--live", type=int, default=100)
     options.add_argument("--broker", choices=sorted(_BROKERS), default="apache")
     chosen = options.parse_args()
-    runs = []
+    broker = _BROKERS[chosen.broker]
+    runs, deaths = [], []
     for workers in WORKERS:
         with tempfile.TemporaryDirectory() as folder:
-            runs.append(
-                measure(
-                    workers, chosen.devices, chosen.seconds, _BROKERS[chosen.broker], Path(folder)
-                )
-            )
+            runs.append(measure(workers, chosen.devices, chosen.seconds, broker, Path(folder)))
+    _show_throughput(runs, chosen.devices)
+    for workers in WORKERS[1:]:
+        with tempfile.TemporaryDirectory() as folder:
+            deaths.append(killed(workers, chosen.live, broker, Path(folder)))
+    _show_deaths(deaths)
+    saved = {"runs": runs, "killed": {death.name: death.as_dict() for death in deaths}}
+    print(f"written to {report.save('group', saved)}")
+
+
+def _show_throughput(runs: Sequence[dict[str, Any]], devices: int) -> None:
     alone = runs[0]["windows_per_s"]
     report.table(
-        f"One group on {os.cpu_count()} cores, backlog of {chosen.devices} devices",
+        f"One group on {os.cpu_count()} cores, backlog of {devices} devices",
         ("workers", "windows a second", "against one", "cores used", "doubled"),
         [
             (
@@ -139,7 +171,24 @@ def main() -> None:
             for run in runs
         ],
     )
-    print(f"written to {report.save('group', {'runs': runs})}")
+
+
+def _show_deaths(deaths: Sequence[Outcome]) -> None:
+    report.table(
+        "A worker killed under load",
+        ("killed", "devices", "all served again after s", "windows", "lost", "doubled"),
+        [
+            (
+                death.name,
+                death.devices,
+                *(took_s for _, took_s in death.recoveries),
+                death.verdict.expected,
+                death.verdict.lost,
+                death.verdict.duplicates,
+            )
+            for death in deaths
+        ],
+    )
 
 
 if __name__ == "__main__":

@@ -117,7 +117,9 @@ class Ward:
     ) -> None:
         self.mqtt, self.kafka, self.folder = mqtt, kafka, folder
         self.everything = everything
-        self._settings = addresses(mqtt, kafka) | _BATCHES | (_EVERYTHING if everything else {})
+        self._settings = addresses(mqtt, kafka) | (_EVERYTHING if everything else {})
+        if isinstance(kafka, EmbeddedKafka):
+            self._settings |= _BATCHES
         self._connection = load(KafkaConnection, {"servers": kafka.address})
         self.bridge = self._part("bridge", "ingest.bridge", {})
         self.alarms: Part | None = None

@@ -72,6 +72,20 @@ def test_the_beds_are_those_of_the_ward(ward: LivedWard) -> None:
     assert all(0 <= row["abnormal"] <= 1 for row in rows)
 
 
+def test_a_table_is_sorted_by_a_number_that_it_has(ward: LivedWard) -> None:
+    """By a word, high priority would come after low."""
+    sorted_by = 0
+    for board in boards().values():
+        for panel in board["panels"]:
+            for step in panel.get("transformations", ()):
+                (order,) = step["options"]["sort"]
+                (target,) = panel["targets"]
+                rows = influxql.rows(ward.database, expanded(target["query"], ward))
+                assert all(isinstance(row[order["field"]], int | float) for row in rows)
+                sorted_by += 1
+    assert sorted_by == 3
+
+
 def test_the_candidate_in_shadow_is_the_same_model_and_agrees_always(ward: LivedWard) -> None:
     rows = influxql.rows(ward.database, "SELECT * FROM drift")
     by_role: dict[str, Any] = {row["role"]: row for row in rows if row["model"] == "screen"}
@@ -90,6 +104,7 @@ def test_the_doctor_finds_a_running_ward_well_and_names_a_part_that_is_gone(
     mqtt = load(MqttConnection, {"host": "127.0.0.1", "port": ward.mqtt.port})
     found = {verdict.check: verdict for verdict in examine(mqtt, ward.connection, influx)}
     assert found["Parts of the ward"].ok, found["Parts of the ward"]
+    assert found["Sound to results"].ok, found["Sound to results"]
     assert found["Results in InfluxDB"].ok, found["Results in InfluxDB"]
     ward.kill("alarm_app")
     time.sleep(11)

@@ -144,6 +144,15 @@ def test_workers_scale_by_lag_and_what_is_outside_is_not_deployed() -> None:
     assert sets == {f"heartward-{name}" for name in PROCESSES}
 
 
+@pytest.mark.parametrize("values", VALUES)
+def test_no_worker_is_started_for_which_there_is_no_partition(values: str) -> None:
+    (topics,) = (d.command for d in from_chart(values) if d.command[0] == "topics")
+    partitions = int(topics[topics.index("--partitions") + 1])
+    for document in yaml.safe_load_all(rendered(values)):
+        if document and document["kind"] == "HorizontalPodAutoscaler":
+            assert document["spec"]["maxReplicas"] <= partitions
+
+
 def test_units_are_what_systemd_reads_without_a_complaint(tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze") or missing(
         "systemd-analyze", "apt-get install systemd"

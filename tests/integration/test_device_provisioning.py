@@ -11,6 +11,7 @@ import mqtt5
 import pytest
 
 from deploy.devices import Action, ProvisioningSettings, change, devices
+from ingest.connections import load
 from models.errors import UserError
 from tests.integration.secured_mosquitto import SecuredMosquitto
 
@@ -135,6 +136,12 @@ def test_what_makes_no_sense_is_refused_and_not_done(
         change(ward.settings, device, action)
     assert ward.settings.passwords.read_text() == before
     assert not ward.settings.audit.exists()
+
+
+def test_a_password_file_that_is_not_there_is_no_empty_ward(tmp_path: Path) -> None:
+    elsewhere = load(ProvisioningSettings, {"passwords": tmp_path / "elsewhere"})
+    with pytest.raises(UserError, match="is not there: HEARTWARD_DEVICES_PASSWORDS"):
+        devices(elsewhere)
 
 
 def test_nothing_is_done_that_cannot_be_written_down(ward: Provisioned, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_parts_are_known_by_kind_and_name_and_what_is_no_heartbeat_is_passed_ove
     now_us = time.time_ns() // 1000
     beats = [
         Heartbeat(process=kind, kind=kind, instance="main", pid=1, at_us=now_us, started_us=now_us)
-        for kind in ("bridge", "audio", "alarms")
+        for kind in ("bridge", "audio", "alarms", "console")
     ]
     sink = ConfluentSink(kafka, client_id="test")
     for value in (*map(encode, beats), b"no heartbeat", None):
@@ -64,7 +64,9 @@ def test_parts_are_known_by_kind_and_name_and_what_is_no_heartbeat_is_passed_ove
     verdict = _examine(MqttConnection.model_construct(), kafka)["Parts of the ward"]
 
     assert verdict.ok is True
-    assert {"alarms main", "audio main", "bridge main"} <= set(verdict.seen.split(", "))
+    assert {"alarms main", "audio main", "bridge main", "console main"} <= set(
+        verdict.seen.split(", ")
+    )
 
 
 @pytest.mark.parametrize(("password", "ok"), [("right", True), ("wrong", False)])

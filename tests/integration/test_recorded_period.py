@@ -10,10 +10,7 @@ from deploy.exchange.period import compare, described, record, replay
 from deploy.exchange.sounds import Format, Lane, Reader, Sounds
 from ingest.connections import KafkaConnection, load
 from models.errors import UserError
-from stream_processors.records import WindowResult
 from stream_processors.topic_admin import apply_topics
-from stream_processors.topics import RESULTS
-from tests import kafka_log
 from tests.chaos.harness import Ward, load_on
 from tests.processes import Part
 from tests.servers import EmbeddedKafka, EmbeddedMqtt
@@ -24,8 +21,8 @@ LANE = Lane("pcg.audio", "W-1", 7, 2000)
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Format, Path]]:
-    """Half a minute of some devices, in both forms."""
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """Forty seconds of some devices, in both forms, and a part out of the middle."""
     folder = tmp_path_factory.mktemp("ward")
     ward = Ward(
         folder,
@@ -36,21 +33,24 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Format, 
     try:
         ward.start(workers=1)
         with load_on(ward, devices=4) as running:
-            until(lambda: len(ward.published("")) >= 16, "sixteen results", timeout_s=90)
+            until(lambda: len(ward.published("")) >= 60, "sixty results", timeout_s=90)
             running.end()
         forms: tuple[Format, ...] = ("flac", "wfdb")
         for form in forms:
             record(ward.connection, folder / form, from_us=0, until_us=2**62, form=form)
-        yield {form: folder / form for form in forms}
+        times = sorted(published_us for published_us, _ in ward.published(""))
+        inner = {"from_us": times[len(times) // 2], "until_us": times[-len(times) // 10]}
+        record(ward.connection, folder / "middle", **inner, form="flac")
+        yield {name: folder / name for name in (*forms, "middle")}
     finally:
         ward.stop()
 
 
-@pytest.mark.parametrize("form", ["flac", pytest.param("wfdb", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kept", ["flac", "middle", pytest.param("wfdb", marks=pytest.mark.slow)])
 def test_a_replay_makes_the_same_results(
-    recorded: dict[Format, Path], form: Format, tmp_path: Path
+    recorded: dict[str, Path], kept: str, tmp_path: Path
 ) -> None:
-    period = described(recorded[form])
+    period = described(recorded[kept])
     assert period.results >= 16
     assert period.unreadable == 0
     kafka = EmbeddedKafka(tmp_path / "kafka").start()
@@ -63,17 +63,17 @@ def test_a_replay_makes_the_same_results(
     try:
         connection = load(KafkaConnection, {"servers": kafka.address})
         apply_topics(connection, partitions=2)
-        replay(connection, recorded[form])
+        replay(connection, recorded[kept])
         worker.start()
-        until(lambda: len(_results(connection)) >= period.results, "all results", timeout_s=90)
-        found = compare(connection, recorded[form])
+        until(lambda: compare(connection, recorded[kept]).missing == 0, "all results", timeout_s=90)
+        found = compare(connection, recorded[kept])
     finally:
         worker.kill()
         kafka.kill()
     assert found == (period.results, 0, 0, 0)
 
 
-def test_a_folder_that_is_in_use_is_not_written_over(recorded: dict[Format, Path]) -> None:
+def test_a_folder_that_is_in_use_is_not_written_over(recorded: dict[str, Path]) -> None:
     nowhere = load(KafkaConnection, {"servers": "127.0.0.1:1"})
     with pytest.raises(UserError, match="not empty"):
         record(nowhere, recorded["flac"], from_us=0, until_us=1, form="flac")
@@ -100,7 +100,3 @@ def test_every_chunk_comes_back_bit_for_bit(form: Format, tmp_path: Path) -> Non
     reader = Reader(tmp_path, form)
     for (_, samples), place in zip(given, places, strict=True):
         assert np.array_equal(reader.samples(place, len(samples)), samples)
-
-
-def _results(connection: KafkaConnection) -> list[WindowResult]:
-    return kafka_log.records(connection, RESULTS, WindowResult)

@@ -2,8 +2,9 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.grafana.panels import FULL, HALF, AnyPanel, board, graph, rows
+from dashboards.grafana.panels import HALF, AnyPanel, board, graph, rows
 from dashboards.grafana.queries import InfluxQuery
+from models.contract import DISTANCE
 
 DRIFTED = 0.25
 """Population stability index above which a distribution has moved for certain (Siddiqi 2006)."""
@@ -22,6 +23,7 @@ def build() -> Dashboard:
             span="now-7d",
         )
         .with_panel(_drift())
+        .with_panel(_distance())
         .with_panel(_by_quantity())
         .with_panel(_abstained())
         .with_panel(_agreement())
@@ -37,8 +39,20 @@ def _drift() -> AnyPanel:
         "Drift, worst quantity",
         InfluxQuery(_of("max(psi_worst)"), alias=_NAMED),
         says="Stability index against the validation set, less what chance gives.",
-        span=FULL,
+        span=HALF,
+        sparse=True,
         limits=((_MOVED, "yellow"), (DRIFTED, "red")),
+    )
+
+
+def _distance() -> AnyPanel:
+    return graph(
+        "Distance of the sound",
+        InfluxQuery(_of(f"mean({DISTANCE})"), alias=_NAMED),
+        says="How far what a model's last layer reads is from the validation set's; about 1 is "
+        "what is like it.",
+        span=HALF,
+        sparse=True,
     )
 
 
@@ -55,6 +69,7 @@ def _abstained() -> AnyPanel:
         unit="percentunit",
         most=1,
         span=HALF,
+        sparse=True,
     )
 
 
@@ -66,6 +81,7 @@ def _agreement() -> AnyPanel:
         unit="percentunit",
         most=1,
         span=HALF,
+        sparse=True,
     )
 
 
@@ -103,6 +119,7 @@ def _windows() -> AnyPanel:
         InfluxQuery(_of("sum(windows)"), alias=_NAMED),
         says="On which the drift of an interval rests.",
         span=HALF,
+        sparse=True,
     )
 
 

@@ -77,13 +77,15 @@ def _beds() -> AnyPanel:
 
 def _open_alarms() -> AnyPanel:
     where = f"$timeFilter AND {_WARD}"
-    by = "GROUP BY ward, bed, device, condition, priority"
-    last = f"SELECT last(state_to) AS state, cause FROM alarm WHERE {where} {by}"
+    by = "GROUP BY ward, bed, device, condition"  # priority may rise while an alarm is open
+    columns = "last(state_to) AS state, priority, cause, urgency"
+    last = f"SELECT {columns} FROM alarm WHERE {where} {by}"
     return rows(
         "Alarms, as they last were",
         InfluxQuery(last),
-        says="The last transition of each alarm in the period; the console has those that ring.",
-        worst_first="priority",
+        says="The last transition of each alarm in the period, open ones first by priority; the "
+        "console has those that ring.",
+        worst_first="urgency",
     )
 
 

@@ -16,6 +16,7 @@ from deploy.doctor import Verdict, examine
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
 from models.errors import ModelError
 from models.registry import Registry
+from stream_processors.records import Heartbeat
 
 
 class _Usage(NamedTuple):
@@ -134,3 +135,45 @@ def _speak_no_http(server: socket.socket) -> None:
     with server.accept()[0] as connection:
         connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
         connection.recv(4096)
+
+
+def _beats(kind: str, **counters: tuple[float, float]) -> list[Heartbeat]:
+    """Of one process a first heartbeat and a last, with what it had counted by then."""
+    return [
+        Heartbeat(
+            process=kind,
+            kind=kind,  # type: ignore[arg-type]
+            instance=f"{kind}-1",
+            pid=7,
+            at_us=turn,
+            started_us=0,
+            counters={name: counts[turn] for name, counts in counters.items()},
+        )
+        for turn in (0, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bridge", "results", "ok", "said"),
+    [
+        ({"devices": (2, 2), "chunks_stored": (5, 25)}, (4, 12), True, "20 chunks and 8 results"),
+        ({"devices": (2, 2), "chunks_stored": (5, 25)}, (4, 4), False, "20 chunks in 10 s and not"),
+        ({"devices": (2, 2), "chunks_stored": (5, 5)}, (4, 4), False, "of 2 wearables"),
+        ({"chunks_stored": (5, 25), "refused": (1, 4)}, (4, 12), False, "3 messages of wearables"),
+        ({"devices": (0, 0), "chunks_stored": (0, 0)}, (4, 4), None, "no wearable has sent"),
+    ],
+)
+def test_sound_is_followed_to_its_results(
+    bridge: dict[str, tuple[float, float]],
+    results: tuple[float, float],
+    ok: bool | None,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beats = [*_beats("bridge", **bridge), *_beats("audio", results=results)]
+    monkeypatch.setattr(doctor, "_heartbeats", lambda _kafka: beats)
+    kafka = load(KafkaConnection, {"servers": "127.0.0.1:1"})
+    none = MqttConnection.model_construct(), kafka, InfluxConnection.model_construct()
+    verdict = {verdict.check: verdict for verdict in examine(*none)}["Sound to results"]
+    assert (verdict.ok, bool(verdict.remedy)) == (ok, ok is False)
+    assert said in verdict.seen

@@ -3,11 +3,14 @@
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 import deploy
-from deploy.sizing import BEDS, arithmetic, costs, page, size
+from deploy.sizing import BEDS, MEASURED, Measured, arithmetic, costs, page, size
+from deploy.sizing_results import with_results
 from ingest.chunk import AudioChunk
 from ingest.chunk import encode as encode_chunk
 from models.errors import UserError
@@ -58,12 +61,59 @@ def test_a_chunk_and_a_result_are_as_long_as_is_reckoned() -> None:
     assert len(encode(window_result())) == pytest.approx(GIVEN.wire.result_bytes, rel=0.1)
 
 
+def load(kafka: str = "embedded", *, everything: bool = False, **cost_us: float) -> dict[str, Any]:
+    """As much of a run of bench_capacity as the guide asks for."""
+    cost = dict.fromkeys(("workers", "bridge", "MQTT broker", "Kafka", "alarm worker"), 1.0)
+    return {
+        "devices": 2000,
+        "workers": 2,
+        "kafka": kafka,
+        "everything": everything,
+        "cpu_us_per_device_s": cost | cost_us,
+    }
+
+
+def saved(folder: Path, name: str, *runs: dict[str, Any]) -> None:
+    (folder / name).write_text(json.dumps({"measured": {"runs": runs}}))
+
+
 def test_a_machines_own_costs_take_the_place_of_those_that_ship(tmp_path: Path) -> None:
-    of = {"workers": 596.0, "bridge": 1.0, "MQTT broker": 2.0, "Kafka": 3.0}
-    file = tmp_path / "capacity.json"
-    file.write_text(json.dumps({"measured": {"runs": [{"cpu_us_per_device_s": of}]}}))
-    twice = costs(file)
-    assert twice.measured.worker_us == 596.0
-    assert size(10_000, twice).workers == pytest.approx(2 * size(10_000, GIVEN).workers, abs=1)
-    with pytest.raises(UserError, match="no result of bench_capacity"):
-        costs(tmp_path / "other.json")
+    twice = 2 * GIVEN.measured.worker_us
+    alone, second = load(workers=twice, bridge=40.4), load(workers=7)
+    saved(tmp_path, "capacity.json", alone, second, load(everything=True, workers=800))
+    own = with_results(GIVEN, tmp_path)
+    assert (own.measured.worker_us, own.measured.bridge_us) == (twice, 40)
+    assert (own.everything.worker_us, own.everything.alarms_us) == (800, 1)
+    assert own.writer == GIVEN.writer
+    assert size(10_000, own).workers == pytest.approx(2 * size(10_000, GIVEN).workers, abs=1)
+
+
+def test_apaches_kafka_is_reckoned_with_where_it_was_measured(tmp_path: Path) -> None:
+    saved(tmp_path, "capacity.json", load(Kafka=300))
+    saved(tmp_path, "capacity-apache.json", load("apache", Kafka=100))
+    found = with_results(GIVEN, tmp_path).measured
+    assert (found.kafka, found.kafka_us) == ("apache", 100)
+    assert "--kafka apache" in found.by
+
+
+def test_a_writers_cost_is_of_results_that_come_in_time(tmp_path: Path) -> None:
+    costs_us = ({"writer": 30.0, "database": 70.0}, {"writer": 300.0, "database": 700.0})
+    runs = [{"late": late, "cpu_us_per_result": each} for late, each in enumerate(costs_us)]
+    saved(tmp_path, "influx.json", *runs)
+    found = with_results(GIVEN, tmp_path)
+    assert (found.writer.writer_us, found.writer.database_us) == (30, 70)
+    assert found.measured == GIVEN.measured
+
+
+def test_a_folder_without_results_and_a_damaged_one_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="has no results: python -m tests"):
+        with_results(GIVEN, tmp_path)
+    (tmp_path / "capacity.json").write_text('{"measured": []}')
+    with pytest.raises(UserError, match=r"capacity\.json is no result of a benchmark"):
+        with_results(GIVEN, tmp_path)
+
+
+def test_the_measured_file_holds_what_benchmarks_find_and_nothing_else() -> None:
+    text = MEASURED.read_bytes()
+    known = msgspec.json.decode(text, type=Measured)
+    assert msgspec.json.format(msgspec.json.encode(known)) + b"\n" == text

@@ -123,7 +123,21 @@ def test_everything_is_made_and_the_second_time_nothing_changes(grafana: FakeGra
     assert kinds[:2] == ["folder", "data source"]
     assert kinds.count("board") == len(boards())
     assert kinds.count("alert rule") == len(provisioning.rules())
-    assert kinds[-1] == "contact point"
+    assert kinds.index("contact point") < kinds.index("alert rule")
+
+
+@pytest.mark.parametrize("email", ["technik@example.org", None])
+def test_rules_call_the_contact_point_where_there_is_one(
+    grafana: FakeGrafana, email: str | None
+) -> None:
+    """Without one they go where all of that Grafana's alerts go."""
+    sync(grafana.url, TOKEN, INFLUX, email=email)
+    called = {
+        rule.get("notification_settings", {}).get("receiver")
+        for path, rule in grafana.stored.items()
+        if "alert-rules" in path
+    }
+    assert called == {None if email is None else provisioning.CONTACT}
 
 
 def test_a_dry_run_writes_nothing(grafana: FakeGrafana) -> None:
