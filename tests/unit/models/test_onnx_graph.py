@@ -90,7 +90,7 @@ def test_a_predictor_of_another_kind_is_asked_for_itself(windows: Floats) -> Non
 
 
 def test_a_mean_over_two_rows_is_taken_by_hand() -> None:
-    artifact = (ARTIFACTS / "screen-0.3.0.onnx").read_bytes()
+    artifact = (ARTIFACTS / "screen-0.4.0.onnx").read_bytes()
     parts = halves(artifact)
     assert parts is not None
     count = [

@@ -90,7 +90,7 @@ def test_nobody_answers_so_it_escalates_twice_and_no_more() -> None:
     escalated = [event for event in bed.events if event.transition == "escalated"]
     assert [event.escalation for event in escalated] == [1, 2]
     assert [event.due_us for event in escalated] == [us(105), us(205)]
-    assert escalated[0].cause == "nobody has answered: screen abnormal 0.90 >= 0.84"
+    assert escalated[0].cause == "nobody has answered: screen abnormal 0.90 >= 0.81"
 
 
 def test_who_answers_ends_the_escalation() -> None:
