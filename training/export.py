@@ -5,6 +5,7 @@ import logging
 import warnings
 from collections import deque
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -55,42 +56,81 @@ class Answers(nn.Module):
         return logits.softmax(-1) if self._exclusive else logits.sigmoid()
 
 
+class Scale(NamedTuple):
+    """Logits are divided by `temperature`; then each label's of `offsets`, if any, is added."""
+
+    temperature: float = 1.0
+    offsets: tuple[float, ...] = ()
+
+    def of(self, logits: Tensor) -> Tensor:
+        """Shape (batch, labels), before and after."""
+        moved = torch.tensor(self.offsets or 0.0, dtype=logits.dtype)
+        return logits / self.temperature + moved
+
+
+AS_LEARNT = Scale()
+
+
 def answering(
-    nets: Sequence[nn.Module], contract: ModelContract, *, temperature: float = 1.0
+    nets: Sequence[nn.Module], contract: ModelContract, *, at: Scale = AS_LEARNT
 ) -> Answers:
-    """The nets as they will answer, each at the given temperature.
+    """The nets as they will answer, each with its logits at the given scale.
 
     Raises
     ------
     ModelError
-        If a net has no last layer that the temperature can be folded into.
+        If a net has no last layer that the scale can be folded into.
     """
-    cooled = [
-        tempered(net, temperature, labels=len(contract.labels), samples=contract.window_samples)
+    scaled = [
+        rescaled(net, at, labels=len(contract.labels), samples=contract.window_samples)
         for net in nets
     ]
-    made = Answers(cooled, exclusive=contract.exclusive)
+    made = Answers(scaled, exclusive=contract.exclusive)
     return made.eval()
 
 
-def tempered(net: nn.Module, temperature: float, *, labels: int, samples: int) -> nn.Module:
-    """A copy whose last layer divides the logits by `temperature`, so that it costs nothing."""
-    made = copy.deepcopy(net).eval()
-    if temperature == 1.0:
-        return made
-    last = _last_layer(made, labels)
-    if last is not None:
-        with torch.no_grad():
-            last.weight.div_(temperature)
-            if last.bias is not None:
-                last.bias.div_(temperature)
-        if _is_divided(net, made, temperature, samples):
-            return made
-    raise ModelError(f"{type(net).__name__} has no last layer to fold a temperature into")
+def rescaled(net: nn.Module, at: Scale, *, labels: int, samples: int) -> nn.Module:
+    """A copy that gives the logits at another scale.
+
+    Its last layer does, so that it costs nothing; where something follows that layer, as a ReLU
+    does in SqueezeNet, offsets are added behind it.
+    """
+    if at == AS_LEARNT:
+        return copy.deepcopy(net).eval()
+    for within, behind in ((at, ()), (Scale(at.temperature), at.offsets)):
+        made = copy.deepcopy(net).eval()
+        last = _last_layer(made, labels)
+        if last is not None:
+            _scale_layer(last, within)
+            if _is_at(within, net, made, samples):
+                return _Moved(made, behind) if behind else made
+    raise ModelError(f"{type(net).__name__} has no last layer to fold a scale of logits into")
+
+
+@torch.no_grad()
+def _scale_layer(last: nn.Linear | nn.Conv2d, at: Scale) -> None:
+    last.weight.div_(at.temperature)
+    if last.bias is not None:
+        last.bias.copy_(at.of(last.bias))
+
+
+class _Moved(nn.Module):
+    """A net, and a number for each label to add to its logits."""
+
+    offsets: Tensor
+
+    def __init__(self, net: nn.Module, offsets: tuple[float, ...]) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("offsets", torch.tensor(offsets))
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        moved: Tensor = self.net(waveform) + self.offsets
+        return moved
 
 
 def export(
-    nets: nn.Module | Sequence[nn.Module], contract: ModelContract, *, temperature: float = 1.0
+    nets: nn.Module | Sequence[nn.Module], contract: ModelContract, *, at: Scale = AS_LEARNT
 ) -> bytes:
     """Export for any batch size, with the contract inside.
 
@@ -98,11 +138,11 @@ def export(
     ----------
     nets
         One, or several of one recipe whose probabilities are averaged.
-    temperature
-        Divides the logits; folded into each net's last layer.
+    at
+        The scale of the logits; folded into each net's last layer.
     """
     several = [nets] if isinstance(nets, nn.Module) else list(nets)
-    module = answering(several, contract, temperature=temperature)
+    module = answering(several, contract, at=at)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of torch's own internals
         program = torch.onnx.export(
@@ -173,9 +213,9 @@ def _last_layer(net: nn.Module, labels: int) -> nn.Linear | nn.Conv2d | None:
 
 
 @torch.no_grad()
-def _is_divided(net: nn.Module, made: nn.Module, temperature: float, samples: int) -> bool:
+def _is_at(at: Scale, net: nn.Module, made: nn.Module, samples: int) -> bool:
     sound = torch.randn(_PROBES, samples, generator=torch.Generator().manual_seed(0))
-    wanted = net.eval()(sound) / temperature
+    wanted = at.of(net.eval()(sound))
     off = (made(sound) - wanted).abs().max()
     return bool(off <= _FOLDING_ERROR * wanted.abs().max().clamp(min=_FOLDING_ERROR))
 

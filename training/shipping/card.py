@@ -8,6 +8,7 @@ from models.contract import ModelContract
 from training.engine import noise
 from training.evaluation.markdown_table import count, number, table
 from training.evaluation.operations import Operations
+from training.export import Scale
 from training.shipping import origin
 from training.shipping.figures import Figures
 from training.shipping.forms import LABEL_LOST, LIMIT_BYTES, TARGETS_MS, UAR_LOST, Comparison, Form
@@ -55,7 +56,7 @@ class Told(NamedTuple):
     Attributes
     ----------
     folds
-        Runs whose held-back recordings set the temperature and judged the forms.
+        Runs whose held-back recordings set the scale and judged the forms.
     differing
         Names of values in which the folds' recipe differs from the final one's.
     agreement, mobile_difference
@@ -70,7 +71,7 @@ class Told(NamedTuple):
     finals: Sequence[Trained]
     folds: Sequence[Trained]
     differing: Sequence[str]
-    temperature: float
+    scale: Scale
     compared: Comparison
     figures: Sequence[Figures]
     agreement: float
@@ -267,13 +268,25 @@ def _databases(aucs: dict[str, float]) -> str:
 
 
 def _calibrated(told: Told) -> str:
+    scale = told.scale
+    moved = [
+        f"{offset:+.3f} to {label}"
+        for label, offset in zip(told.contract.labels, scale.offsets, strict=bool(scale.offsets))
+        if offset
+    ]
+    added = f", then {' and '.join(moved)} is added" if moved else ""
+    evenly = (
+        ", with every label counting the same, however rare: so probabilities are those of a world "
+        "in which labels are as common as each other"
+        if moved
+        else ""
+    )
     return (
         "## Calibrated\n\n"
-        f"Logits are divided by a temperature of {told.temperature:.3f}, in the graph's last "
-        "layer. It makes the log loss of recordings least that "
+        f"Logits are divided by {scale.temperature:.3f}{added}, in the graph's last layer. It "
+        "makes the log loss of recordings least that "
         f"{_whose(told)} judged {'their' if len(told.folds) > 1 else 'its'} training by and did "
-        "not learn from. The figures above are from before it; it changes how sure the answers "
-        "are.\n"
+        f"not learn from{evenly}. The figures above are from before it.\n"
     )
 
 

@@ -16,9 +16,10 @@ from models.predictor import OnnxPredictor
 from models.registry import ARTIFACTS
 from training import export, quantize
 from training.evaluation import operations
+from training.export import AS_LEARNT, Scale
 from training.reference import with_reference
 from training.shipping import card, figures, forms, listening, listing, mobile, origin, trained
-from training.shipping import temperature as temperatures
+from training.shipping import scale as scales
 from training.shipping.figures import Figures
 from training.shipping.forms import FLOAT, Comparison
 from training.shipping.origin import Names
@@ -51,7 +52,7 @@ class Made(NamedTuple):
     """An artifact in floating point, and what it was made with."""
 
     artifact: bytes
-    temperature: float
+    scale: Scale
     agreement: float
 
 
@@ -63,10 +64,10 @@ def export_run(
     run = trained.load(folder)
     called = _names(name or run.recipe.name, version, run, task=None, intended_use=None)
     if bare:
-        metrics, by = {}, 1.0
+        metrics, by = {}, AS_LEARNT
     else:
         own = _figures([folder], run, draws)
-        metrics, by = figures.metrics(own), _temperature([run])
+        metrics, by = figures.metrics(own), _scale([run])
     contract = origin.contract([run], called, metrics=metrics)
     made = _exported([run], contract, by, sound=not bare)
     artifacts = {f"{called.name}-{version}": made.artifact}
@@ -79,7 +80,7 @@ def export_run(
             listing.write_whole(out / f"{stem}{suffix}", content)
             _say(f"{out / f'{stem}{suffix}'}: {len(content) / 1e3:.0f} kB")
     _say(
-        f"temperature {made.temperature:.3f}; PyTorch and ONNX Runtime differ by "
+        f"temperature {made.scale.temperature:.3f}; PyTorch and ONNX Runtime differ by "
         f"{made.agreement:.1e} at most"
     )
 
@@ -97,8 +98,8 @@ def ship(order: Order) -> None:
     named = (*order.protocol_runs, *order.figures) or order.final
     own = _figures(named, folds[0], order.draws)
     console = Console(stderr=True)
-    with console.status("fitting the temperature"):
-        by = _temperature(folds)
+    with console.status("fitting the scale of the answers"):
+        by = _scale(folds)
     contract = origin.contract(finals, called, metrics=figures.metrics(own))
     with console.status("exporting"):
         made = _exported(finals, contract, by)
@@ -133,7 +134,7 @@ def _told(
         finals=finals,
         folds=folds,
         differing=trained.differences(finals[0], folds),
-        temperature=made.temperature,
+        scale=made.scale,
         compared=compared,
         figures=own,
         agreement=made.agreement,
@@ -198,13 +199,13 @@ def _figures(folders: Sequence[Path], run: Trained, draws: int) -> tuple[Figures
     return figures.of(have, run.recipe.data.labels, draws=draws) if have else ()
 
 
-def _temperature(runs: Sequence[Trained]) -> float:
+def _scale(runs: Sequence[Trained]) -> Scale:
     heard = [each for run in runs for each in listening.judged(run, "validation")]
-    return temperatures.fit(heard, exclusive=runs[0].recipe.data.exclusive)
+    return scales.fit(heard, exclusive=runs[0].recipe.data.exclusive)
 
 
 def _exported(
-    finals: Sequence[Trained], contract: ModelContract, by: float, *, sound: bool = True
+    finals: Sequence[Trained], contract: ModelContract, by: Scale, *, sound: bool = True
 ) -> Made:
     """Export, and hold the file against PyTorch.
 
@@ -214,13 +215,13 @@ def _exported(
         If they do not agree.
     """
     nets = [run.net for run in finals]
-    artifact = export.export(nets, contract, temperature=by)
+    artifact = export.export(nets, contract, at=by)
     predictor = OnnxPredictor(artifact)
     if sound:
         windows = listening.some_windows(finals[0], "validation", _CHECKED_WINDOWS)
     else:
         windows = listening.made_up(contract, _CHECKED_WINDOWS // 8)
-    answers = export.answering(nets, contract, temperature=by)
+    answers = export.answering(nets, contract, at=by)
     apart = export.largest_difference(answers, predictor, windows)
     if not apart <= AGREES:
         raise ModelError(
@@ -235,13 +236,13 @@ def _compared(
     contract: ModelContract,
     finals: Sequence[Trained],
     folds: Sequence[Trained],
-    by: float,
+    by: Scale,
 ) -> tuple[dict[str, bytes], Comparison]:
     """Every form of what ships, and how they compare on what the folds held back."""
     shipping = _forms(artifact, finals[0])
     if [run.folder for run in folds] == [run.folder for run in finals]:
         return shipping, forms.compare(shipping, [(folds[0], shipping)])
-    tested = [(run, _forms(export.export(run.net, contract, temperature=by), run)) for run in folds]
+    tested = [(run, _forms(export.export(run.net, contract, at=by), run)) for run in folds]
     return shipping, forms.compare(shipping, tested)
 
 

@@ -32,7 +32,7 @@ from training import export
 from training.datasets import catalogue
 from training.datasets.states import states
 from training.engine.parts import Owned
-from training.shipping import listening, origin, temperature, trained
+from training.shipping import listening, origin, scale, trained
 from training.shipping.trained import Trained
 from training.splits.parts import Part
 
@@ -90,11 +90,11 @@ def _held_back(run: Trained, part: Part) -> list[Owned]:
 
 
 def _predictor(run: Trained) -> OnnxPredictor:
-    """The fold's net as `heartward export` makes it: at the temperature of its validation part."""
+    """The fold's net as `heartward export` makes it: at the scale of its validation part."""
     judged = listening.judged(run, "validation")
-    by = temperature.fit(judged, exclusive=run.recipe.data.exclusive)
+    by = scale.fit(judged, exclusive=run.recipe.data.exclusive)
     names = origin.Names("screen", run.recipe.version(), "screen", "To be measured.")
-    return OnnxPredictor(export.export(run.net, origin.contract([run], names), temperature=by))
+    return OnnxPredictor(export.export(run.net, origin.contract([run], names), at=by))
 
 
 def _show(streams: list[Stream], out: Path) -> None:

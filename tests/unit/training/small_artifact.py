@@ -12,6 +12,7 @@ from models.dsp import scale
 from tests.unit.models.tiny import CONTRACT as TINY
 from training import architectures, export, front_end_config
 from training.architectures.registry import Classifier
+from training.export import AS_LEARNT, Scale
 from training.front_end_config import FrontEndConfig, LogMelConfig
 
 RATE_HZ = 1000
@@ -63,8 +64,8 @@ def net(name: str = "ours", front_end: FrontEndConfig = LOG_MEL, seed: int = 0) 
 
 
 @cache
-def artifact(name: str = "ours", kind: str = "log-mel", temperature: float = 1.0) -> bytes:
-    return export.export(net(name, front_end(kind)), CONTRACT, temperature=temperature)
+def artifact(name: str = "ours", kind: str = "log-mel", at: Scale = AS_LEARNT) -> bytes:
+    return export.export(net(name, front_end(kind)), CONTRACT, at=at)
 
 
 @cache

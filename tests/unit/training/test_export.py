@@ -13,7 +13,7 @@ from models.predictor import OnnxPredictor
 from tests.unit.training import small_artifact
 from tests.unit.training.small_artifact import CONTRACT, windows
 from training import architectures, export
-from training.export import FRONT
+from training.export import FRONT, Scale
 from training.front_end_config import LogMelConfig
 
 PANNS = LogMelConfig(
@@ -60,22 +60,24 @@ def test_every_front_end_is_exported_alike_and_told_from_the_net(
     assert not any("front" in tensor for node in net for tensor in node.input)
 
 
-def test_a_temperature_divides_the_logits_and_costs_no_node() -> None:
-    cooler = small_artifact.artifact(temperature=2.5)
-    expected = (small_artifact.in_torch() / 2.5).softmax(-1).numpy()
+def test_a_scale_of_logits_costs_no_node() -> None:
+    cooler = small_artifact.artifact(at=Scale(2.5, (0.0, 1.0, -2.0)))
+    logits = small_artifact.in_torch() / 2.5 + torch.tensor([0.0, 1.0, -2.0])
+    expected = logits.softmax(-1).numpy()
     assert OnnxPredictor(cooler).predict(windows(8)) == pytest.approx(expected, abs=1e-5)
     assert len(nodes(cooler)) == len(nodes(small_artifact.artifact()))
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "cnn14", "patch_transformer", "attention_gru"])
-def test_a_temperature_is_folded_into_any_last_layer(name: str) -> None:
+def test_a_scale_is_folded_into_any_last_layer(name: str) -> None:
     front_end = PANNS if name == "cnn14" else ROOMY
     torch.manual_seed(1)
     net = architectures.build(name, 3, front_end, window_samples=1000).eval()
     with torch.no_grad():
-        cooler = export.tempered(net, 4.0, labels=3, samples=1000)(small_artifact.scaled(2))
+        at = Scale(4.0, (0.0, 0.5, -1.5))
+        moved = export.rescaled(net, at, labels=3, samples=1000)(small_artifact.scaled(2))
         plain = net(small_artifact.scaled(2))
-    assert (4 * cooler).numpy() == pytest.approx(plain.numpy(), abs=1e-5)
+    assert moved.numpy() == pytest.approx((plain / 4 + torch.tensor(at.offsets)).numpy(), abs=1e-5)
 
 
 def test_a_net_whose_last_layer_is_not_the_last_is_refused() -> None:
@@ -87,8 +89,8 @@ def test_a_net_whose_last_layer_is_not_the_last_is_refused() -> None:
         def forward(self, waveform: torch.Tensor) -> torch.Tensor:
             return self.layer(waveform) + 1.0  # type: ignore[no-any-return]
 
-    with pytest.raises(ModelError, match="no last layer to fold a temperature into"):
-        export.tempered(Shifted(), 2.0, labels=3, samples=10)
+    with pytest.raises(ModelError, match="no last layer to fold a scale of logits into"):
+        export.rescaled(Shifted(), Scale(2.0), labels=3, samples=10)
 
 
 def test_normalisation_is_folded_into_the_convolutions() -> None:
@@ -146,8 +148,8 @@ def test_every_architecture_is_exported_within_a_hundred_thousandth(name: str) -
     recurrent = name in {"simple_rnn", "lstm", "gru", "attention_gru"}
     front_end = small_artifact.front_end("raw-frames") if recurrent else ROOMY
     net = small_artifact.net(name, PANNS if name == "cnn14" else front_end)
-    artifact = export.export(net, CONTRACT, temperature=1.3)
-    answers = export.answering([net], CONTRACT, temperature=1.3)
+    artifact = export.export(net, CONTRACT, at=Scale(1.3, (0.0, 0.4, -0.2)))
+    answers = export.answering([net], CONTRACT, at=Scale(1.3, (0.0, 0.4, -0.2)))
     apart = export.largest_difference(answers, OnnxPredictor(artifact), windows(16))
     assert apart <= 1e-5
     left = [node for node in nodes(artifact) if node.op_type == "BatchNormalization"]

@@ -6,6 +6,7 @@ from models.errors import ModelError
 from models.predictor import OnnxPredictor
 from tests.unit.training import small_artifact
 from training import export, quantize
+from training.export import Scale
 from training.shipping import mobile
 
 
@@ -21,7 +22,7 @@ def test_the_mobile_file_answers_alike_under_the_same_contract(form: str) -> Non
 
 def test_a_mobile_file_of_another_net_is_refused() -> None:
     artifact = small_artifact.artifact()
-    other = mobile.converted(small_artifact.artifact(temperature=2.5))
+    other = mobile.converted(small_artifact.artifact(at=Scale(2.5)))
     with pytest.raises(ModelError, match="probabilities differ by"):
         mobile.checked(artifact, other, small_artifact.windows(4))
 
