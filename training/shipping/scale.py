@@ -42,12 +42,13 @@ def fit(judged: Sequence[Judged], *, exclusive: bool) -> Scale:
     totals = sum(each.truth.sum(axis=0) for each in judged)
     weights = 1 / np.maximum(totals, 1) if exclusive else np.ones(labels)
     moved = labels - 1 if exclusive and np.all(totals) else 0  # the first stays where it is
-    found = optimize.minimize(
-        lambda x: _loss(judged, _scale(x, labels), weights, exclusive=exclusive),
-        np.zeros(1 + moved),
-        bounds=[tuple(np.log(_TEMPERATURES))] + [(-_FURTHEST, _FURTHEST)] * moved,
-        method="L-BFGS-B",
-    )
+    limits = np.array([np.log(_TEMPERATURES), *[(-_FURTHEST, _FURTHEST)] * moved])
+
+    def loss(x: Numbers) -> float:
+        return _loss(judged, _scale(x, labels), weights, exclusive=exclusive)
+
+    bounds = optimize.Bounds(limits[:, 0], limits[:, 1])
+    found = optimize.minimize(loss, np.zeros(1 + moved), bounds=bounds, method="L-BFGS-B")
     return _scale(found.x, labels)
 
 
