@@ -44,10 +44,10 @@ class Limits:
     # ever ring in ten minutes, and 10 % in noise, the one that finds most within a minute.
     finding_probability: float = _limit(0.81, 0.05, 0.999, "an abnormal label raises from here on")
     finding_clear_probability: float = _limit(0.4, 0.01, 0.999, "and speaks against it below")
-    finding_k: int = _count(2, "windows that raise")
-    finding_n: int = _count(3, "of so many good ones")
-    finding_clear_k: int = _count(2, "windows that clear")
-    finding_clear_n: int = _count(2, "of so many good ones")
+    finding_k: int = _count(6, "windows that raise")
+    finding_n: int = _count(8, "of so many good ones")
+    finding_clear_k: int = _count(4, "windows that clear")
+    finding_clear_n: int = _count(5, "of so many good ones")
     finding_priority: int = _priority(MEDIUM, "of an abnormal finding")
     finding_probabilities: Mapping[str, float] = field(default_factory=dict)
 

@@ -14,7 +14,7 @@ from deploy.embedded import free_port
 from tests.console_stack import Stack, running
 
 FOLDER = Path("dashboards/console/screenshots")
-_RECORDING = "ingest/recordings/e00152.flac"
+_RECORDING = "ingest/recordings/d0012.flac"
 _BEDS = 12
 _RUNS_S = 75
 _DESK: ViewportSize = {"width": 1360, "height": 850}

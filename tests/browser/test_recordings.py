@@ -33,7 +33,7 @@ def address(browser: Browser, stack: Stack) -> str:
     _log_in(page, stack)
     page.goto("/recordings/")
     page.fill("#note", "left sternal border")
-    _upload(page, "e00152.flac")
+    _upload(page, "d0012.flac")
     link = page.locator(".upload.done a").first
     found = link.get_attribute("href", timeout=SLOW_MS)
     page.close()
@@ -75,7 +75,7 @@ def test_a_real_recording_goes_from_upload_to_its_result(result: Page) -> None:
         page.wait_for_timeout(100)
         assert _is_painted(page, selector), selector
     expect(page.locator(".chance-head")).to_have_count(2)
-    expect(page.locator(".numbers tbody tr")).to_have_count(3)
+    expect(page.locator(".numbers tbody tr")).to_have_count(5)
 
 
 def test_what_moved_the_decision_is_shown_and_said(result: Page) -> None:
@@ -167,7 +167,7 @@ def test_another_ward_sees_neither_the_recording_nor_its_page(
 ) -> None:
     user, password = people["otto"]
     other = open_page("/recordings/", user=user, password=password)
-    assert "e00152" not in other.content()
+    assert "d0012" not in other.content()
     answer = other.goto(address)
     assert answer is not None
     assert answer.status == 404

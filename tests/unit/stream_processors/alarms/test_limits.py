@@ -36,7 +36,7 @@ def test_one_label_of_one_model_can_have_its_own_limit() -> None:
         ({"tachycardia": 120}, "there is no 'tachycardia': did you mean tachycardia_bpm?"),
         ({"x" * 500: 1}, "there is no 'xxx"),
         ({"finding_k": 2.5}, "finding_k 2.5 is no whole number"),
-        ({"finding_k": 20}, "finding_k 20 is more than finding_n 3"),
+        ({"finding_k": 20}, "finding_k 20 is more than finding_n 8"),
         ({"rate_clear_k": 9}, "rate_clear_k 9 is more than rate_clear_n 6"),
         ({"bradycardia_bpm": 110, "tachycardia_bpm": 100}, "bradycardia_bpm 110 is above"),
         ({"bradycardia_bpm": 112}, "leave no rate that clears both"),
