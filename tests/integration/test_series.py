@@ -45,6 +45,15 @@ _EXPECTED: dict[Topic, Callable[[kafka_log.Entry], list[str]]] = {
 }
 
 
+# The first good window raises an alarm, nearly whatever it is.
+_LIMITS = """\
+finding_probability = 0.06
+finding_clear_probability = 0.01
+finding_k = 1
+finding_n = 1
+"""
+
+
 class AlarmedWard(Ward):
     """With an alarm worker."""
 
@@ -52,7 +61,10 @@ class AlarmedWard(Ward):
 
     def start(self, *, workers: int) -> None:
         super().start(workers=workers)
-        self.alarms = self._part("alarms", "stream_processors.alarm_app").start()
+        limits = self.folder / "limits.toml"
+        limits.write_text(_LIMITS)
+        settings = {"HEARTWARD_ALARMS_LIMITS": str(limits)}
+        self.alarms = self._part("alarms", "stream_processors.alarm_app", **settings).start()
 
     def fall_silent(self) -> None:
         """Nothing more comes to Kafka but the heartbeats of those who only read."""
