@@ -5,18 +5,27 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
 from confluent_kafka.admin import AdminClient, ConfigResource, PartitionMetadata, ResourceType
 
+from deploy.flags import environment_of
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import ConfluentSink
 from stream_processors.topic_admin import brokers_away
 from stream_processors.topics import ALL, AUDIO
 from tests import kafka_log
+from tests.chaos.harness import Ward
+from tests.chaos.scenario import Disturbance, survive
 from tests.deployed import COMPOSE
+from tests.integration.bridges import shipped_limits
 from tests.integration.guarded_kafka import GuardedKafka
+from tests.processes import Part
+from tests.servers import Mosquitto
 from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -130,6 +139,55 @@ def test_what_three_brokers_hold_outlives_the_death_of_each(
     assert load.stored == set(range(load.sent))
     found = [int(entry.value) for entry in kafka_log.entries(administrator, AUDIO)]
     assert sorted(found) == list(range(load.sent))
+
+
+class GuardedWard(Ward):
+    """Mosquitto, bridge and worker on brokers that are there; each process is a user of its own."""
+
+    _USERS: ClassVar = {"ingest.bridge": "bridge", "stream_processors.app": "worker"}
+
+    def __init__(self, folder: Path, brokers: list[GuardedKafka]) -> None:
+        self.brokers = brokers
+        mqtt = Mosquitto(folder / "mqtt", shipped_limits())
+        super().__init__(folder, mqtt=mqtt, kafka=brokers[0], database=None)
+
+    @property
+    def connection(self) -> KafkaConnection:
+        return self.brokers[0].connection("admin")
+
+    def start(self, *, workers: int) -> None:
+        self.mqtt.start()
+        self.bridge.start()
+        for _ in range(workers):
+            self.add_worker()
+
+    def stop(self) -> None:
+        for child in (*self.workers, self.bridge, self.mqtt):
+            child.kill()
+
+    def _part(self, name: str, module: str, **settings: str) -> Part:
+        own = self.brokers[0].connection(self._USERS[module])
+        return super()._part(name, module, **environment_of(own), **settings)
+
+
+def test_no_window_is_lost_when_each_of_three_brokers_dies(
+    cluster: list[GuardedKafka], admin: AdminClient, tmp_path: Path
+) -> None:
+    def back(broker: GuardedKafka) -> None:
+        broker.start()
+        until(lambda: copies_in_sync(admin) == {3}, "all copies agree", timeout_s=_PATIENCE_S)
+
+    steps = [
+        Disturbance(f"{name} {what}", partial(happens, broker))
+        for name, broker in zip(_BROKERS, cluster, strict=True)
+        for what, happens in (("killed", GuardedKafka.kill), ("back", back))
+    ]
+    ward = GuardedWard(tmp_path, cluster)
+    try:
+        ward.start(workers=1)
+        survive(ward, "each of three brokers killed", steps, devices=12)
+    finally:
+        ward.stop()
 
 
 def partitions(admin: AdminClient, topic: str) -> list[PartitionMetadata]:
