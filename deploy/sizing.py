@@ -28,7 +28,7 @@ For 1000 beds it is reckoned so:
 Measured, in microseconds of one core:
 
 - for one device each second: worker {measured.worker_us:g}, bridge {measured.bridge_us:g}, MQTT
-  broker {measured.mqtt_us:g}, {measured.kafka} Kafka {measured.kafka_us:g}
+  broker {measured.mqtt_us:g}, Kafka ({measured.kafka}) {measured.kafka_us:g}
   (`{measured.by}`);
 - for one result: writer {writer.writer_us:g}, database {writer.database_us:g} (`{writer.by}`);
 - by {wire.by}: a chunk {wire.chunk_bytes} B, a result {wire.result_bytes} B.
