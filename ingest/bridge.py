@@ -8,11 +8,9 @@ keeps what was not acknowledged, and every chunk says where its device's stored 
 
 import logging
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -26,6 +24,7 @@ from ingest.kafka_sink import ConfluentSink, Header, KafkaSink
 from ingest.mqtt_session import Publication
 from ingest.mqtt_source import ANY_GROUP, MqttSource, Source
 from ingest.namesakes import Namesakes, NamesakeWatch
+from ingest.signals import times_asked_to_end
 from ingest.traces import Step, Tracing, tracing
 from ingest.watched import WATCH, listen
 from models import logs
@@ -303,8 +302,8 @@ def run(settings: BridgeSettings, mqtt: MqttConnection, kafka: KafkaConnection) 
     bridge = Bridge(settings, source=source, sink=sink, now_us=_wall_clock_us, tracing=told)
     namesakes = Namesakes(settings.name, started_us=bridge.started_us, pid=os.getpid())
     watch = NamesakeWatch(kafka, namesakes)
-    with _until_signal() as running:
-        while running():
+    with times_asked_to_end() as asked:
+        while not asked():
             bridge.step()
             watch.step(suspected=source.is_contested)
             WATCH.alive()
@@ -321,21 +320,6 @@ def main() -> int:
 
 def _wall_clock_us() -> int:
     return time.time_ns() // 1000
-
-
-@contextmanager
-def _until_signal() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says False once the process was asked to end."""
-    asked: list[int] = []
-    signals = (signal.SIGTERM, signal.SIGINT)
-    before = [
-        signal.signal(number, lambda number, _frame: asked.append(number)) for number in signals
-    ]
-    try:
-        yield lambda: not asked
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ Nothing is published, and the subscription is our own: neither device nor bridge
 import json
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Any, Self
 
 import paho.mqtt.client as paho
@@ -28,10 +29,12 @@ from ingest.mqtt_session import (
     SubscriptionRefusedError,
 )
 from ingest.mqtt_source import complaint
+from ingest.signals import times_asked_to_end
 from models.errors import UserError
 
 # A broker tells what it retains to whoever subscribes anew; rumqttd only to a new connection.
 _ASK_RETAINED_EVERY_S, _ASK_RETAINED_FOR_S = 10.0, 0.5
+_LOOK_UP_EVERY_S = 0.1  # whether we were asked to end
 _NOT_LET_IN = ("Bad user name or password", "Not authorized")
 _COLOURS = {Verdict.KEPT: "green", Verdict.BROKEN: "red", Verdict.NOT_SHOWN: "yellow"}
 
@@ -75,11 +78,11 @@ def watch(device_id: str, connection: MqttConnection, seconds: float) -> DeviceC
     check = DeviceCheck(device_id, now_us=_now_us())
     topics = f"pcg/v1/+/{device_id}/#"
     end_s = time.monotonic() + seconds
-    with _Listener(topics, connection) as listener, suppress(KeyboardInterrupt):
-        while (now_s := time.monotonic()) < end_s:
+    with _Listener(topics, connection) as listener, times_asked_to_end() as asked:
+        while (now_s := time.monotonic()) < end_s and not asked():
             with suppress(UserError), _Listener(topics, connection) as anew:
-                anew.feed(check, now_s + _ASK_RETAINED_FOR_S, retained_only=True)
-            listener.feed(check, min(now_s + _ASK_RETAINED_EVERY_S, end_s))
+                anew.feed(check, now_s + _ASK_RETAINED_FOR_S, asked, retained_only=True)
+            listener.feed(check, min(now_s + _ASK_RETAINED_EVERY_S, end_s), asked)
             if all(f.verdict is not Verdict.NOT_SHOWN for f in check.report(_now_us())):
                 break
     return check
@@ -92,7 +95,8 @@ class _Listener:
         self._topics = topics
         self._connection = connection
         self._was_let_in = False
-        self._heard: SimpleQueue[tuple[int, paho.MQTTMessage | UserError | None]] = SimpleQueue()
+        # A SimpleQueue of Python 3.11 may wait for ever when a signal comes as its time runs out.
+        self._heard: Queue[tuple[int, paho.MQTTMessage | UserError | None]] = Queue()
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"heartward-check-{secrets.token_hex(4)}",
@@ -120,13 +124,20 @@ class _Listener:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def feed(self, check: DeviceCheck, until_s: float, *, retained_only: bool = False) -> None:
-        """Pass on what is heard until then, by the monotonic clock."""
-        while (left_s := until_s - time.monotonic()) > 0:
+    def feed(
+        self,
+        check: DeviceCheck,
+        until_s: float,
+        asked: Callable[[], int],
+        *,
+        retained_only: bool = False,
+    ) -> None:
+        """Pass on what is heard until then, by the monotonic clock, or until asked to end."""
+        while (left_s := until_s - time.monotonic()) > 0 and not asked():
             try:
-                at_us, heard = self._heard.get(timeout=left_s)
+                at_us, heard = self._heard.get(timeout=min(left_s, _LOOK_UP_EVERY_S))
             except Empty:
-                return
+                continue
             if isinstance(heard, UserError):
                 raise heard
             if heard is None:

@@ -9,16 +9,15 @@ again is decided in `wearable_model`; here are the clock, the schedule and the e
 import heapq
 import logging
 import selectors
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 
 from ingest.carrier import Broker, Carrier, own_carriers, shared_carriers
 from ingest.connections import MqttConnection, load
+from ingest.signals import times_asked_to_end
 from ingest.simulated_ward import SimulatedDevice, build
 from ingest.simulator_report import SimulatorReport, totals, write
 from ingest.simulator_settings import SimulatorSettings
@@ -211,7 +210,7 @@ def run(settings: SimulatorSettings, mqtt: MqttConnection) -> SimulatorReport:
         is sent, and nobody said that any of it is stored.
     """
     logs.configure("simulator")
-    with _signals() as asked:
+    with times_asked_to_end() as asked:
         report = Simulator(settings, mqtt, now_us=_clock()).run(asked)
         ended_itself = asked() == 0
     _log.info(_summary(report))
@@ -232,19 +231,6 @@ def _clock() -> Callable[[], int]:
     """Wall-clock microseconds that never jump, however the system's clock is set."""
     ahead_ns = time.time_ns() - time.monotonic_ns()
     return lambda: (time.monotonic_ns() + ahead_ns) // 1000
-
-
-@contextmanager
-def _signals() -> Iterator[Callable[[], int]]:
-    """Yield a function that says how often the process was asked to end."""
-    asked: list[int] = []
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, lambda n, _frame: asked.append(n)) for number in numbers]
-    try:
-        yield lambda: len(asked)
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _summary(report: SimulatorReport) -> str:
