@@ -8,6 +8,7 @@ same folds, and the net that heard no recording of circor2022, on all of that. W
 and the last seconds of a recording that fill no window, are not judged.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -22,12 +23,17 @@ from training.datasets import catalogue
 from training.evaluation.markdown_table import table
 from training.segmentation import baseline, pictures
 from training.segmentation.export import artifact, contract
-from training.segmentation.figures import Figures, figures
+from training.segmentation.figures import Figures, Rates, figures
 from training.segmentation.listening import Heard, Predict, listen
 from training.segmentation.marked import marked
 from training.segmentation.train import CHECKPOINT, DATA_SETS, load, trainings, turns
 
 JSON, PAGE = "heart.json", "heart.md"
+_HEAD = """# Heart rate, S1 and S2
+
+Written by `python -m training.segmentation.evaluate`; intervals are 95 %, from drawing whole
+subjects anew.
+"""
 _LEARNT_FROM = 24  # every so many-th recording of a fold's training, for the baseline
 
 
@@ -53,7 +59,7 @@ def main(
     if not without_baseline:
         found.append(figures("four envelopes, the same folds", _baseline_folds(every)))
     (to / JSON).write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-    page = "\n".join(markdown(own) for own in found)
+    page = "\n".join((_HEAD, *(markdown(own) for own in found)))
     (to / PAGE).write_text(page, encoding="utf-8")
     Console().print(page, highlight=False, markup=False, soft_wrap=True)
 
@@ -68,8 +74,7 @@ def markdown(found: Figures) -> str:
             name,
             str(own.windows),
             f"{own.refused:.1%}",
-            f"{own.near:.1%} ({own.near_interval[0]:.1%} to {own.near_interval[1]:.1%})",
-            f"{own.mean_absolute_error_bpm:.2f}",
+            *_accuracy(own),
         )
         for name, own in found.rates.items()
     ]
@@ -82,7 +87,7 @@ def markdown(found: Figures) -> str:
         for group, own in found.sounds.items()
     ]
     tolerances = next(iter(found.sounds.values())).f1
-    agreement = ", ".join(f"{share:.1%} ({name})" for name, share in found.agreement.items())
+    agreement = ", ".join(f"{_said(part)} ({name})" for name, part in found.agreement.items())
     return "\n".join(
         (
             f"## {found.title}\n",
@@ -94,6 +99,18 @@ def markdown(found: Figures) -> str:
             f"Sounds in overlaps that two windows tell within a frame: {agreement}.\n",
         )
     )
+
+
+def _accuracy(own: Rates) -> tuple[str, str]:
+    if math.isnan(own.near):
+        return "-", "-"
+    low, high = own.near_interval
+    return f"{own.near:.1%} ({low:.1%} to {high:.1%})", f"{own.mean_absolute_error_bpm:.2f}"
+
+
+def _said(share: float) -> str:
+    """A dash where nothing was answered: the baseline's confidence lets nothing pass."""
+    return "-" if math.isnan(share) else f"{share:.1%}"
 
 
 def _folds(nets: Path, every: int) -> list[Heard]:
