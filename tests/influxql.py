@@ -30,9 +30,11 @@ def count(database: Database, measurement: str, field: str, where: str) -> int:
     return int(found[0]["count"]) if found else 0
 
 
-def write(database: Database, line: str) -> None:
-    """One line, or several with ends of lines between."""
-    _post(database, database.write_path, line, "text/plain")
+def write(database: Database, line: str, suffix: str = "") -> None:
+    """One line, or several with ends of lines between; into the bucket with this suffix."""
+    named = f"bucket={database.bucket}"
+    path = database.write_path.replace(named, named + suffix)
+    _post(database, path, line, "text/plain")
 
 
 def settings(database: InfluxDb, **changes: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from dashboards.console.admissions import desk
 from dashboards.console.history.minutes import sum_up
-from dashboards.console.history.models import AlarmTransition, Clip, Window
+from dashboards.console.history.models import AlarmTransition, Clip, Erasure, Window
 from dashboards.console.history.rows import fuller, transition_row, wanted_clip, window_row
 from dashboards.console.notifications.rules import announce
 from stream_processors.records import AlarmEvent, Assignment, WindowResult, identity
@@ -33,8 +33,27 @@ def write(batch: Batch) -> None:
     with transaction.atomic():
         for assignment in batch.assignments:
             desk.mirror(assignment)
-        _write_windows(batch.results)
-        _write_events(batch.events)
+        wanted = _without_erased(batch)
+        _write_windows(wanted.results)
+        _write_events(wanted.events)
+
+
+def _without_erased(batch: Batch) -> Batch:
+    """Without what is told of patients of the time up to which they were erased."""
+    told = {p.result.patient_id for p in batch.results} | {e.patient_id for e in batch.events}
+    erased = Erasure.objects.filter(pseudonym__in=told - {None})
+    until_us: dict[str, int] = dict(erased.values_list("pseudonym", "until_us"))
+    if not until_us:
+        return batch
+
+    def is_kept(patient_id: str | None, at_us: int) -> bool:
+        return at_us >= until_us.get(patient_id or "", 0)
+
+    return Batch(
+        [p for p in batch.results if is_kept(p.result.patient_id, p.result.start_us)],
+        [event for event in batch.events if is_kept(event.patient_id, event.at_us)],
+        batch.assignments,
+    )
 
 
 def _write_windows(results: Sequence[Published]) -> None:

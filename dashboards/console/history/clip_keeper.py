@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.db import DatabaseError, close_old_connections
@@ -51,13 +52,22 @@ class ClipKeeper:
         try:
             sound = self._finder.raw(clip.device_id, clip.patient_id, clip.from_us, clip.until_us)
         except SoundError as error:
-            clip.why = str(error)[:200]
-            if now_us - clip.until_us > _GIVE_UP_US:
-                clip.state = "lost"
-            clip.save()
+            state = "lost" if now_us - clip.until_us > _GIVE_UP_US else clip.state
+            _note(clip, state=state, why=str(error)[:200])
             return
         clip.file.save("clip.flac", ContentFile(as_flac(sound)), save=False)
-        clip.sample_rate_hz = sound.sample_rate_hz
-        clip.missing_fraction = sound.missing_fraction
-        clip.state, clip.why = "kept", ""
-        clip.save()
+        is_noted = _note(
+            clip,
+            file=clip.file.name,
+            sample_rate_hz=sound.sample_rate_hz,
+            missing_fraction=sound.missing_fraction,
+            state="kept",
+            why="",
+        )
+        if not is_noted:
+            clip.file.storage.delete(clip.file.name)
+
+
+def _note(clip: Clip, **values: Any) -> bool:
+    """Whether the clip is still there; one that was erased meanwhile does not come back."""
+    return bool(Clip.objects.filter(pk=clip.pk).update(**values))

@@ -11,6 +11,7 @@ from django.db import models
 
 MINUTE_US = 60_000_000
 VERDICTS = ("agree", "disagree", "artefact")
+CLIP_FOLDER = "clips"
 
 
 class Window(models.Model):
@@ -125,7 +126,7 @@ class AlarmTransition(models.Model):
 
 
 def _clip_path(clip: "Clip", _name: str) -> str:
-    return f"clips/{clip.device_id}/{clip.pk}.flac"
+    return f"{CLIP_FOLDER}/{clip.device_id}/{clip.pk}.flac"
 
 
 class Clip(models.Model):
@@ -202,6 +203,16 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verdict} {self.said}"
+
+
+class Erasure(models.Model):
+    """That all of a patient was erased: what still comes of the time before is not stored again."""
+
+    pseudonym = models.CharField(max_length=64, unique=True)
+    until_us = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return str(self.pseudonym)
 
 
 def seen(rows: Any, wards: frozenset[str] | None, *, unassigned: bool) -> Any:

@@ -1,10 +1,8 @@
 """Recordings over the interface: upload, list, fetch, listen, delete."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
-from django.utils import timezone
 from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -15,7 +13,6 @@ from rest_framework.views import APIView
 
 from dashboards.console.api.pagination import Pages
 from dashboards.console.audit import log
-from dashboards.console.audit.models import AuditEntry
 from dashboards.console.people.models import access_of
 from dashboards.console.recordings import jobs, rights
 from dashboards.console.recordings.intake import Belongs, take_in_once
@@ -29,7 +26,6 @@ from dashboards.console.recordings.serializers import (
     UploadSerializer,
 )
 
-_ONE_LOOK = timedelta(minutes=1)
 _ABSENT = "there is no such recording, or not for you"
 _BINARY = {(200, "audio/wav"): OpenApiTypes.BINARY}
 _ASKED = ("search", "ward", "finding", "verdict", "state", "from", "until")
@@ -56,13 +52,10 @@ class Recordings(APIView):
     """Recordings that the asker may see, the latest first."""
 
     parser_classes = (MultiPartParser, FormParser)
+    pagination_class = Pages  # for the document
 
     @extend_schema(
-        parameters=[
-            *_FILTERS,
-            OpenApiParameter("limit", int),
-            OpenApiParameter("offset", int),
-        ],
+        parameters=_FILTERS,
         responses={200: RecordingSerializer(many=True), 400: DetailSerializer},
         operation_id="recordings_list",
     )
@@ -97,9 +90,7 @@ class Recordings(APIView):
             raise ValidationError({"detail": str(error)}) from None
         if not is_new:
             return Response(RecordingSerializer(recording).data, status=202)
-        log.note(
-            request, "upload", ward=recording.ward, subject=str(recording.pk), name=recording.name
-        )
+        note_upload(request, recording)
         return Response(RecordingSerializer(recording).data, status=202)
 
 
@@ -194,25 +185,19 @@ class Source(APIView):
 
 
 def note_view(request: Any, recording: Recording) -> None:
-    """Write down that it was looked at; once a minute, for a page asks for it in parts."""
-    if recording.state != State.DONE:
-        return
-    actor, subject = str(request.user.get_username()), str(recording.pk)
-    since = timezone.now() - _ONE_LOOK
-    same = AuditEntry.objects.filter(actor=actor, action="view", subject=subject, at__gt=since)
-    if not same.exists():
-        log.note(request, "view", ward=recording.ward, subject=subject)
+    """Write down that it was looked at, once there is something to see."""
+    if recording.state == State.DONE:
+        log.note_view(request, ward=recording.ward, subject=str(recording.pk))
+
+
+def note_upload(request: Any, recording: Recording) -> None:
+    """Write it down without the file's name, which may be a person's: this log is for ever."""
+    log.note(request, "upload", ward=recording.ward, subject=str(recording.pk), kind=recording.kind)
 
 
 def erase(request: Any, recording: Recording) -> None:
     """Delete a recording, and write down who did."""
-    log.note(
-        request,
-        "delete recording",
-        ward=recording.ward,
-        subject=str(recording.pk),
-        name=recording.name,
-    )
+    log.note(request, "delete recording", ward=recording.ward, subject=str(recording.pk))
     jobs.remove(recording)
 
 

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from dashboards.console.audit import log
 from dashboards.console.people.models import access_of
 from dashboards.console.recordings import examinations, limits, rights
+from dashboards.console.recordings.api_views import note_upload
 from dashboards.console.recordings.examinations import ExaminationError
 from dashboards.console.recordings.models import Examination
 from dashboards.console.recordings.serializers import (
@@ -126,9 +127,7 @@ class Saving(APIView):
             recording = examinations.save(examination, form.validated_data["note"])
         except ExaminationError as error:
             raise ValidationError({"detail": str(error)}) from None
-        log.note(
-            request, "upload", ward=recording.ward, subject=str(recording.pk), name=recording.name
-        )
+        note_upload(request, recording)
         return Response(RecordingSerializer(recording).data, status=202)
 
 
