@@ -14,6 +14,7 @@ from dashboards.console.admissions.models import (
     Ward,
     current,
 )
+from dashboards.console.outbox import duty
 from dashboards.console.outbox.models import post
 from dashboards.console.outbox.postman import wake_after_commit
 from ingest.chunk import is_device_id
@@ -23,6 +24,7 @@ from stream_processors.alarms.limits import BUILT_IN, with_profile
 from stream_processors.topics import ASSIGNMENTS
 
 NAME_CHARACTERS = 64
+_DUTY = "admissions"
 
 
 class AdmissionError(Exception):
@@ -30,11 +32,19 @@ class AdmissionError(Exception):
 
 
 @transaction.atomic
-def assign(*, device_id: str, pseudonym: str, ward: str, bed: str) -> Assignment:
+def assign(
+    *,
+    device_id: str,
+    pseudonym: str,
+    ward: str,
+    bed: str,
+    limits: Mapping[str, float] | None = None,
+) -> Assignment:
     """From now on this patient, in this bed, wears this device.
 
     What the device, the bed or the patient was assigned to before ends with it, but that a
-    patient may wear several devices in one bed.
+    patient may wear several devices in one bed. Limits are the patient's: unless others are given,
+    those that are in force go on with another device, too.
 
     Raises
     ------
@@ -45,11 +55,13 @@ def assign(*, device_id: str, pseudonym: str, ward: str, bed: str) -> Assignment
         raise AdmissionError(f"{device_id!r} is no device id: 1 to 64 characters A-Z a-z 0-9 _ -")
     for what, name in (("patient", pseudonym), ("ward", ward), ("bed", bed)):
         _check_name(what, name)
+    duty.alone(_DUTY)
     now_us = _now_us()
     device, _ = Device.objects.get_or_create(device_id=device_id)
     patient, _ = Patient.objects.get_or_create(pseudonym=pseudonym)
     place, _ = Bed.objects.get_or_create(ward=Ward.objects.get_or_create(name=ward)[0], name=bed)
     in_force = current(now_us)
+    before = in_force.filter(patient=patient).first()
     _end(in_force.filter(device=device), now_us)
     _end(in_force.filter(bed=place).exclude(patient=patient), now_us)
     _end(in_force.filter(patient=patient).exclude(bed=place), now_us)
@@ -59,6 +71,7 @@ def assign(*, device_id: str, pseudonym: str, ward: str, bed: str) -> Assignment
         patient=patient,
         bed=place,
         from_us=now_us,
+        limits=dict(limits if limits is not None else before.limits if before else {}),
     )
     _tell(made)
     return made
@@ -67,26 +80,23 @@ def assign(*, device_id: str, pseudonym: str, ward: str, bed: str) -> Assignment
 @transaction.atomic
 def move(assignment: Assignment, *, ward: str, bed: str) -> Assignment:
     """The same patient with the same device and limits in another bed."""
-    for what, name in (("ward", ward), ("bed", bed)):
-        _check_name(what, name)
-    limits = assignment.limits
+    now = _still_in_force(assignment)
     moved: Assignment = assign(
-        device_id=assignment.device.device_id,
-        pseudonym=assignment.patient.pseudonym,
+        device_id=now.device.device_id,
+        pseudonym=now.patient.pseudonym,
         ward=ward,
         bed=bed,
+        limits=now.limits,
     )
-    if limits:
-        moved.limits = limits
-        moved.save(update_fields=["limits"])
-        _tell(moved)
     return moved
 
 
 @transaction.atomic
 def discharge(assignment: Assignment) -> None:
-    """The patient wears the device no longer."""
-    _end(Assignment.objects.filter(pk=assignment.pk), _now_us())
+    """The patient wears the device no longer; done twice the first time counts."""
+    duty.alone(_DUTY)
+    now_us = _now_us()
+    _end(current(now_us).filter(pk=assignment.pk), now_us)
 
 
 @transaction.atomic
@@ -102,17 +112,26 @@ def change_limits(assignment: Assignment, limits: Mapping[str, float], actor: st
         with_profile(BUILT_IN, limits, where=f"assignment {assignment.assignment_id}")
     except ConfigurationError as error:
         raise AdmissionError(str(error)) from None
-    LimitsChange.objects.create(
-        assignment=assignment, actor=actor, before=assignment.limits, after=dict(limits)
-    )
+    now = _still_in_force(assignment)
+    LimitsChange.objects.create(assignment=now, actor=actor, before=now.limits, after=dict(limits))
     assignment.limits = dict(limits)
-    assignment.save(update_fields=["limits"])
-    _tell(assignment)
+    _put_limits(now, limits)
+
+
+def take_limits_back(assignment: Assignment) -> None:
+    """Of an assignment that is over; inside the transaction that erases its patient."""
+    _put_limits(assignment, {})
 
 
 @transaction.atomic
 def mirror(record: records.Assignment) -> None:
-    """Take over what somebody else wrote to Kafka; what is here already is only brought up."""
+    """Take over what somebody else wrote to Kafka; what is here already is only brought up.
+
+    An end is never taken back: the console's own older words come back to it, too.
+    """
+    duty.alone(_DUTY)
+    known = Assignment.objects.filter(assignment_id=record.assignment_id).first()
+    ended_us = None if known is None else known.until_us
     place, _ = Bed.objects.get_or_create(
         ward=Ward.objects.get_or_create(name=record.ward)[0], name=record.bed
     )
@@ -123,10 +142,25 @@ def mirror(record: records.Assignment) -> None:
             "patient": Patient.objects.get_or_create(pseudonym=record.patient_id)[0],
             "bed": place,
             "from_us": record.from_us,
-            "until_us": record.until_us,
+            "until_us": ended_us if record.until_us is None else record.until_us,
             "limits": record.limits,
         },
     )
+
+
+def _put_limits(assignment: Assignment, limits: Mapping[str, float]) -> None:
+    assignment.limits = dict(limits)
+    assignment.save(update_fields=["limits"])
+    _tell(assignment)
+
+
+def _still_in_force(assignment: Assignment) -> Assignment:
+    """As it is now: somebody may have ended or changed it since it was looked up."""
+    duty.alone(_DUTY)
+    found: Assignment | None = current(_now_us()).filter(pk=assignment.pk).first()
+    if found is None:
+        raise AdmissionError("this assignment has ended meanwhile")
+    return found
 
 
 def _end(assignments: object, now_us: int) -> None:

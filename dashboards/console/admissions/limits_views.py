@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from dashboards.console.admissions import desk
+from dashboards.console.admissions.models import Assignment, LimitsChange
 from dashboards.console.admissions.views import assignment_for
 from dashboards.console.audit import log
 from dashboards.console.people.access import Role
@@ -53,9 +54,17 @@ def limits(request: HttpRequest, assignment_id: str) -> HttpResponse:
         "seldom": seldom,
         "is_seldom_set": any(row["value"] for row in seldom),
         "may_change": access_of(request.user).may(Role.CLINICIAN, ward),
-        "changes": assignment.limits_changes.all(),
+        "changes": _changes(assignment, access_of(request.user).wards(Role.VIEWER)),
     }
     return render(request, "admissions/limits.html", context)
+
+
+def _changes(assignment: Assignment, wards: frozenset[str] | None) -> Any:
+    """Of all that this patient wore, as far as it was in wards that may be seen."""
+    of_patient = LimitsChange.objects.filter(assignment__patient=assignment.patient)
+    if wards is None:
+        return of_patient
+    return of_patient.filter(assignment__bed__ward__name__in=list(wards))
 
 
 def _numbers(entered: dict[str, str]) -> dict[str, float]:

@@ -21,6 +21,16 @@ def is_ours(name: str, who: str, *, for_s: float) -> bool:
     return bool(is_new)
 
 
+def alone(name: str) -> None:
+    """Wait until nobody else is at it, and keep others out until this transaction ends.
+
+    SQLite lets one transaction write at a time anyway; PostgreSQL runs them side by side, and
+    neither would see what the other is about to do.
+    """
+    Duty.objects.get_or_create(name=name, defaults={"holder": "", "until_us": 0})
+    Duty.objects.select_for_update().get(name=name)
+
+
 def leave(name: str, who: str) -> None:
     """Let others have it at once."""
     Duty.objects.filter(name=name, holder=who).update(until_us=0)

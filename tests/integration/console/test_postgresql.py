@@ -1,5 +1,6 @@
 """The console on the database of a hospital: its own tests once more, on a real PostgreSQL."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ _TESTS = Path("tests/unit/dashboards/console")
 # What is stored, found, erased, claimed and refused; what only computes is the same anywhere.
 _OF_THE_DATABASE = (
     *("test_history.py", "test_outbox.py", "test_people.py", "test_notifications.py"),
+    *("test_erasure.py", "test_fhir.py", "test_identity.py", "test_openapi.py", "test_hostile.py"),
     *("test_several.py", "test_rights.py", "recordings/test_jobs.py", "recordings/test_pages.py"),
     *("recordings/test_rights.py", "recordings/test_examinations.py"),
 )
@@ -39,6 +41,18 @@ def test_what_the_console_stores_is_the_same_on_postgresql(database: PostgreSql)
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_of_two_consoles_at_once_neither_gives_a_device_twice_nor_undoes_a_discharge(
+    database: PostgreSql,
+) -> None:
+    said = subprocess.check_output(
+        [sys.executable, "-m", "tests.integration.console.races"],
+        cwd=ROOT,
+        env=os.environ | {"HEARTWARD_TEST_DATABASE_URL": database.url},
+        text=True,
+    )
+    assert json.loads(said) == {"doubled": 0, "reopened": 0}
 
 
 @pytest.mark.parametrize("words", ["UPDATE", "DELETE", "TRUNCATE"])

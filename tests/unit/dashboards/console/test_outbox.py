@@ -83,6 +83,56 @@ def test_a_move_takes_the_patients_limits_along() -> None:
     assert LimitsChange.objects.get().actor == "carl"
 
 
+def test_limits_go_on_with_another_device_of_the_same_patient() -> None:
+    made = desk.assign(device_id="d1", pseudonym="p1", ward="west", bed="1")
+    desk.change_limits(made, {"tachycardia_bpm": 150.0}, "carl")
+    second = desk.assign(device_id="d2", pseudonym="p1", ward="west", bed="1")
+    assert second.limits == {"tachycardia_bpm": 150.0}
+    desk.discharge(made)
+    desk.discharge(second)
+    assert desk.assign(device_id="d1", pseudonym="p1", ward="west", bed="1").limits == {}
+    assert desk.assign(device_id="d2", pseudonym="p2", ward="west", bed="2").limits == {}
+
+
+def test_what_has_ended_is_neither_moved_nor_given_limits_nor_ended_again() -> None:
+    made = desk.assign(device_id="d1", pseudonym="p1", ward="west", bed="1")
+    before = Assignment.objects.get()  # as somebody else's page has it
+    desk.discharge(made)
+    ended_us = Assignment.objects.get().until_us
+    with pytest.raises(desk.AdmissionError, match="has ended"):
+        desk.change_limits(before, {"tachycardia_bpm": 150.0}, "carl")
+    with pytest.raises(desk.AdmissionError, match="has ended"):
+        desk.move(before, ward="west", bed="2")
+    desk.discharge(before)
+    assert Assignment.objects.get().until_us == ended_us
+    sink = MemorySink()
+    Postman(sink).step()
+    assert [one.until_us for one in _sent(sink)] == [None, ended_us]
+
+
+def test_an_older_word_of_an_assignment_that_comes_back_does_not_undo_its_end() -> None:
+    made = desk.assign(device_id="d1", pseudonym="p1", ward="west", bed="1")
+    older = made.record()
+    desk.discharge(made)
+    desk.mirror(older)
+    assert Assignment.objects.get().until_us is not None
+
+
+def test_the_changes_of_a_patients_limits_are_shown_after_a_move(client_of: ClientOf) -> None:
+    made = desk.assign(device_id="d1", pseudonym="p1", ward="west", bed="1")
+    desk.change_limits(made, {"tachycardia_bpm": 151.0}, "carl")
+    moved = desk.move(made, ward="west", bed="2")
+    page = client_of(Role.VIEWER, "west").get(
+        f"/admissions/assignments/{moved.assignment_id}/limits/"
+    )
+    assert b"tachycardia_bpm: 151.0" in page.content
+    elsewhere = desk.move(moved, ward="east", bed="1")
+    page = client_of(Role.VIEWER, "east").get(
+        f"/admissions/assignments/{elsewhere.assignment_id}/limits/"
+    )
+    assert b"carl" not in page.content, "what was changed in another ward is for that one"
+
+
 @pytest.mark.parametrize(
     "limits", [{"tachycardia_bpm": 1000}, {"no_such": 1}, {"bradycardia_bpm": 120}]
 )
