@@ -188,6 +188,11 @@ def test_a_bed_shows_sound_trends_and_alarms_and_can_be_heard(
     expect(page.locator("#notes")).to_contain_text("slept well")
     past.get_by_role("button", name="Agree", exact=True).click()
     expect(past.locator(".verdict")).to_contain_text("kept")
+    moment = page.locator("#moment")
+    moment.get_by_role("button", name="Disagree").click()
+    moment.get_by_label("What it is instead").fill("murmur")
+    moment.get_by_role("button", name="Disagree").click()
+    expect(moment.locator(".verdict")).to_contain_text("kept")
 
 
 def test_limits_are_changed_with_their_history_and_bounds(open_page: Open) -> None:

@@ -1,5 +1,7 @@
 """Rows of the history, as the interface shows them."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from dashboards.console.history import models
@@ -48,22 +50,27 @@ class NoteSerializer(serializers.ModelSerializer):
 
 
 class LabelSerializer(serializers.ModelSerializer):
-    """A verdict on an alarm; `corrected` names what it is, where the verdict is `disagree`."""
+    """A verdict on an alarm (`episode_id`), or on a moment (`at_us`) of a bed (`device_id`).
 
-    episode_id = serializers.CharField(max_length=64)
-    corrected = serializers.RegexField(r"^[\w ;,-]{0,200}$", required=False, allow_blank=True)
+    `corrected` names what it is, where the verdict is `disagree`.
+    """
+
+    episode_id = serializers.CharField(max_length=64, required=False, allow_blank=True)
+    device_id = serializers.RegexField(r"^[A-Za-z0-9_-]{1,64}$", required=False)
+    at_us = serializers.IntegerField(required=False, min_value=0, max_value=2**53, write_only=True)
+    corrected = serializers.RegexField(r"^[\w ;,-]{1,200}$", required=False, allow_blank=True)
 
     class Meta:
         model = models.Label
         fields = (
             *("id", "episode_id", "device_id", "patient_id", "ward", "said", "model", "version"),
-            *("verdict", "corrected", "author", "at"),
+            *("verdict", "corrected", "author", "at", "at_us"),
         )
-        read_only_fields = (
-            *("device_id", "patient_id", "ward", "said", "model", "version", "author", "at"),
-        )
+        read_only_fields = (*("patient_id", "ward", "said", "model", "version", "author", "at"),)
 
-    def validate(self, attrs: dict[str, str]) -> dict[str, str]:
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.get("episode_id") and not ("device_id" in attrs and "at_us" in attrs):
+            raise serializers.ValidationError({"episode_id": "or device_id and at_us are needed"})
         is_other = attrs["verdict"] == "disagree"
         if is_other and not attrs.get("corrected"):
             raise serializers.ValidationError({"corrected": "say what it is instead"})

@@ -17,7 +17,7 @@ from dashboards.console.api.listening import AUDITED, KIND, listened_kind
 from dashboards.console.api.permissions import require
 from dashboards.console.api.tables import FILTERS, FROM, UNTIL, OfWards, time_parameter
 from dashboards.console.audit import log
-from dashboards.console.history.labels import LabelError, label, raised
+from dashboards.console.history.labels import Judged, LabelError, label, of_alarm, raised
 from dashboards.console.history.models import AlarmTransition, Clip, Label, Minute, Note, Window
 from dashboards.console.history.sound import from_flac
 from dashboards.console.history.trends import trend_of
@@ -25,6 +25,8 @@ from dashboards.console.live import current
 from dashboards.console.people.access import Role
 
 Answer = Any
+
+_AHEAD_US = 5_000_000  # of a page whose clock is a little fast
 
 
 @extend_schema_view(get=extend_schema(operation_id="results_list"))
@@ -91,7 +93,7 @@ class ClipSound(APIView):
         return HttpResponse(wav, content_type="audio/wav")
 
 
-@extend_schema_view(post=extend_schema(parameters=[]))
+@extend_schema_view(post=extend_schema(parameters=[], responses={201: shapes.NoteSerializer}))
 class Notes(CreateModelMixin, OfWards):
     """Notes for the next shift."""
 
@@ -119,7 +121,7 @@ class Notes(CreateModelMixin, OfWards):
 
 
 class Labels(CreateModelMixin, OfWards):
-    """Clinicians' verdicts on alarms."""
+    """Clinicians' verdicts on alarms, and on moments of beds."""
 
     rows = Label.objects.all()
     serializer_class = shapes.LabelSerializer
@@ -130,27 +132,42 @@ class Labels(CreateModelMixin, OfWards):
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Answer:
         return super().get(request, *args, **kwargs)
 
-    @extend_schema(parameters=[])
+    @extend_schema(parameters=[], responses={201: shapes.LabelSerializer})
     def post(self, request: Any) -> Answer:
-        """Say whether an alarm was right."""
+        """Say whether an alarm, or what is shown at a moment, is right; its sound is kept."""
         return self.create(request)
 
     def perform_create(self, serializer: Any) -> None:
         asked = serializer.validated_data
-        alarm = raised(asked["episode_id"])
-        if alarm is None:
+        judged = _judged(asked)
+        if judged is None:
             raise NotFound("there is no such thing, or not for you")
-        require(self.request, Role.CLINICIAN, alarm.ward)
+        require(self.request, Role.CLINICIAN, judged.ward)
         try:
             serializer.instance = label(
-                alarm,
+                judged,
                 verdict=asked["verdict"],
                 corrected=asked.get("corrected", ""),
                 author=self.request.user.get_username(),
             )
         except LabelError as error:
             raise ValidationError({"detail": str(error)}) from None
-        log.note(self.request, "label", ward=alarm.ward, subject=alarm.episode_id)
+        subject = judged.episode_id or judged.device_id
+        log.note(self.request, "label", ward=judged.ward, subject=subject)
+
+
+def _judged(asked: dict[str, Any]) -> Judged | None:
+    """An alarm, or a moment of who wears the device now; None where there is no such thing."""
+    if asked.get("episode_id"):
+        alarm = raised(asked["episode_id"])
+        return None if alarm is None else of_alarm(alarm)
+    known, at_us = current.filled_room().ward.bed(asked["device_id"]), asked["at_us"]
+    worn = None if known is None else known.assignment
+    if worn is None:
+        return None
+    if not worn.from_us <= at_us <= time.time_ns() // 1000 + _AHEAD_US:
+        raise ValidationError({"at_us": "nobody wore it then, or that is to come"})
+    return Judged(worn.device_id, worn.patient_id, worn.ward, worn.bed, at_us)
 
 
 class AlarmStrip(APIView):

@@ -3,12 +3,13 @@
 import csv
 import io
 import zipfile
+from collections.abc import Iterable
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from dashboards.console.audit import log
-from dashboards.console.history.models import Label
+from dashboards.console.history.models import Clip, Label
 from dashboards.console.people.access import Role
 from dashboards.console.people.decorators import needs
 from dashboards.console.people.models import access_of
@@ -29,21 +30,34 @@ def labels(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(ward__in=list(wards))
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as zipped:
-        zipped.writestr("labels.csv", _table(rows))
-        for clip in {row.clip_id: row.clip for row in rows}.values():
-            with clip.file.open("rb") as file:
-                zipped.writestr(f"clips/{clip.pk}.flac", file.read())
-    log.note(request, "export", subject="labels", labels=len(rows))
+        packed = {
+            clip.pk for clip in {r.clip_id: r.clip for r in rows}.values() if _pack(clip, zipped)
+        }
+        exported = [row for row in rows if row.clip_id in packed]
+        zipped.writestr("labels.csv", _table(exported))
+    for ward in sorted({row.ward for row in exported}):
+        count = sum(row.ward == ward for row in exported)
+        log.note(request, "export", ward=ward, subject="labels", labels=count)
     answer = HttpResponse(archive.getvalue(), content_type="application/zip")
     answer.headers["Content-Disposition"] = 'attachment; filename="heartward-labels.zip"'
     return answer
 
 
-def _table(rows: object) -> str:
+def _pack(clip: Clip, zipped: zipfile.ZipFile) -> bool:
+    """False where the storage has its sound no longer."""
+    try:
+        with clip.file.open("rb") as file:
+            zipped.writestr(f"clips/{clip.pk}.flac", file.read())
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _table(rows: Iterable[Label]) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
-    for row in rows:  # type: ignore[attr-defined]
+    for row in rows:
         table.writerow(
             (
                 *(f"clips/{row.clip_id}.flac", row.model, row.version or "unknown", row.said),

@@ -1,12 +1,29 @@
-"""A clinician's verdict on an alarm, with the sound that it is about."""
+"""A clinician's verdict on an alarm, or on any moment of a bed, with the sound that it is about."""
+
+from typing import NamedTuple
 
 from django.db import transaction
 
 from dashboards.console.history.models import AlarmTransition, Clip, Label, Window
+from dashboards.console.history.rows import AROUND_US
+
+_SHOWN_FOR_US = 60_000_000  # so long a moment's finding may be old
 
 
 class LabelError(Exception):
     """In one line, why it cannot be labelled."""
+
+
+class Judged(NamedTuple):
+    """What the verdict is on; a moment has neither episode nor condition."""
+
+    device_id: str
+    patient_id: str
+    ward: str
+    bed: str
+    at_us: int
+    episode_id: str = ""
+    condition: str = ""
 
 
 def raised(episode_id: str) -> AlarmTransition | None:
@@ -16,42 +33,68 @@ def raised(episode_id: str) -> AlarmTransition | None:
     return first
 
 
+def of_alarm(alarm: AlarmTransition) -> Judged:
+    return Judged(**{name: getattr(alarm, name) for name in Judged._fields})
+
+
 @transaction.atomic
-def label(alarm: AlarmTransition, *, verdict: str, corrected: str, author: str) -> Label:
-    """Keep the verdict, whose finding was shown, and the clip, if there is one.
+def label(judged: Judged, *, verdict: str, corrected: str, author: str) -> Label:
+    """Keep the verdict, whose finding was shown, and the sound: an alarm's clip, if it has one.
 
     Raises
     ------
     LabelError
         Where no model's finding was shown at that time.
     """
-    model, version, said = _shown(alarm)
+    model, version, said = _shown(judged)
     if verdict == "disagree" and corrected == said:
         raise LabelError(f"{corrected} is what was said: agree, or name another")
     made: Label = Label.objects.create(
-        episode_id=alarm.episode_id,
-        device_id=alarm.device_id,
-        patient_id=alarm.patient_id,
-        ward=alarm.ward,
+        episode_id=judged.episode_id,
+        device_id=judged.device_id,
+        patient_id=judged.patient_id,
+        ward=judged.ward,
         said=said,
         model=model,
         version=version,
         verdict=verdict,
         corrected=corrected,
         author=author,
-        clip=Clip.objects.filter(episode_id=alarm.episode_id).first(),
+        clip=_clip(judged),
     )
     return made
 
 
-def _shown(alarm: AlarmTransition) -> tuple[str, str, str]:
+def _clip(judged: Judged) -> Clip | None:
+    """The sound around it; of a moment it is wanted from now on."""
+    if judged.episode_id:
+        found: Clip | None = Clip.objects.filter(episode_id=judged.episode_id).first()
+        return found
+    wanted: Clip = Clip.objects.get_or_create(
+        episode_id="",
+        device_id=judged.device_id,
+        from_us=judged.at_us - AROUND_US,
+        defaults={
+            "until_us": judged.at_us + AROUND_US,
+            "patient_id": judged.patient_id,
+            "ward": judged.ward,
+            "bed": judged.bed,
+        },
+    )[0]
+    return wanted
+
+
+def _shown(judged: Judged) -> tuple[str, str, str]:
     """Model, version and label of the finding that the alarm, or its time, was about."""
-    window = (
-        Window.objects.filter(device_id=alarm.device_id, published_us__lte=alarm.at_us + 1_000_000)
-        .order_by("-published_us")
-        .first()
+    windows = Window.objects.filter(
+        device_id=judged.device_id, published_us__lte=judged.at_us + 1_000_000
     )
-    _, _, rest = alarm.condition.partition("finding/")
+    if not judged.episode_id:
+        windows = windows.filter(
+            patient_id=judged.patient_id, published_us__gt=judged.at_us - _SHOWN_FOR_US
+        )
+    window = windows.order_by("-published_us").first()
+    _, _, rest = judged.condition.partition("finding/")
     name, _, said = rest.partition("/")
     findings = [] if window is None else [f for f in window.findings if not f["shadow"]]
     for finding in findings:

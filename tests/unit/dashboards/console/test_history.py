@@ -23,13 +23,14 @@ from dashboards.console.history.playing import as_wav, filtered
 from dashboards.console.history.retention import Housekeeping, erase_before
 from dashboards.console.history.sound import Sound, as_flac, from_flac
 from dashboards.console.history.trends import MOST_POINTS, trend_of
+from dashboards.console.live.room import Room
 from dashboards.console.notifications.models import Delivery, Rule
 from dashboards.console.people.access import Role
 from models.rhythm import Heart
 from stream_processors.records import Quality, WindowResult
 from tests.unit.dashboards.console import examples
 from tests.unit.dashboards.console.conftest import ClientOf
-from tests.unit.dashboards.console.examples import NOW_US
+from tests.unit.dashboards.console.examples import NOW_US, fill
 from training.datasets import clinicians
 
 pytestmark = pytest.mark.django_db
@@ -132,13 +133,52 @@ def test_the_handover_tells_alarms_gaps_trend_and_notes_of_each_bed() -> None:
     at = {"patient_id": "p-west-1", "ward": "west", "bed": "1"}
     Note.objects.create(at_us=FULL_MINUTE_US, author="n", text="slept well", **at)
     until_us = FULL_MINUTE_US + 5 * MINUTE_US
-    (bed,) = report("west", FULL_MINUTE_US, until_us, frozenset({"e2"}))
+    (bed,) = report("west", FULL_MINUTE_US, until_us)
     assert (bed.minutes, bed.gap_minutes) == (2, 3)
     assert (bed.rate_low_bpm, bed.rate_high_bpm, bed.rate_change_bpm) == (60.0, 80.0, 20.0)
     assert bed.raised == [("medium", "Heart rate high", 2)]
-    assert [row.episode_id for row in bed.still_open] == ["e2"]
     assert [note.text for note in bed.notes] == ["slept well"]
-    assert report("east", FULL_MINUTE_US, until_us, frozenset()) == []
+    assert report("east", FULL_MINUTE_US, until_us) == []
+
+
+def _shift() -> tuple[int, int]:
+    return FULL_MINUTE_US, FULL_MINUTE_US + 5 * MINUTE_US
+
+
+def test_the_handover_tells_an_alarm_that_is_open_since_before_the_shift(room: Room) -> None:
+    fill(room, ("west", 1), ("east", 1))
+    long_ago = examples.episode(began_us=NOW_US - 9 * 3600 * 1_000_000, state="acknowledged")
+    for ward in ("west", "east"):
+        examples.raise_alarm(room, examples.alarm_state(long_ago, ward=ward))
+    (bed,) = report("west", *_shift(), room.ward.pictures(NOW_US))
+    assert [(alarm.episode_id, alarm.state) for alarm in bed.still_open] == [("e1", "acknowledged")]
+
+
+def test_the_handover_tells_who_was_not_heard_at_all_and_for_how_long() -> None:
+    from_us, until_us = _shift()
+    before_us, after_us = from_us - 1, until_us + 1
+    spans = ((1, before_us, None), (2, from_us + 2 * MINUTE_US, after_us), (3, 0, before_us))
+    for bed, since_us, ended_us in spans:
+        record = examples.assignment(bed, from_us=since_us, until_us=ended_us)
+        write(Batch([], [], [record]))
+    told = {bed.bed: (bed.minutes, bed.gap_minutes) for bed in report("west", from_us, until_us)}
+    assert told == {"1": (0, 5), "2": (0, 3)}
+
+
+def test_the_handover_counts_as_a_gap_that_a_device_fell_silent_and_stayed_so() -> None:
+    write(Batch([], [], [examples.assignment(from_us=FULL_MINUTE_US - 1)]))
+    _write(*(_window(i) for i in range(24)))
+    (bed,) = report("west", *_shift())
+    assert (bed.minutes, bed.gap_minutes) == (1, 4)
+
+
+@pytest.mark.parametrize("hours", ["nan", "inf", "-1", "1e999", "", "soon"])
+@pytest.mark.usefixtures("room")
+def test_a_handover_of_no_length_is_one_of_a_shift_or_of_what_may_be(
+    client_of: ClientOf, hours: str
+) -> None:
+    address = f"/history/handover/?ward=west&hours={hours}"
+    assert client_of(Role.VIEWER, "west").get(address).status_code == 200
 
 
 def test_windows_go_after_days_and_minutes_stay() -> None:
@@ -241,3 +281,55 @@ def test_filtered_sound_lies_within_the_pipelines_band_and_is_loud_enough() -> N
     power = {hz: spectrum[np.abs(at_hz - hz).argmin()] for hz in (5, 100)}
     assert 20 * np.log10(power[100] / power[5]) > 40
     assert np.abs(heard).max() == pytest.approx(0.7 * 32767, rel=0.01)
+
+
+def test_a_moment_without_an_alarm_is_labelled_too_and_its_sound_is_wanted(
+    room: Room, program_of: ClientOf
+) -> None:
+    fill(room, ("west", 1))
+    write(Batch([Published(examples.result(), NOW_US)], [], [examples.assignment()]))
+    clinician = program_of(Role.CLINICIAN, "west")
+    missed = {"device_id": "dev-west-1", "at_us": NOW_US, "verdict": "disagree"}
+    for _ in range(2):
+        answer = clinician.post(
+            "/api/v1/labels", missed | {"corrected": "abnormal"}, content_type="application/json"
+        )
+        assert answer.status_code == 201, answer.content
+    label = Label.objects.first()
+    assert label is not None
+    assert (label.said, label.model, label.corrected) == ("normal", "screen", "abnormal")
+    assert (label.patient_id, label.ward) == ("p-west-1", "west")
+    clip = Clip.objects.get()
+    assert label.clip == clip
+    assert (clip.state, clip.from_us, clip.until_us) == (
+        *("wanted", NOW_US - 30_000_000, NOW_US + 30_000_000),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "role", "ward", "status"),
+    [
+        ({}, Role.NURSE, "west", 403),
+        ({}, Role.ADMIN, "east", 404),
+        ({"device_id": "dev-nowhere"}, Role.CLINICIAN, "west", 404),
+        ({"at_us": NOW_US + 60_000_000_000}, Role.CLINICIAN, "west", 400),
+        ({"at_us": NOW_US - 3600_000_000}, Role.CLINICIAN, "west", 400),
+        ({"at_us": None}, Role.CLINICIAN, "west", 400),
+    ],
+)
+def test_a_moment_that_cannot_be_or_is_of_others_is_not_labelled(
+    room: Room,
+    program_of: ClientOf,
+    changes: dict[str, Any],
+    role: Role,
+    ward: str,
+    status: int,
+) -> None:
+    fill(room, ("west", 1))
+    write(Batch([Published(examples.result(), NOW_US)], [], [examples.assignment()]))
+    asked = {"device_id": "dev-west-1", "at_us": NOW_US, "verdict": "agree"} | changes
+    given = {name: value for name, value in asked.items() if value is not None}
+    answer = program_of(role, ward).post("/api/v1/labels", given, content_type="application/json")
+    assert answer.status_code == status
+    assert not Label.objects.exists()
+    assert not Clip.objects.exists()

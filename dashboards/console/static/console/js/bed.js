@@ -4,6 +4,7 @@ import { act, call } from "./api.js";
 import { Aside } from "./aside.js";
 import { Banner } from "./banner.js";
 import { Feed } from "./feed.js";
+import { judgeWith } from "./judge.js";
 import { Player } from "./listen.js";
 import { Notifier } from "./notify.js";
 import { PastAlarms, time } from "./past.js";
@@ -100,6 +101,9 @@ document.querySelectorAll(".listen").forEach((button) => button.addEventListener
   const kind = button.dataset.kind;
   player.play(() => `/api/v1/beds/${encodeURIComponent(deviceId)}/sound?kind=${kind}`, `The last 30 s, ${kind}`);
 }));
+
+const moment = byId("moment");
+if (moment) judgeWith(moment, () => ({ device_id: deviceId, at_us: Math.round(feed.nowUs()) }));
 
 async function loadNotes() {
   if (!patientId) return; // notes are of a patient, whatever they wear

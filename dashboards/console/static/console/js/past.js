@@ -1,6 +1,7 @@
 // Alarms that were: what happened to each, the strip that caused it, its sound, and verdicts on it.
 
 import { call } from "./api.js";
+import { judgeWith } from "./judge.js";
 import { peak, ready } from "./pcg.js";
 import { SYMBOLS } from "./words.js";
 
@@ -36,7 +37,7 @@ export class PastAlarms {
     const node = this.template.content.firstElementChild.cloneNode(true);
     const { episode_id: episode, at_us: atUs } = steps.find((step) => step.transition === "raised") ?? steps[0];
     node.querySelectorAll(".hear").forEach((button) => button.addEventListener("click", () => this.hear(episode, atUs, button.dataset.kind)));
-    node.querySelectorAll("[data-verdict]").forEach((button) => button.addEventListener("click", () => judge(node, episode, button)));
+    judgeWith(node, () => ({ episode_id: episode }));
     strip(node.querySelector(".cause"), episode);
     return node;
   }
@@ -90,25 +91,6 @@ async function strip(canvas, episode) {
   pen.beginPath();
   samples.forEach((sample, i) => pen.lineTo((i / samples.length) * width, height / 2 - (sample / most) * (height / 2 - 3)));
   pen.stroke();
-}
-
-async function judge(node, episode, button) {
-  const verdict = button.dataset.verdict, instead = node.querySelector(".instead");
-  const corrected = verdict === "disagree" ? instead.value.trim() : "";
-  if (verdict === "disagree" && !corrected) {
-    instead.hidden = false;
-    instead.focus();
-    node.querySelector(".verdict").textContent = "Say what it is instead, then press Disagree again";
-    return;
-  }
-  try {
-    await call("POST", "/api/v1/labels", { episode_id: episode, verdict, corrected });
-    node.querySelectorAll("[data-verdict]").forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
-    instead.hidden = true;
-    node.querySelector(".verdict").textContent = "kept, with its sound";
-  } catch (error) {
-    node.querySelector(".verdict").textContent = error.message;
-  }
 }
 
 // Today by the clock alone, before with its day.
