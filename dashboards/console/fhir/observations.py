@@ -1,15 +1,17 @@
 """A window's result as FHIR R4 Observations; pure.
 
-Heart rate is LOINC 8867-4. For what a model finds and for signal quality no code fits, so they
-have codes of this project's own system. The strip is SampledData; it is there only for results
-that are still in memory.
+Heart rate is LOINC 8867-4, a vital sign. For what a model finds and for signal quality no code
+fits, so they have codes of this project's own system, and are of the category exam. The strip is
+SampledData of the window's new sound alone, so its time is that part's.
 """
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from dashboards.console.live.strips import strip_lead_s
 from stream_processors.records import Finding, WindowResult
 
 SYSTEM = "https://heartward.dev/fhir/codes"
@@ -17,12 +19,18 @@ _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 _UNITS = "http://unitsofmeasure.org"
 KINDS = ("rate", "finding", "quality", "strip")
 DISCLAIMER = "Research software, not a medical device."
+PSEUDONYM, DEVICE = f"{SYSTEM}/pseudonym", f"{SYSTEM}/device"
 _MOST_DIGITS = 6
+_MOST_CHARACTERS = 64
 
 
 def observation_id(device_id: str, boot_id: int, window_index: int, kind: str) -> str:
-    """Within FHIR's 64 characters where the device's id is short; underscores are not allowed."""
-    return f"{device_id.replace('_', '.')}-{boot_id}-{window_index}-{kind}"
+    """FHIR allows no underscores, and 64 characters: a long device id is told by its hash."""
+    rest = f"-{boot_id}-{window_index}-{kind}"
+    device = device_id.replace("_", ".")
+    if len(device) + len(rest) > _MOST_CHARACTERS:
+        device = hashlib.sha256(device_id.encode()).hexdigest()[:24]
+    return f"{device}{rest}"
 
 
 def observations(result: WindowResult) -> list[dict[str, Any]]:
@@ -36,38 +44,32 @@ def observations(result: WindowResult) -> list[dict[str, Any]]:
     return made
 
 
-def bundle(resources: list[dict[str, Any]], address: str) -> dict[str, Any]:
-    """A searchset of them."""
-    return {
-        "resourceType": "Bundle",
-        "type": "searchset",
-        "total": len(resources),
-        "link": [{"relation": "self", "url": address}],
-        "entry": [
-            {
-                "fullUrl": f"{address.partition('?')[0]}/{resource['id']}",
-                "resource": resource,
-                "search": {"mode": "match"},
-            }
-            for resource in resources
-        ],
-    }
-
-
-def _common(result: WindowResult, kind: str, code: dict[str, str]) -> dict[str, Any]:
-    start, end = _instant(result.start_us), _instant(result.start_us + result.window_s * 1e6)
-    subject = result.patient_id or "unassigned"
-    return {
+def _common(
+    result: WindowResult, kind: str, code: dict[str, str], *, category: str = "exam"
+) -> dict[str, Any]:
+    made = {
         "resourceType": "Observation",
         "id": observation_id(result.device_id, result.boot_id, result.window_index, kind),
         "status": "preliminary",  # nobody has looked at it
-        "category": [{"coding": [{"system": _CATEGORY, "code": "vital-signs"}]}],
+        "category": [{"coding": [{"system": _CATEGORY, "code": category}]}],
         "code": {"coding": [code], "text": code["display"]},
-        "subject": {"identifier": {"system": f"{SYSTEM}/pseudonym", "value": subject}},
-        "device": {"identifier": {"system": f"{SYSTEM}/device", "value": result.device_id}},
-        "effectivePeriod": {"start": start, "end": end},
+        "device": {
+            "type": "Device",
+            "identifier": {"system": DEVICE, "value": result.device_id},
+        },
+        "effectivePeriod": _period(result),
         "note": [{"text": DISCLAIMER}],
     }
+    if result.patient_id is not None:
+        subject = {"system": PSEUDONYM, "value": result.patient_id}
+        made["subject"] = {"type": "Patient", "identifier": subject}
+    return made
+
+
+def _period(result: WindowResult, from_s: float = 0.0) -> dict[str, str]:
+    """From so long after the window's begin to its end."""
+    start_us, end_us = (result.start_us + s * 1e6 for s in (from_s, result.window_s))
+    return {"start": _instant(start_us), "end": _instant(end_us)}
 
 
 def _rate(result: WindowResult, rate_bpm: float) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def _rate(result: WindowResult, rate_bpm: float) -> dict[str, Any]:
         "system": _UNITS,
         "code": "/min",
     }
-    return _common(result, "rate", code) | {"valueQuantity": value}
+    return _common(result, "rate", code, category="vital-signs") | {"valueQuantity": value}
 
 
 def _finding(result: WindowResult, finding: Finding) -> dict[str, Any]:
@@ -113,6 +115,7 @@ def _strip(result: WindowResult) -> dict[str, Any]:
     code = {"system": SYSTEM, "code": "heart-sound", "display": "Filtered heart sound"}
     samples = np.frombuffer(result.strip.samples, "<i2")
     made = _common(result, "strip", code)
+    made["effectivePeriod"] = _period(result, strip_lead_s(result))
     made["valueSampledData"] = {
         "origin": {"value": 0, "unit": "1", "system": _UNITS, "code": "1"},
         "period": round(1000 / result.strip.sample_rate_hz, _MOST_DIGITS),

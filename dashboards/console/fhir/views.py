@@ -1,27 +1,42 @@
 """FHIR R4, read-only: the last minute of each bed as Observations.
 
-GET /fhir/Observation?device=ID&patient=PSEUDONYM&code=8867-4
+GET /fhir/Observation?patient:identifier=PSEUDONYM&code=http://loinc.org|8867-4&_count=50
 """
 
-import time
-from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
+from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dashboards.console.audit import log
-from dashboards.console.fhir.observations import bundle, observations
+from dashboards.console.fhir.documents import Page, bundle, capability, outcome
+from dashboards.console.fhir.observations import observations
+from dashboards.console.fhir.search import FORM, SearchError, matching
 from dashboards.console.live import current
 from dashboards.console.live.beds import LiveBed
 from dashboards.console.people.access import Role
 from dashboards.console.people.models import access_of
+from stream_processors.records import WindowResult
 
-_MOST = 200
+_USUAL, _MOST = 100, 200
+_MOST_DIGITS = 9
+_FHIR = {(200, "application/fhir+json"): OpenApiTypes.OBJECT}
+_SEARCH = [
+    OpenApiParameter("code", str, description="CODE or SYSTEM|CODE; several with a comma."),
+    OpenApiParameter("category", str, description="vital-signs or exam."),
+    OpenApiParameter("patient", str, description="Pseudonym; also patient:identifier."),
+    OpenApiParameter("device", str, description="Device id; also device:identifier."),
+    OpenApiParameter("date", str, description="For instance ge2026-01-31T09:30:00Z."),
+    OpenApiParameter("_id", str),
+    OpenApiParameter("_count", int, description=f"At most {_MOST} on a page."),
+    OpenApiParameter("_offset", int, description="As the links of a bundle say."),
+]
 
 
 class FhirJson(JSONRenderer):
@@ -32,68 +47,91 @@ class FhirJson(JSONRenderer):
 class _Fhir(APIView):
     renderer_classes = (FhirJson, JSONRenderer)
 
+    def handle_exception(self, exc: Exception) -> Response:
+        """As R4 words it."""
+        response: Response = super().handle_exception(exc)
+        response.data = outcome(response.status_code, _in_words(response.data))
+        return response
+
 
 class Metadata(_Fhir):
-    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="fhir_metadata")
-    def get(self, _request: Any) -> Response:
+    @extend_schema(responses=_FHIR, operation_id="fhir_metadata")
+    def get(self, request: Any) -> Response:
         """What this server can do."""
-        search = [{"name": name, "type": "token"} for name in ("device", "patient", "code")]
-        resource = {
-            "type": "Observation",
-            "interaction": [{"code": "read"}, {"code": "search-type"}],
-            "searchParam": search,
-        }
-        return Response(
-            {
-                "resourceType": "CapabilityStatement",
-                "status": "active",
-                "date": datetime.now(UTC).date().isoformat(),
-                "kind": "instance",
-                "fhirVersion": "4.0.1",
-                "format": ["application/fhir+json"],
-                "rest": [{"mode": "server", "resource": [resource]}],
-            }
-        )
+        address = _address(request).removesuffix("/Observation")
+        return Response(capability(address, version("heartward")))
 
 
 class Observations(_Fhir):
-    @extend_schema(
-        operation_id="fhir_observations",
-        parameters=[
-            OpenApiParameter("device", str),
-            OpenApiParameter("patient", str),
-            OpenApiParameter("code", str),
-        ],
-        responses=OpenApiTypes.OBJECT,
-    )
+    @extend_schema(operation_id="fhir_observations", parameters=_SEARCH, responses=_FHIR)
     def get(self, request: Any) -> Response:
         """The newest first; of the wards that the asker may see."""
-        wanted = {name: request.query_params.get(name) for name in ("device", "patient", "code")}
-        found = [
-            resource
-            for bed in _seen(request)
-            for result in reversed(list(bed.strips))
-            if wanted["device"] in (None, result.device_id)
-            and wanted["patient"] in (None, result.patient_id)
-            for resource in observations(result)
-            if wanted["code"] in (None, resource["code"]["coding"][0]["code"])
+        given = [
+            (name, value)
+            for name, values in request.query_params.lists()
+            for value in values
+            if name not in FORM
         ]
-        log.note(request, "view", subject="FHIR", at=time.time_ns() // 1000)
-        return Response(bundle(found[:_MOST], request.build_absolute_uri()))
+        asked = [(name, value) for name, value in given if name not in ("_count", "_offset")]
+        page = Page(
+            _address(request),
+            asked,
+            _number(request, "_offset", 0),
+            min(_number(request, "_count", _USUAL), _MOST),
+        )
+        resources = [one for result in _results(_seen(request)) for one in observations(result)]
+        try:
+            found = matching(resources, asked)
+        except SearchError as error:
+            raise ValidationError({"detail": str(error)}) from None
+        answer = bundle(found, page)
+        _write_down(request, [entry["resource"] for entry in answer.get("entry", ())])
+        return Response(answer)
 
 
 class OneObservation(_Fhir):
-    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="fhir_observation")
+    @extend_schema(responses=_FHIR, operation_id="fhir_observation")
     def get(self, request: Any, identity: str) -> Response:
-        for bed in _seen(request):
-            for result in list(bed.strips):
-                for resource in observations(result):
-                    if resource["id"] == identity:
-                        return Response(resource)
+        """While it is one of the last minute; that it was looked at is written down."""
+        for result in _results(_seen(request)):
+            for resource in observations(result):
+                if resource["id"] == identity:
+                    _write_down(request, [resource])
+                    return Response(resource)
         raise NotFound("there is no such thing, or not for you")
 
 
 def _seen(request: Any) -> list[LiveBed]:
     access = access_of(request.user)
-    beds = sorted(current.filled_room().ward.beds(), key=lambda bed: bed.published_us, reverse=True)
+    beds = current.filled_room().ward.beds()
     return [bed for bed in beds if access.may(Role.VIEWER, bed.ward)]
+
+
+def _results(beds: list[LiveBed]) -> list[WindowResult]:
+    results = [result for bed in beds for result in list(bed.strips)]
+    return sorted(results, key=lambda result: result.start_us, reverse=True)
+
+
+def _write_down(request: Any, shown: list[dict[str, Any]]) -> None:
+    """One entry by the hour for each ward of which something was shown, for its administrators."""
+    ward_of = {bed.device_id: bed.ward for bed in _seen(request)}
+    wards = {ward_of.get(one["device"]["identifier"]["value"]) or "" for one in shown}
+    for ward in sorted(wards):
+        log.note_view(request, ward=ward, subject="FHIR", within=log.HOUR)
+
+
+def _address(request: Any) -> str:
+    return str(request.build_absolute_uri(reverse("fhir-observations")))
+
+
+def _number(request: Any, name: str, usual: int) -> int:
+    text = request.query_params.get(name) or str(usual)
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise ValidationError({"detail": f"{name} is no number"})
+    return int(text)
+
+
+def _in_words(data: Any) -> str:
+    """Of an error as the rest of the interface words it."""
+    detail = data.get("detail", data) if isinstance(data, dict) else data
+    return " ".join(map(str, detail)) if isinstance(detail, list) else str(detail)

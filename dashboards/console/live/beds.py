@@ -61,9 +61,8 @@ class LiveBed:
         return result.start_us <= latest.start_us
 
     def _is_anothers(self, result: WindowResult) -> bool:
-        """Heard of who wore the device before, and come after it was given to somebody else."""
-        mine = _whose(self.assignment)
-        return None not in (mine, result.patient_id) and mine != result.patient_id
+        """Heard of who wore the device before, and come after that was over."""
+        return result.patient_id not in (None, _whose(self.assignment))
 
     def picture(self, now_us: int) -> BedPicture:
         """How it stands at this moment."""

@@ -21,8 +21,7 @@ def strip_of(result: WindowResult, *, whole: bool) -> StripPicture:
     """
     strip = result.strip
     samples = np.frombuffer(strip.samples, dtype="<i2")
-    hop_s = len(samples) / strip.sample_rate_hz
-    lead_s = max(0.0, result.window_s - hop_s)
+    lead_s = strip_lead_s(result)
     rate_hz = float(strip.sample_rate_hz)
     if not whole:
         samples = (_peaks(samples) >> 8).astype(np.int8)
@@ -38,6 +37,12 @@ def strip_of(result: WindowResult, *, whole: bool) -> StripPicture:
         s1_s=_within(result.heart.s1_s if result.heart else (), lead_s),
         s2_s=_within(result.heart.s2_s if result.heart else (), lead_s),
     )
+
+
+def strip_lead_s(result: WindowResult) -> float:
+    """How long after the window's begin its strip begins: that shows the new hop alone."""
+    samples = len(result.strip.samples) // 2  # of two bytes each
+    return max(0.0, result.window_s - samples / result.strip.sample_rate_hz)
 
 
 def end_us(result: WindowResult) -> int:

@@ -87,7 +87,10 @@ def test_a_paused_or_acknowledged_alarm_is_seen_and_not_heard() -> None:
 
 
 def test_a_device_on_no_bed_is_shown_to_those_who_may_assign_it(room: Room) -> None:
-    _take(room, examples.result())
+    of_nobody = msgspec.structs.replace(
+        examples.result(), assignment_id=None, patient_id=None, ward=None, bed=None
+    )
+    _take(room, of_nobody)
     assert len(room.snapshot(ALL).beds) == 1
     assert not room.snapshot(WEST).beds
 
