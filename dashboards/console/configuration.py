@@ -4,9 +4,11 @@ import os
 import re
 import socket
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -61,6 +63,13 @@ class ConsoleSettings(BaseSettings):
         None, description="postgresql://USER:PASSWORD@HOST:PORT/NAME; else SQLite in the folder."
     )
     database_url_file: Path | None = Field(None, description="File whose first line is that.")
+    storage: str | None = Field(
+        None,
+        description="Django's storage for clips and recordings by its dotted name, such as "
+        "storages.backends.s3.S3Storage; else the folder.",
+    )
+    storage_options: SecretStr | None = Field(None, description="Its options, a JSON object.")
+    storage_options_file: Path | None = Field(None, description="File whose first line is that.")
     secret_key: SecretStr | None = Field(
         None, description="Signs sessions, 50 characters or more; else made in the folder."
     )
@@ -87,10 +96,16 @@ class ConsoleSettings(BaseSettings):
     oidc_client_id: str | None = Field(None, description="Single sign-on: the console's name.")
     oidc_client_secret: SecretStr | None = Field(None, description="Single sign-on: its secret.")
     oidc_client_secret_file: Path | None = Field(None, description="File whose first line is that.")
+    oidc_issuer: str | None = Field(
+        None, description="The provider's name as its tokens say it (iss)."
+    )
     oidc_authorization_url: str | None = Field(None, description="The provider's endpoint.")
     oidc_token_url: str | None = Field(None, description="The provider's endpoint.")
     oidc_user_url: str | None = Field(None, description="The provider's endpoint.")
     oidc_keys_url: str | None = Field(None, description="The provider's keys (JWKS).")
+    oidc_logout_url: str | None = Field(
+        None, description="Where the provider ends its own session; else only the console's ends."
+    )
     mail_host: str | None = Field(None, description="SMTP server for notifications by e-mail.")
     mail_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
     mail_user: str | None = Field(None, description="User of the SMTP server.")
@@ -106,7 +121,11 @@ class ConsoleSettings(BaseSettings):
             raise ValueError("HEARTWARD_CONSOLE_DATABASE_URL is no postgresql://HOST/NAME")
         if self.production:
             self._check_production()
-        oidc = ("authorization_url", "token_url", "user_url", "keys_url")
+        if keys := self.secret("identity_key"):
+            _check_fernet_keys(keys)
+        if self.stored_options() and not self.storage:
+            raise ValueError("HEARTWARD_CONSOLE_STORAGE is missing, whose options are given")
+        oidc = ("issuer", "authorization_url", "token_url", "user_url", "keys_url")
         missing = [name for name in oidc if not getattr(self, f"oidc_{name}")]
         if self.oidc_client_id and missing:
             raise ValueError(f"HEARTWARD_CONSOLE_OIDC_{missing[0].upper()} is missing")
@@ -135,6 +154,21 @@ class ConsoleSettings(BaseSettings):
             raise ValueError(f"{field}_file {file} cannot be read: {error.strerror}") from None
         return line.decode().strip() or None
 
+    def stored_options(self) -> dict[str, Any]:
+        """Options of the storage; none where none are given."""
+        try:
+            options = self.secret("storage_options") or "{}"
+            return msgspec.json.decode(options, type=dict[str, Any])
+        except msgspec.MsgspecError:
+            raise ValueError("HEARTWARD_CONSOLE_STORAGE_OPTIONS is no JSON object") from None
+
+    def oidc_logout_origins(self) -> list[str]:
+        """Where a browser is sent on to when it logs out, if anywhere."""
+        if not self.oidc_logout_url:
+            return []
+        parts = urlsplit(self.oidc_logout_url)
+        return [f"{parts.scheme}://{parts.netloc}"]
+
     def database(self) -> dict[str, object]:
         """What Django wants to know of the database."""
         url = self.secret("database_url")
@@ -153,14 +187,29 @@ class ConsoleSettings(BaseSettings):
         }
 
 
+def _check_fernet_keys(keys: str) -> None:
+    for number, key in enumerate(keys.split(","), 1):
+        try:
+            Fernet(key.strip())
+        except ValueError:
+            raise ValueError(
+                f"HEARTWARD_CONSOLE_IDENTITY_KEY: key {number} is no Fernet key, "
+                "32 bytes in URL-safe base64"
+            ) from None
+
+
 def _sqlite(file: Path) -> dict[str, object]:
-    """Readers do not wait for the one writer, and writers wait for each other."""
+    """Readers do not wait for the one writer, and writers wait for each other.
+
+    What is deleted is overwritten: what was erased of a patient is in no free page of the file.
+    """
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": file,
         "OPTIONS": {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+            "PRAGMA secure_delete=ON;",
         },
     }

@@ -52,7 +52,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "dashboards.console.middleware.plain_address",
     "dashboards.console.middleware.browser_rights",
+    "dashboards.console.middleware.Unstorable",
     "dashboards.console.ward.middleware.NotYet",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -88,6 +90,13 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 MEDIA_ROOT = CONSOLE.folder / "media"
+STORAGES = {
+    "default": {
+        "BACKEND": CONSOLE.storage or "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": CONSOLE.stored_options(),
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 STATIC_URL = "static/"
 STATIC_ROOT = None  # found where they lie: nothing is built or copied before a start
 STATICFILES_DIRS = [HERE / "static"]
@@ -116,6 +125,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "people/locked_out.html"
 AXES_VERBOSE = False
+AXES_WHITELIST_CALLABLE = "dashboards.console.people.lockout.is_provided"
 OTP_TOTP_ISSUER = "Heartward"
 
 SESSION_COOKIE_AGE = 12 * 3600  # a shift
@@ -135,7 +145,8 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF, "blob:"],
         "worker-src": [SELF],
         "manifest-src": [SELF],
-        "form-action": [SELF],
+        # To log out may lead on to the provider of single sign-on.
+        "form-action": [SELF, *CONSOLE.oidc_logout_origins()],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
@@ -171,6 +182,11 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Heartward",
     "DESCRIPTION": "The ward console's interface. Research software, not a medical device.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "dashboards.console.api.feed_schema.with_feed",
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -197,6 +213,7 @@ if SINGLE_SIGN_ON:
     OIDC_RP_CLIENT_SECRET = CONSOLE.secret("oidc_client_secret") or ""
     OIDC_RP_SIGN_ALGO = "RS256"
     OIDC_RP_SCOPES = "openid profile"
+    OIDC_RP_ISSUER = CONSOLE.oidc_issuer
     OIDC_USE_PKCE = True
     OIDC_TIMEOUT = 10
     OIDC_OP_AUTHORIZATION_ENDPOINT = CONSOLE.oidc_authorization_url

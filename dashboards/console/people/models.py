@@ -35,6 +35,24 @@ class Membership(models.Model):
         return Grant(self.ward, Role(self.role), self.may_listen_raw)
 
 
+class ProvidedLogin(models.Model):
+    """Whom the provider of single sign-on means, by what it never gives to anybody else."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="provided_login"
+    )
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("issuer", "subject"), name="one_user_a_subject"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.subject} of {self.issuer}"
+
+
 class ApiToken(models.Model):
     """What a program proves itself with; only its hash is kept."""
 

@@ -2,6 +2,8 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from mozilla_django_oidc import views
 
+from dashboards.console.people.single_sign_on_views import Callback
+
 urlpatterns = [
     path(
         "authenticate/",
@@ -10,7 +12,7 @@ urlpatterns = [
     ),
     path(
         "callback/",
-        login_not_required(views.OIDCAuthenticationCallbackView.as_view()),
+        login_not_required(Callback.as_view()),
         name="oidc_authentication_callback",
     ),
 ]

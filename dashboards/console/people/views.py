@@ -25,7 +25,23 @@ class Login(auth_views.LoginView):
 
 
 class Logout(auth_views.LogoutView):
-    pass
+    """Out of the provider's session, too, where single sign-on began it and says how to end it.
+
+    Else the next person at this screen would be let in as this one by a click.
+    """
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        onward = _provider_logout(request)
+        answer: HttpResponse = super().post(request, *args, **kwargs)
+        return redirect(onward) if onward else answer
+
+
+def _provider_logout(request: HttpRequest) -> str | None:
+    if not (settings.SINGLE_SIGN_ON and settings.CONSOLE.oidc_logout_url):
+        return None
+    from dashboards.console.people import single_sign_on_views as provided  # noqa: PLC0415 (an extra)
+
+    return provided.provider_logout(request) if provided.is_provided(request) else None
 
 
 class ChangePassword(auth_views.PasswordChangeView):

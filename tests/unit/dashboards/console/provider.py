@@ -5,6 +5,7 @@ import hashlib
 import json
 import threading
 import time
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,11 +16,25 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 CODE, KEY_ID = "the-code", "key-1"
 
 
-class Provider:
-    """Lets `user` in at once; what it issues is meant for `audience`."""
+@dataclass(frozen=True)
+class Said:
+    """What a provider says of one login; `info_subject` is of whom it then tells, if of another."""
 
-    def __init__(self, *, user: str, audience: str) -> None:
-        self.user, self.audience = user, audience
+    user: str = "ann.nurse"
+    subject: str = "1234"
+    audience: str | tuple[str, ...] = "heartward"
+    issuer: str | None = None
+    lives_s: float = 60.0
+    info_subject: str | None = None
+    is_broken: bool = False
+
+
+class Provider:
+    """Lets somebody in at once: at each login whom the next of `said` names, then the last one."""
+
+    def __init__(self, *said: Said) -> None:
+        self._said = list(said)
+        self.now = self._said[0]
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._asked: dict[str, str] = {}
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -35,11 +50,13 @@ class Provider:
         places = {"authorization": "authorize", "token": "token", "user": "user", "keys": "keys"}
         prefix = "HEARTWARD_CONSOLE_OIDC"
         urls = {f"{prefix}_{k.upper()}_URL": f"{self.address}/{v}" for k, v in places.items()}
-        return urls | {f"{prefix}_CLIENT_ID": "heartward", f"{prefix}_CLIENT_SECRET": "secret"}
+        own = {"CLIENT_ID": "heartward", "CLIENT_SECRET": "secret", "ISSUER": self.address}
+        return urls | {f"{prefix}_{name}": value for name, value in own.items()}
 
     def authorize(self, asked: dict[str, str]) -> dict[str, str]:
         """Where a browser would be sent back to, with this."""
         self._asked = asked
+        self.now = self._said.pop(0) if len(self._said) > 1 else self._said[0]
         return {"code": CODE, "state": asked["state"]}
 
     def token(self, given: dict[str, str]) -> dict[str, str]:
@@ -48,12 +65,13 @@ class Provider:
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if (given["code"], challenge) != (CODE, self._asked["code_challenge"]):
             raise ValueError("this is not who asked")
+        audience = self.now.audience
         claims = {
-            "iss": self.address,
-            "sub": "1234",
-            "aud": self.audience,
+            "iss": self.now.issuer or self.address,
+            "sub": self.now.subject,
+            "aud": audience if isinstance(audience, str) else list(audience),
             "nonce": self._asked["nonce"],
-            "exp": time.time() + 60,
+            "exp": time.time() + self.now.lives_s,
         }
         token = jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": KEY_ID})
         return {"access_token": "access", "token_type": "Bearer", "id_token": token}
@@ -73,10 +91,15 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
                 case "/keys":
                     self._say(provider.keys())
                 case "/user":
-                    self._say({"sub": "1234", "preferred_username": provider.user})
+                    now = provider.now
+                    subject = now.info_subject or now.subject
+                    self._say({"sub": subject, "preferred_username": now.user})
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            if provider.now.is_broken:
+                self.send_error(503)
+                return
             try:
                 self._say(provider.token(_values(body)))
             except ValueError:

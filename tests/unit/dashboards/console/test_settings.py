@@ -1,5 +1,6 @@
 """The settings of a hospital, and those that cannot be."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from django.core.management import call_command
 
 from dashboards.console.configuration import ConsoleSettings
 from dashboards.console.lib.kept_secrets import kept_secret
@@ -16,13 +18,20 @@ from tests.servers import ROOT
 
 _OIDC = {
     f"HEARTWARD_CONSOLE_OIDC_{name}": f"https://provider.example.org/{name.lower()}"
-    for name in ("AUTHORIZATION_URL", "TOKEN_URL", "USER_URL", "KEYS_URL")
+    for name in ("ISSUER", "AUTHORIZATION_URL", "TOKEN_URL", "USER_URL", "KEYS_URL")
 }
 _ASK_FOR_LOGIN = """
 import django; django.setup()
 from django.test import Client
 answer = Client().get("/oidc/authenticate/", secure=True, headers={"host": "ward.example.org"})
 print(answer.status_code, answer.headers["Location"])
+"""
+
+_KEEP_A_CLIP = """
+import django; django.setup()
+from django.core.files.base import ContentFile
+from dashboards.console.history.models import Clip
+Clip(device_id="d").file.save("clip.flac", ContentFile(b"sound"), save=False)
 """
 
 
@@ -58,6 +67,11 @@ def test_the_settings_of_a_hospital_pass_djangos_own_examination(tmp_path: Path)
     assert not list(tmp_path.iterdir()), "a key was made in a folder"
 
 
+@pytest.mark.django_db
+def test_no_table_differs_from_what_the_migrations_make() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
 def test_single_sign_on_sends_to_the_provider(tmp_path: Path) -> None:
     provider = _OIDC | {"HEARTWARD_CONSOLE_OIDC_CLIENT_ID": "heartward"}
     database = {"HEARTWARD_CONSOLE_DATABASE_URL": ""}
@@ -67,6 +81,18 @@ def test_single_sign_on_sends_to_the_provider(tmp_path: Path) -> None:
     said = _run("-c", _ASK_FOR_LOGIN, **settings)
     assert said.startswith("302 https://provider.example.org/authorization_url?")
     assert "client_id=heartward" in said
+
+
+def test_clips_and_recordings_go_to_the_storage_that_is_named(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    settings = {
+        "HEARTWARD_CONSOLE_FOLDER": str(tmp_path / "own"),
+        "HEARTWARD_CONSOLE_STORAGE": "django.core.files.storage.FileSystemStorage",
+        "HEARTWARD_CONSOLE_STORAGE_OPTIONS": json.dumps({"location": str(shared)}),
+    }
+    _run("-c", _KEEP_A_CLIP, **settings)
+    (kept,) = (path for path in shared.rglob("*") if path.is_file())
+    assert kept.read_bytes() == b"sound"
 
 
 def test_the_database_is_read_from_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,9 +115,13 @@ def test_the_database_is_read_from_its_address(monkeypatch: pytest.MonkeyPatch) 
     [
         ({"PRODUCTION": "true"}, "HEARTWARD_CONSOLE_SECRET_KEY"),
         ({"DATABASE_URL": "mysql://db/x"}, "HEARTWARD_CONSOLE_DATABASE_URL"),
-        ({"OIDC_CLIENT_ID": "x"}, "HEARTWARD_CONSOLE_OIDC_AUTHORIZATION_URL"),
+        ({"OIDC_CLIENT_ID": "x"}, "HEARTWARD_CONSOLE_OIDC_ISSUER"),
+        ({"OIDC_CLIENT_ID": "x", "OIDC_ISSUER": "x"}, "HEARTWARD_CONSOLE_OIDC_AUTHORIZATION_URL"),
+        ({"IDENTITY_KEY": f"{Fernet.generate_key().decode()},short"}, "key 2 is no Fernet key"),
         ({"SECRET_KEY_FILE": "/nowhere/key", "PRODUCTION": "true"}, "/nowhere/key"),
         ({"PORT": "0"}, "HEARTWARD_CONSOLE_PORT"),
+        ({"STORAGE": "a.B", "STORAGE_OPTIONS": "[]"}, "STORAGE_OPTIONS is no JSON object"),
+        ({"STORAGE_OPTIONS": '{"a": 1}'}, "HEARTWARD_CONSOLE_STORAGE is missing"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_by_their_name(
