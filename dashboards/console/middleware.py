@@ -1,9 +1,13 @@
-"""What browsers are told beside the content security policy."""
+"""What browsers are told beside the content security policy, and what no page can look for."""
 
 from collections.abc import Callable
+from ipaddress import ip_address
 
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
+UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 (nobody listens on it)
 _PERMISSIONS = "camera=(), geolocation=(), microphone=(self), payment=(), usb=()"
 
 
@@ -21,3 +25,43 @@ def browser_rights(
         return response
 
     return middleware
+
+
+def plain_address(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Let the browser's address be one: some proxies add a port, or say that they do not know it.
+
+    PostgreSQL stores addresses alone, and nobody could log in.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request.META["REMOTE_ADDR"] = _address(request.META.get("REMOTE_ADDR", ""))
+        return get_response(request)
+
+    return middleware
+
+
+def _address(said: str) -> str:
+    for text in (said, said.rpartition(":")[0].strip("[]")):
+        try:
+            return str(ip_address(text))
+        except ValueError:
+            continue
+    return UNKNOWN_ADDRESS
+
+
+class Unstorable:
+    """A page that is asked for what no database can hold says so.
+
+    PostgreSQL takes no character 0 in any text, and SQLite finds nothing by it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return render(request, "400.html", status=400) if isinstance(error, DataError) else None

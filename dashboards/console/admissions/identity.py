@@ -29,5 +29,13 @@ def unseal(sealed: bytes) -> Identity:
         raise IdentityError("the key that this identity was encrypted with is not there") from None
 
 
+def resealed(sealed: bytes) -> bytes:
+    """The same, encrypted with the newest key; raises `IdentityError` as `unseal` does."""
+    try:
+        return bytes(_keys().rotate(bytes(sealed)))
+    except InvalidToken:
+        raise IdentityError("the key that this identity was encrypted with is not there") from None
+
+
 def _keys() -> MultiFernet:
     return MultiFernet([Fernet(key.strip()) for key in settings.IDENTITY_KEYS])

@@ -1,10 +1,14 @@
 """Write down what somebody did."""
 
+from datetime import timedelta
 from typing import Any, Literal
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from dashboards.console.audit.models import AuditEntry
+
+HOUR = timedelta(hours=1)
 
 Action = Literal[
     "login",
@@ -51,13 +55,28 @@ def note(
 ) -> None:
     """Write it down in the name of the request's user."""
     write(
-        str(request.user.get_username()) or "-",
+        _actor(request),
         action,
         ward=ward,
         subject=subject,
         address=request.META.get("REMOTE_ADDR") or None,
         **detail,
     )
+
+
+def note_view(
+    request: HttpRequest,
+    *,
+    ward: str | None = "",
+    subject: str,
+    within: timedelta = timedelta(minutes=1),
+) -> None:
+    """Write down that it was looked at; once in this time, for pages and programs ask often."""
+    same = AuditEntry.objects.filter(
+        actor=_actor(request), action="view", ward=ward or "", subject=subject[:200]
+    )
+    if not same.filter(at__gt=timezone.now() - within).exists():
+        note(request, "view", ward=ward, subject=subject)
 
 
 def write(
@@ -78,3 +97,7 @@ def write(
         detail=detail,
         address=address,
     )
+
+
+def _actor(request: HttpRequest) -> str:
+    return str(request.user.get_username())[:150] or "-"

@@ -66,7 +66,8 @@ def notifications(request: HttpRequest) -> HttpResponse:
 
 
 def _act(request: HttpRequest, do: str) -> None:
-    rule = Rule.objects.filter(pk=request.POST.get("rule") or 0).first()
+    number = request.POST.get("rule", "")
+    rule = Rule.objects.filter(pk=int(number)).first() if number.isdecimal() else None
     if rule is None:
         return
     log.note(request, "notification rule", ward=rule.ward, subject=rule.name, do=do)

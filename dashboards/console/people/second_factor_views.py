@@ -23,6 +23,7 @@ def code(request: HttpRequest) -> HttpResponse:
         if device is not None:
             django_otp.login(request, device)
             return redirect("ward")
+        log.note(request, "login failed", factor="code")
         wrong = True
     return render(request, "people/code.html", {"wrong": wrong})
 

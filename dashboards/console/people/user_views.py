@@ -1,25 +1,40 @@
 """Administrators say who may what."""
 
+from typing import Any
+
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from dashboards.console.audit import log
 from dashboards.console.people.access import Role
 from dashboards.console.people.decorators import needs
 from dashboards.console.people.models import Membership
+from dashboards.console.people.second_factor import is_enrolled
 
 
-class UserForm(forms.Form):
-    """A new user, with a first role."""
+class PasswordForm(forms.Form):
+    """A password of somebody else's, who changes it afterwards."""
 
-    username = forms.RegexField(r"^[\w.@+-]{1,150}$", label="User name")
     password = forms.CharField(
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), label="Password"
     )
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        validate_password(password)
+        return password
+
+
+class UserForm(PasswordForm):
+    """A new user, with a first role."""
+
+    username = forms.RegexField(r"^[\w.@+-]{1,150}$", label="User name")
     role = forms.TypedChoiceField(
         choices=[(r.value, r.name.capitalize()) for r in Role], coerce=int, label="Role"
     )
@@ -30,11 +45,6 @@ class UserForm(forms.Form):
         if get_user_model().objects.filter(username=name).exists():
             raise forms.ValidationError("This name is taken.")
         return name
-
-    def clean_password(self) -> str:
-        password: str = self.cleaned_data["password"]
-        validate_password(password)
-        return password
 
 
 class MembershipForm(forms.ModelForm):
@@ -67,33 +77,59 @@ def users(request: HttpRequest) -> HttpResponse:
 
 @needs(Role.ADMIN, everywhere=True)
 def user(request: HttpRequest, number: int) -> HttpResponse:
-    """One user: roles, and whether the account is open."""
+    """One user: roles, how they log in, and whether the account is open."""
     somebody = get_object_or_404(get_user_model(), pk=number)
-    form = MembershipForm()
+    forms_of: dict[str, Any] = {"grant": MembershipForm, "password": PasswordForm}
+    do = request.POST.get("do", "")
+    shown = {name: form(request.POST if do == name else None) for name, form in forms_of.items()}
     if request.method == "POST":
-        form = MembershipForm(request.POST)
-        if _changed(request, somebody, form):
+        form = shown.get(do)
+        if somebody == request.user:
+            messages.error(request, "Nobody changes the own account here.")
             return redirect("user", number)
-    context = {"somebody": somebody, "form": form, "roles": somebody.memberships.all()}
+        if form is None or form.is_valid():
+            _change(request, somebody, do, form.cleaned_data if form else {})
+            return redirect("user", number)
+    context = {
+        "somebody": somebody,
+        "form": shown["grant"],
+        "password_form": shown["password"],
+        "roles": somebody.memberships.all(),
+        "is_enrolled": is_enrolled(somebody),
+        "tokens": somebody.api_tokens.count(),
+        "single_sign_on": settings.SINGLE_SIGN_ON,
+    }
     return render(request, "people/user.html", context)
 
 
-def _changed(request: HttpRequest, somebody: object, form: MembershipForm) -> bool:
-    """Do what the pressed button says; False when the form has to be shown again."""
-    action = request.POST.get("do", "")
-    subject = somebody.get_username()  # type: ignore[attr-defined]
-    if action in ("open", "close"):
-        if somebody == request.user:
-            messages.error(request, "Nobody can close the own account.")
-            return True
-        somebody.is_active = action == "open"  # type: ignore[attr-defined]
-        somebody.save(update_fields=["is_active"])  # type: ignore[attr-defined]
-    elif action == "remove":
-        Membership.objects.filter(user=somebody, pk=request.POST.get("role_id")).delete()
-    elif action == "grant" and form.is_valid():
-        values = dict(form.cleaned_data)
-        Membership.objects.update_or_create(user=somebody, ward=values.pop("ward"), defaults=values)
+def _change(request: HttpRequest, somebody: Any, do: str, values: dict[str, Any]) -> None:
+    """Do what the pressed button says, and write down what was done."""
+    what: dict[str, Any] = {}
+    if do in ("open", "close"):
+        somebody.is_active = do == "open"
+        somebody.save(update_fields=["is_active"])
+    elif do == "remove":
+        what = _take_away(somebody, request.POST.get("role_id", ""))
+    elif do == "grant":
+        what = {**values, "role": Role(values["role"]).name.lower()}
+        Membership.objects.update_or_create(user=somebody, ward=values["ward"], defaults=values)
+    elif do in ("password", "no password"):
+        somebody.set_password(values.get("password"))  # None: none fits; all sessions end
+        somebody.save(update_fields=["password"])
+    elif do == "no code":
+        TOTPDevice.objects.filter(user=somebody).delete()
+    elif do == "no tokens":
+        somebody.api_tokens.all().delete()
     else:
-        return False
-    log.note(request, "user changed", subject=subject, do=action)
-    return True
+        return
+    log.note(request, "user changed", subject=somebody.get_username(), do=do, granted=what)
+    messages.success(request, "It is done.")
+
+
+def _take_away(somebody: Any, number: str) -> dict[str, Any]:
+    """Take a role away, and say which it was."""
+    held = somebody.memberships.filter(pk=int(number)).first() if number.isdecimal() else None
+    if held is None:
+        return {}
+    held.delete()
+    return {"ward": held.ward, "role": held.get_role_display()}

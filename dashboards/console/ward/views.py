@@ -16,7 +16,10 @@ SPANS = ((0.25, "15 min"), (1, "1 h"), (6, "6 h"), (24, "24 h"), (168, "7 days")
 @require_GET
 @needs(Role.VIEWER)
 def ward(request: HttpRequest) -> HttpResponse:
+    """Every bed that may be seen; that somebody looked is written down."""
     access = access_of(request.user)
+    for name in sorted(access.wards(Role.VIEWER) or {""}):
+        log.note_view(request, ward=name, subject="ward")
     return render(request, "ward/ward.html", {"may_act": access.may(Role.NURSE, None)})
 
 
