@@ -75,22 +75,40 @@ class MembershipSerializer(serializers.ModelSerializer):
 
 
 class UserChangeSerializer(serializers.ModelSerializer):
-    """What an administrator changes of somebody; `memberships` replaces all that were held."""
+    """What an administrator changes of somebody; `memberships` replaces all that were held.
 
+    A new `password` ends all sessions.
+    """
+
+    password = serializers.CharField(write_only=True, max_length=128, required=False)
     memberships = MembershipSerializer(many=True, required=False)
 
     class Meta:
         model = get_user_model()
-        fields = ("id", "username", "is_active", "last_login", "memberships")
+        fields = ("id", "username", "password", "is_active", "last_login", "memberships")
         read_only_fields = ("id", "username", "last_login")
+
+    def validate_password(self, password: str) -> str:
+        return good_password(password)
 
     def update(self, user: Any, values: dict[str, Any]) -> Any:
         user.is_active = values.get("is_active", user.is_active)
-        user.save(update_fields=["is_active"])
+        if "password" in values:
+            user.set_password(values["password"])
+        user.save(update_fields=["is_active", "password"])
         if "memberships" in values:
             Membership.objects.filter(user=user).delete()
             grant(user, values["memberships"])
         return user
+
+
+def good_password(password: str) -> str:
+    """The same, if it is good enough; raises `ValidationError`."""
+    try:
+        validate_password(password)
+    except DjangoValidationError as error:
+        raise serializers.ValidationError(error.messages) from None
+    return password
 
 
 def grant(user: Any, memberships: list[dict[str, Any]]) -> None:
@@ -115,11 +133,7 @@ class UserSerializer(serializers.ModelSerializer):
         return name
 
     def validate_password(self, password: str) -> str:
-        try:
-            validate_password(password)
-        except DjangoValidationError as error:
-            raise serializers.ValidationError(error.messages) from None
-        return password
+        return good_password(password)
 
     def create(self, values: dict[str, Any]) -> Any:
         memberships = values.pop("memberships", [])

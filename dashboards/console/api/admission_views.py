@@ -157,7 +157,13 @@ class Users(ListCreateAPIView):
 
     def perform_create(self, serializer: Any) -> None:
         made = serializer.save()
-        log.note(self.request, "user changed", subject=made.username, made=True)
+        log.note(
+            self.request,
+            "user changed",
+            subject=made.username,
+            made=True,
+            granted=_granted(made),
+        )
 
 
 class OneUser(RetrieveUpdateAPIView):
@@ -176,5 +182,18 @@ class OneUser(RetrieveUpdateAPIView):
             raise PermissionDenied("nobody changes the own rights")
         changed = serializer.save()
         log.note(
-            self.request, "user changed", subject=changed.username, do=sorted(self.request.data)
+            self.request,
+            "user changed",
+            subject=changed.username,
+            changed=sorted(serializer.validated_data),
+            is_active=changed.is_active,
+            granted=_granted(changed),
         )
+
+
+def _granted(user: Any) -> list[str]:
+    """All that somebody may from now on, in words."""
+    return [
+        f"{m.get_role_display()} in {m.ward or 'every ward'}{', raw sound' * m.may_listen_raw}"
+        for m in user.memberships.order_by("ward")
+    ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import DatabaseError, DataError
+from django.db import DatabaseError, DataError, IntegrityError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -11,6 +11,13 @@ from dashboards.console.history.sound import SoundError
 from dashboards.console.live.current import NotYetError
 
 _IN_ITS_WORDS: dict[type[Exception], int] = {AdmissionError: 400, SoundError: 404}
+# The first that fits.
+_IN_OURS: dict[type[Exception], tuple[int, str]] = {
+    RecursionError: (400, "the body is nested too deeply"),
+    DataError: (400, "a value is none that can be stored"),
+    IntegrityError: (409, "somebody did the same at this moment; look again"),
+    DatabaseError: (503, "the database does not answer; try again"),
+}
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -20,11 +27,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response({"detail": str(error)}, status=status)
     if isinstance(error, NotYetError):
         return Response({"detail": str(error)}, status=503, headers={"Retry-After": "1"})
-    if isinstance(error, RecursionError):
-        return Response({"detail": "the body is nested too deeply"}, status=400)
-    if isinstance(error, DataError):
-        return Response({"detail": "a value is none that can be stored"}, status=400)
-    if isinstance(error, DatabaseError):
-        return Response({"detail": "the database does not answer; try again"}, status=503)
+    for kind, (code, words) in _IN_OURS.items():
+        if isinstance(error, kind):
+            return Response({"detail": words}, status=code)
     response: Response | None = exception_handler(error, context)
     return response

@@ -1,6 +1,8 @@
 """Which models there are, and whether what they say has drifted."""
 
 import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,10 @@ from models.registry import Registry
 from stream_processors.settings import WorkerSettings
 
 _LAST_US = 24 * 3600 * 1_000_000
+_RUNS_US = 3600 * 1_000_000
 _MOST_WINDOWS = 20_000
+
+_Model = tuple[str, str]  # name and version
 
 
 class DriftSerializer(serializers.Serializer):
@@ -30,10 +35,13 @@ class DriftSerializer(serializers.Serializer):
 
 
 class ModelSerializer(serializers.Serializer):
+    """`runs` is what it did in the last hour: ``active``, ``shadow``, or null where neither."""
+
     name = serializers.CharField()
     version = serializers.CharField()
     task = serializers.CharField()
     default = serializers.BooleanField()
+    runs = serializers.ChoiceField(["active", "shadow"], allow_null=True)
     drift = DriftSerializer(many=True)
 
 
@@ -46,6 +54,7 @@ class Models(APIView):
     def get(self, _request: Any) -> Response:
         """List them; drift needs a hundred windows to be told."""
         registry = Registry(load(WorkerSettings).models_dir)
+        said, runs = _last_day()
         return Response(
             [
                 {
@@ -53,15 +62,19 @@ class Models(APIView):
                     "version": entry.version,
                     "task": entry.task,
                     "default": entry.default,
-                    "drift": _drift(registry, entry.name, entry.version),
+                    "runs": runs.get((entry.name, entry.version)),
+                    "drift": _drift(
+                        registry, entry.name, entry.version, said[entry.name, entry.version]
+                    ),
                 }
                 for entry in registry.entries
             ]
         )
 
 
-def _drift(registry: Registry, name: str, version: str) -> list[dict[str, Any]]:
-    said = _said(name, version)
+def _drift(
+    registry: Registry, name: str, version: str, said: Sequence[Mapping[str, float]]
+) -> list[dict[str, Any]]:
     if not said:
         return []
     try:
@@ -89,13 +102,17 @@ def _drift(registry: Registry, name: str, version: str) -> list[dict[str, Any]]:
     return answers
 
 
-def _said(name: str, version: str) -> list[dict[str, float]]:
-    """What a model said of the good windows of the last day."""
-    since_us = time.time_ns() // 1000 - _LAST_US
-    rows = Window.objects.filter(start_us__gte=since_us, verdict="good").order_by("-start_us")
-    return [
-        finding["probabilities"]
-        for findings in rows.values_list("findings", flat=True)[:_MOST_WINDOWS]
-        for finding in findings
-        if (finding["model"], finding["version"]) == (name, version)
-    ]
+def _last_day() -> tuple[dict[_Model, list[Mapping[str, float]]], dict[_Model, str]]:
+    """What each model said of the good windows of the last day, and as what it ran last."""
+    now_us = time.time_ns() // 1000
+    rows = Window.objects.filter(start_us__gte=now_us - _LAST_US, verdict="good")
+    said: dict[_Model, list[Mapping[str, float]]] = defaultdict(list)
+    runs: dict[_Model, str] = {}
+    latest = rows.order_by("-start_us").values_list("start_us", "findings")[:_MOST_WINDOWS]
+    for start_us, findings in latest:
+        for finding in findings:
+            model = finding["model"], finding["version"]
+            said[model].append(finding["probabilities"])
+            if start_us >= now_us - _RUNS_US:
+                runs.setdefault(model, "shadow" if finding["shadow"] else "active")
+    return said, runs

@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListAPIView
 
+from dashboards.console.audit import log
 from dashboards.console.history.models import seen
 from dashboards.console.people.access import Role
 from dashboards.console.people.models import access_of
@@ -56,6 +57,13 @@ class OfWards(ListAPIView):
         if until_us is not None:
             rows = rows.filter(**{f"{self.time_field}__lt": until_us})
         return rows
+
+    def list(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """A page of them; written down by the hour for each ward of which something was shown."""
+        answer = super().list(request, *args, **kwargs)
+        for ward in sorted({row["ward"] for row in answer.data["results"]}):
+            log.note_view(request, ward=ward, subject=request.path, within=log.HOUR)
+        return answer
 
 
 def _text(name: str, value: str) -> str:
