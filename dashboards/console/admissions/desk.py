@@ -15,7 +15,7 @@ from dashboards.console.admissions.models import (
     current,
 )
 from dashboards.console.outbox import duty
-from dashboards.console.outbox.models import post
+from dashboards.console.outbox.models import Outgoing, post
 from dashboards.console.outbox.postman import wake_after_commit
 from ingest.chunk import is_device_id
 from models.errors import ConfigurationError
@@ -125,13 +125,10 @@ def take_limits_back(assignment: Assignment) -> None:
 
 @transaction.atomic
 def mirror(record: records.Assignment) -> None:
-    """Take over what somebody else wrote to Kafka; what is here already is only brought up.
-
-    An end is never taken back: the console's own older words come back to it, too.
-    """
+    """Take over what somebody else wrote to Kafka; what is here already is only brought up."""
     duty.alone(_DUTY)
-    known = Assignment.objects.filter(assignment_id=record.assignment_id).first()
-    ended_us = None if known is None else known.until_us
+    if _is_superseded(record):
+        return
     place, _ = Bed.objects.get_or_create(
         ward=Ward.objects.get_or_create(name=record.ward)[0], name=record.bed
     )
@@ -142,10 +139,18 @@ def mirror(record: records.Assignment) -> None:
             "patient": Patient.objects.get_or_create(pseudonym=record.patient_id)[0],
             "bed": place,
             "from_us": record.from_us,
-            "until_us": ended_us if record.until_us is None else record.until_us,
+            "until_us": record.until_us,
             "limits": record.limits,
         },
     )
+
+
+def _is_superseded(record: records.Assignment) -> bool:
+    """Whether the console itself said this, and something newer since: all its words come back."""
+    own = Outgoing.objects.filter(topic=ASSIGNMENTS.name, key=record.assignment_id.encode())
+    said = [bytes(value) for value in own.order_by("id").values_list("value", flat=True)]
+    told = records.encode(record)
+    return told in said and told != said[-1]
 
 
 def _put_limits(assignment: Assignment, limits: Mapping[str, float]) -> None:

@@ -185,15 +185,12 @@ class OneUser(RetrieveUpdateAPIView):
             self.request,
             "user changed",
             subject=changed.username,
-            changed=sorted(serializer.validated_data),
+            changed=", ".join(sorted(serializer.validated_data)),
             is_active=changed.is_active,
             granted=_granted(changed),
         )
 
 
-def _granted(user: Any) -> list[str]:
+def _granted(user: Any) -> str:
     """All that somebody may from now on, in words."""
-    return [
-        f"{m.get_role_display()} in {m.ward or 'every ward'}{', raw sound' * m.may_listen_raw}"
-        for m in user.memberships.order_by("ward")
-    ]
+    return "; ".join(held.in_words() for held in user.memberships.order_by("ward"))

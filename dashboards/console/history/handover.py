@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from django.db.models import F
+from django.db.models import F, Min
 
 from dashboards.console.admissions.models import Assignment
 from dashboards.console.history.models import MINUTE_US, AlarmTransition, Minute, Note
@@ -88,6 +88,15 @@ def report(
     return sorted(beds.values(), key=lambda one: (len(one.bed), one.bed, one.patient_id))
 
 
+def _first_heard_us(worn: Assignment, until_us: int) -> int:
+    """Of an assignment since ever: nobody says when the device was put on."""
+    of_patient = Minute.objects.filter(
+        device_id=worn.device.device_id, patient_id=worn.patient.pseudonym
+    )
+    first_us: int | None = of_patient.aggregate(first=Min("minute_us"))["first"]
+    return until_us if first_us is None else first_us
+
+
 def _by_bed(rows: Iterable[_Row]) -> dict[tuple[str, str], list[_Row]]:
     found: dict[tuple[str, str], list[_Row]] = defaultdict(list)
     for row in rows:
@@ -108,7 +117,7 @@ def _worn(ward: str, from_us: int, until_us: int) -> Iterable[Assignment]:
 
 def _whole_minutes(worn: Assignment, from_us: int, until_us: int) -> range:
     """Those that lie within the assignment and the time that is asked about."""
-    begin_us = max(from_us, worn.from_us)
+    begin_us = max(from_us, worn.from_us or _first_heard_us(worn, until_us))
     end_us = until_us if worn.until_us is None else min(until_us, worn.until_us)
     return range(-(-begin_us // MINUTE_US), end_us // MINUTE_US)
 

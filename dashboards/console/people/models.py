@@ -31,6 +31,11 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user}: {Role(self.role).name.lower()} in {self.ward or 'every ward'}"
 
+    def in_words(self) -> str:
+        """``clinician in west, raw sound``."""
+        what = f"{Role(self.role).name.lower()} in {self.ward or 'every ward'}"
+        return f"{what}, raw sound" if self.may_listen_raw else what
+
     def grant(self) -> Grant:
         return Grant(self.ward, Role(self.role), self.may_listen_raw)
 

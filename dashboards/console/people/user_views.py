@@ -104,15 +104,17 @@ def user(request: HttpRequest, number: int) -> HttpResponse:
 
 def _change(request: HttpRequest, somebody: Any, do: str, values: dict[str, Any]) -> None:
     """Do what the pressed button says, and write down what was done."""
-    what: dict[str, Any] = {}
+    what = {}
     if do in ("open", "close"):
         somebody.is_active = do == "open"
         somebody.save(update_fields=["is_active"])
     elif do == "remove":
-        what = _take_away(somebody, request.POST.get("role_id", ""))
+        what = {"taken": _take_away(somebody, request.POST.get("role_id", ""))}
     elif do == "grant":
-        what = {**values, "role": Role(values["role"]).name.lower()}
-        Membership.objects.update_or_create(user=somebody, ward=values["ward"], defaults=values)
+        held, _ = Membership.objects.update_or_create(
+            user=somebody, ward=values["ward"], defaults=values
+        )
+        what = {"granted": held.in_words()}
     elif do in ("password", "no password"):
         somebody.set_password(values.get("password"))  # None: none fits; all sessions end
         somebody.save(update_fields=["password"])
@@ -122,14 +124,14 @@ def _change(request: HttpRequest, somebody: Any, do: str, values: dict[str, Any]
         somebody.api_tokens.all().delete()
     else:
         return
-    log.note(request, "user changed", subject=somebody.get_username(), do=do, granted=what)
+    log.note(request, "user changed", subject=somebody.get_username(), do=do, **what)
     messages.success(request, "It is done.")
 
 
-def _take_away(somebody: Any, number: str) -> dict[str, Any]:
+def _take_away(somebody: Any, number: str) -> str:
     """Take a role away, and say which it was."""
     held = somebody.memberships.filter(pk=int(number)).first() if number.isdecimal() else None
     if held is None:
-        return {}
+        return ""
     held.delete()
-    return {"ward": held.ward, "role": held.get_role_display()}
+    return str(held.in_words())

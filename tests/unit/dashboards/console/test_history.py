@@ -172,6 +172,13 @@ def test_the_handover_counts_as_a_gap_that_a_device_fell_silent_and_stayed_so() 
     assert (bed.minutes, bed.gap_minutes) == (1, 4)
 
 
+def test_the_handover_takes_who_is_there_since_ever_as_there_since_the_first_sound() -> None:
+    write(Batch([], [], [examples.assignment(from_us=0), examples.assignment(2, from_us=0)]))
+    _write(*(_window(i) for i in range(48, 72)))
+    told = {bed.bed: (bed.minutes, bed.gap_minutes) for bed in report("west", *_shift())}
+    assert told == {"1": (1, 2), "2": (0, 0)}
+
+
 @pytest.mark.parametrize("hours", ["nan", "inf", "-1", "1e999", "", "soon"])
 @pytest.mark.usefixtures("room")
 def test_a_handover_of_no_length_is_one_of_a_shift_or_of_what_may_be(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from dashboards.console.admissions import desk
@@ -116,6 +117,9 @@ def test_an_older_word_of_an_assignment_that_comes_back_does_not_undo_its_end() 
     desk.discharge(made)
     desk.mirror(older)
     assert Assignment.objects.get().until_us is not None
+    anew = msgspec.structs.replace(older, from_us=older.from_us + 1)
+    desk.mirror(anew)
+    assert Assignment.objects.get().record() == anew, "what somebody else says since then counts"
 
 
 def test_the_changes_of_a_patients_limits_are_shown_after_a_move(client_of: ClientOf) -> None:
