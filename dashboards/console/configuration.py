@@ -182,8 +182,8 @@ class ConsoleSettings(BaseSettings):
             "PASSWORD": unquote(parts.password or ""),
             "HOST": parts.hostname or "",
             "PORT": parts.port or "",
-            "CONN_MAX_AGE": 60,
-            "CONN_HEALTH_CHECKS": True,
+            # Each request has a thread of its own, which would keep its connection and not use it.
+            "CONN_MAX_AGE": 0,
         }
 
 

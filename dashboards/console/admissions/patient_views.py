@@ -1,6 +1,7 @@
 """A patient: where they were, and who they are, for those who may know it."""
 
 import re
+import time
 
 from django import forms
 from django.contrib import messages
@@ -8,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from dashboards.console.admissions.identity import Identity, IdentityError, seal, unseal
-from dashboards.console.admissions.models import Patient
+from dashboards.console.admissions.models import Patient, current
 from dashboards.console.audit import log
 from dashboards.console.people.access import Role
 from dashboards.console.people.decorators import needs
@@ -27,7 +28,7 @@ class IdentityForm(forms.Form):
 def patient(request: HttpRequest, pseudonym: str) -> HttpResponse:
     """The identity is shown when it is asked for, and that is written down."""
     somebody = get_object_or_404(Patient, pseudonym=pseudonym)
-    wards = {a.bed.ward.name for a in somebody.assignments.select_related("bed__ward")}
+    wards = _wards(somebody)
     access = access_of(request.user)
     allowed = sorted(ward for ward in wards if access.may(Role.NURSE, ward))
     if not allowed and not access.may_everywhere(Role.NURSE):
@@ -51,6 +52,14 @@ def patient(request: HttpRequest, pseudonym: str) -> HttpResponse:
         ),
     }
     return render(request, "admissions/patient.html", context)
+
+
+def _wards(somebody: Patient) -> set[str]:
+    """Where somebody lies; who has left still belongs to where that was last."""
+    assignments = somebody.assignments.select_related("bed__ward")
+    in_force = current(time.time_ns() // 1000).filter(patient=somebody)
+    found = in_force or assignments.order_by("-from_us")[:1]
+    return {assignment.bed.ward.name for assignment in found}
 
 
 def _read(request: HttpRequest, somebody: Patient, ward: str) -> Identity | None:

@@ -85,7 +85,9 @@ def export(request: HttpRequest) -> HttpResponse:
     except SearchError as error:
         return HttpResponse(str(error), status=400, content_type="text/plain")
     rows = list(_listed(found).filter(state=State.DONE)[:_MOST_EXPORTED])
-    log.note(request, "export", subject="recordings", rows=len(rows))
+    for ward in sorted({row.ward for row in rows}):
+        count = sum(row.ward == ward for row in rows)
+        log.note(request, "export", ward=ward, subject="recordings", rows=count)
     answer = HttpResponse(csv_of(rows), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = 'attachment; filename="recordings.csv"'
     return answer

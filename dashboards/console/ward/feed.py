@@ -11,13 +11,14 @@ token; whether that still holds, and what it may see, is looked up anew every 20
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user
 from django.contrib.auth.decorators import login_not_required
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django_otp.middleware import OTPMiddleware
 from rest_framework.exceptions import AuthenticationFailed
@@ -33,6 +34,10 @@ _LOOK_AGAIN_S = 20.0
 _TURN_S = 5.0
 _LOOK_EVERY_S = 0.05
 _FILLS_WITHIN_S = 4.0  # a page that hears nothing for five says so loudly
+_LOOKS_AT_ONCE = 8  # when all pages of a ward come back together
+
+_looks = asyncio.Semaphore(_LOOKS_AT_ONCE)
+_Found = TypeVar("_Found")
 
 
 @login_not_required
@@ -46,10 +51,9 @@ async def bed(request: HttpRequest, device_id: str) -> HttpResponse:
 
 
 async def _answer(request: HttpRequest, device_id: str | None) -> HttpResponse:
-    user = await sync_to_async(_who)(request)
-    if user is None:
+    access = await _looked_up(_access, request)
+    if access is None:
         return JsonResponse({"detail": "log in, or give a token"}, status=401)
-    access = await sync_to_async(access_of)(user)
     if access.highest is None:
         return JsonResponse({"detail": "nothing was granted to you yet"}, status=403)
     await _until_filled()
@@ -61,6 +65,19 @@ async def _answer(request: HttpRequest, device_id: str | None) -> HttpResponse:
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # a proxy passes each event on at once
     return response
+
+
+async def _looked_up(look: Callable[..., _Found], *given: Any) -> _Found:
+    """What the database says; a page that stays open for a shift keeps no connection to it."""
+
+    def and_leave() -> _Found:
+        try:
+            return look(*given)
+        finally:
+            close_old_connections()
+
+    async with _looks:
+        return await sync_to_async(and_leave)()
 
 
 async def _until_filled() -> None:
@@ -81,6 +98,11 @@ def _who(request: HttpRequest) -> Any:
     if not user.is_authenticated or (by_token is None and lacks_second_factor(user)):
         return None
     return user
+
+
+def _access(request: HttpRequest) -> Access | None:
+    user = _who(request)
+    return None if user is None else access_of(user)
 
 
 def interest_of(access: Access, device_id: str | None = None) -> Interest:
@@ -111,7 +133,7 @@ async def _stream(request: HttpRequest, interest: Interest) -> AsyncIterator[byt
             if data:
                 yield data
             if time.monotonic() > allowed_until_s:
-                if await sync_to_async(_interest_now)(request, interest) != interest:
+                if await _looked_up(_interest_now, request, interest) != interest:
                     return
                 allowed_until_s = time.monotonic() + _LOOK_AGAIN_S
     finally:
@@ -133,5 +155,5 @@ def _interest_now(request: HttpRequest, interest: Interest) -> Interest | None:
         request.session = type(request.session)(request.session.session_key)  # read anew
         request.user = get_user(request)
         OTPMiddleware(lambda _: HttpResponse())(request)
-    user = _who(request)
-    return None if user is None else interest_of(access_of(user), interest.device_id)
+    access = _access(request)
+    return None if access is None else interest_of(access, interest.device_id)

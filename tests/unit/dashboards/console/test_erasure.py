@@ -20,6 +20,7 @@ from dashboards.console.audit.models import AuditEntry
 from dashboards.console.history import clip_files
 from dashboards.console.history.batches import Batch, Published, write
 from dashboards.console.history.clip_keeper import ClipKeeper
+from dashboards.console.history.influx_erasure import Worn
 from dashboards.console.history.models import AlarmTransition, Clip, Label, Note, Window
 from dashboards.console.history.retention import erase_before, kafka_forgets_at
 from dashboards.console.history.sound import Sound
@@ -260,3 +261,44 @@ def test_a_database_that_is_away_meanwhile_leaves_all_or_nothing_and_no_word_of_
     monkeypatch.undo()
     call_command("erase", patient=PATIENT)
     assert AuditEntry.objects.get(action="erase").subject == PATIENT
+
+
+def _erased_from_influx(monkeypatch: pytest.MonkeyPatch) -> list[Worn]:
+    """What a database would be asked to erase, which is there for once."""
+    monkeypatch.setenv("HEARTWARD_INFLUX_URL", "http://127.0.0.1:9")
+    asked: list[Worn] = []
+    where = "dashboards.console.history.management.commands.erase.erase_worn"
+    monkeypatch.setattr(where, lambda _influx, worn: asked.append(worn))
+    return asked
+
+
+def test_of_influxdb_that_time_goes_in_which_the_patient_wore_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hour_us = 3_600_000_000
+    began_us = NOW_US - 5 * hour_us
+    told = [
+        examples.assignment(1, from_us=began_us, until_us=began_us + 2 * hour_us),
+        # Somebody else had the device an hour before the first is said to have given it back.
+        examples.assignment(assignment_id="next", patient_id=OTHER, from_us=began_us + hour_us),
+        examples.assignment(2, from_us=began_us, until_us=began_us + hour_us),
+    ]
+    write(Batch([], [], told))
+    asked = _erased_from_influx(monkeypatch)
+    call_command("erase", patient=PATIENT)
+    end_us = began_us + hour_us
+    assert asked == [Worn("dev-west-1", "west", "1", began_us, end_us, end_us)]
+
+
+def test_with_influxdb_nothing_is_erased_while_a_device_may_still_send_what_it_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _live(1)
+    desk.discharge(Assignment.objects.get(assignment_id="west-1"))
+    asked = _erased_from_influx(monkeypatch)
+    with pytest.raises(CommandError, match="may still send what it kept of p-west-1"):
+        call_command("erase", patient=PATIENT)
+    assert Window.objects.filter(patient_id=PATIENT).exists()
+    Assignment.objects.update(until_us=NOW_US - 16 * 60_000_000)
+    call_command("erase", patient=PATIENT)
+    assert [worn.device_id for worn in asked] == ["dev-west-1"]

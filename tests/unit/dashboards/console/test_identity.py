@@ -6,6 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
+from dashboards.console.admissions import desk
 from dashboards.console.admissions.identity import Identity, IdentityError, seal, unseal
 from dashboards.console.admissions.models import Assignment, Patient
 from dashboards.console.history.batches import Batch, write
@@ -47,6 +48,22 @@ def test_what_no_key_fits_stays_as_it_is_and_is_named(settings: Any) -> None:
     assert bytes(Patient.objects.get(pseudonym="p1").sealed_identity) == sealed
     with pytest.raises(IdentityError):
         unseal(sealed)
+
+
+@pytest.mark.usefixtures("room")
+def test_an_identity_is_for_the_ward_where_the_patient_lies_or_lay_last(
+    client_of: ClientOf,
+) -> None:
+    made = desk.assign(device_id="d1", pseudonym="p1", ward="west", bed="1")
+    Patient.objects.update(sealed_identity=seal(ANN))
+    west, east = client_of(Role.NURSE, "west"), client_of(Role.NURSE, "east")
+    asked = {"show": "1"}
+    assert b"Ann Other" in west.post("/admissions/patients/p1/", asked).content
+    moved = desk.move(made, ward="east", bed="1")
+    assert west.post("/admissions/patients/p1/", asked).status_code == 404
+    desk.discharge(moved)
+    assert west.get("/admissions/patients/p1/").status_code == 404
+    assert b"Ann Other" in east.post("/admissions/patients/p1/", asked).content
 
 
 @pytest.mark.usefixtures("room")
