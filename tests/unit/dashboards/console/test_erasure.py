@@ -1,6 +1,11 @@
 """Of who is erased nothing is left, whatever comes afterwards; of the others all."""
 
+import os
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +38,7 @@ from ingest.kafka_sink import MemorySink
 from stream_processors import records
 from stream_processors.records import decode
 from stream_processors.topics import ALL, ASSIGNMENTS
+from tests.servers import ROOT
 from tests.unit.dashboards.console import examples
 from tests.unit.dashboards.console.conftest import ClientOf, MakeUser
 from tests.unit.dashboards.console.examples import NOW_US
@@ -302,3 +308,32 @@ def test_with_influxdb_nothing_is_erased_while_a_device_may_still_send_what_it_k
     Assignment.objects.update(until_us=NOW_US - 16 * 60_000_000)
     call_command("erase", patient=PATIENT)
     assert [worn.device_id for worn in asked] == ["dev-west-1"]
+
+
+_LIVE = """
+import django; django.setup()
+from django.core.management import call_command
+from dashboards.console.history.models import Note
+call_command("migrate", verbosity=0)
+of = {"ward": "west", "bed": "1", "at_us": 1, "author": "nina"}
+for patient in ("p1", "p2"):
+    for number in range(50):
+        Note.objects.create(patient_id=patient, text=f"{patient} slept badly {number}", **of)
+"""
+
+
+def test_what_was_erased_is_in_no_corner_of_the_files_of_a_database_that_is_in_use(
+    tmp_path: Path,
+) -> None:
+    def run(*command: str) -> None:
+        own = {"HEARTWARD_CONSOLE_FOLDER": str(tmp_path)}
+        own["DJANGO_SETTINGS_MODULE"] = "dashboards.console.settings"
+        subprocess.run([sys.executable, *command], cwd=ROOT, env=os.environ | own, check=True)
+
+    run("-c", _LIVE)
+    with closing(sqlite3.connect(tmp_path / "console.sqlite3")) as console:
+        assert console.execute("SELECT count(*) FROM history_note").fetchone() == (100,)
+        run("-m", "dashboards.console.manage", "erase", "--patient", "p1")
+        content = b"".join(path.read_bytes() for path in tmp_path.glob("console.sqlite3*"))
+    assert b"p2 slept badly" in content
+    assert b"p1 slept badly" not in content
