@@ -6,11 +6,14 @@ from django.db.models import Q
 
 from dashboards.console.admissions.desk import take_limits_back
 from dashboards.console.admissions.models import Assignment, LimitsChange, Patient
+from dashboards.console.outbox.models import Outgoing
 
 
 def erase_patient(pseudonym: str) -> tuple[int, int]:
     """How many identities and changes of limits are gone; Kafka is told of no limits any more."""
     of_patient = Assignment.objects.filter(patient__pseudonym=pseudonym)
+    keys = [name.encode() for name in of_patient.values_list("assignment_id", flat=True)]
+    Outgoing.objects.filter(key__in=keys, sent_us__isnull=False).delete()
     for assignment in of_patient.exclude(limits={}):
         take_limits_back(assignment)
     changes, _ = LimitsChange.objects.filter(assignment__in=of_patient).delete()

@@ -78,7 +78,7 @@ class Bed(APIView):
         if known is None:
             raise NotFound("there is no such thing, or not for you")
         require(request, Role.VIEWER, known.ward)
-        log.note(request, "view", ward=known.ward, subject=device_id)
+        log.note_view(request, ward=known.ward, subject=device_id)
         now_us = _now_us()
         return Response(_bed(known.picture(now_us), now_us))
 

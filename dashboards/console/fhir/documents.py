@@ -1,6 +1,6 @@
 """What goes around resources: bundles with their links, what went wrong, what is on offer; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -31,9 +31,14 @@ class Page:
         return {"relation": relation, "url": f"{self.address}?{query}"}
 
 
-def bundle(found: Sequence[dict[str, Any]], page: Page) -> dict[str, Any]:
-    """A searchset: `total` is of all that was found, the links lead through the pages of it."""
-    shown = found[page.offset : page.offset + page.count]
+def bundle(
+    found: Sequence[dict[str, Any]], page: Page, whole: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """A searchset: `total` is of all that was found, the links lead through the pages of it.
+
+    `whole` completes a resource that is shown.
+    """
+    shown = [whole(one) for one in found[page.offset : page.offset + page.count]]
     links = [page.link("self", page.offset)]
     if page.count and page.offset:
         links.append(page.link("previous", max(0, page.offset - page.count)))

@@ -34,7 +34,7 @@ def observation_id(device_id: str, boot_id: int, window_index: int, kind: str) -
 
 
 def observations(result: WindowResult) -> list[dict[str, Any]]:
-    """All that a window says, one Observation each."""
+    """All that a window says, one Observation each; `with_sound` makes that of the sound whole."""
     made = [_quality(result), _strip(result)]
     finding = next((f for f in result.findings if not f.shadow), None)
     if finding is not None:
@@ -42,6 +42,18 @@ def observations(result: WindowResult) -> list[dict[str, Any]]:
     if result.heart is not None:
         made.insert(0, _rate(result, result.heart.rate_bpm))
     return made
+
+
+def with_sound(observation: dict[str, Any], result: WindowResult) -> dict[str, Any]:
+    """The same with the samples of its sound, if it is about that.
+
+    They are written out only for what is sent: it takes longer than all else together.
+    """
+    if "valueSampledData" not in observation:
+        return observation
+    samples = np.frombuffer(result.strip.samples, "<i2")
+    data = {"data": " ".join(map(str, samples.tolist()))}
+    return observation | {"valueSampledData": observation["valueSampledData"] | data}
 
 
 def _common(
@@ -113,7 +125,6 @@ def _quality(result: WindowResult) -> dict[str, Any]:
 
 def _strip(result: WindowResult) -> dict[str, Any]:
     code = {"system": SYSTEM, "code": "heart-sound", "display": "Filtered heart sound"}
-    samples = np.frombuffer(result.strip.samples, "<i2")
     made = _common(result, "strip", code)
     made["effectivePeriod"] = _period(result, strip_lead_s(result))
     made["valueSampledData"] = {
@@ -121,7 +132,6 @@ def _strip(result: WindowResult) -> dict[str, Any]:
         "period": round(1000 / result.strip.sample_rate_hz, _MOST_DIGITS),
         "factor": result.strip.full_scale / 32767,
         "dimensions": 1,
-        "data": " ".join(map(str, samples.tolist())),
     }
     return made
 

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from dashboards.console.audit import log
 from dashboards.console.fhir.documents import Page, bundle, capability, outcome
-from dashboards.console.fhir.observations import observations
+from dashboards.console.fhir.observations import observations, with_sound
 from dashboards.console.fhir.search import FORM, SearchError, matching
 from dashboards.console.live import current
 from dashboards.console.live.beds import LiveBed
@@ -79,12 +79,12 @@ class Observations(_Fhir):
             _number(request, "_offset", 0),
             min(_number(request, "_count", _USUAL), _MOST),
         )
-        resources = [one for result in _results(_seen(request)) for one in observations(result)]
+        known = _known(request)
         try:
-            found = matching(resources, asked)
+            found = matching((one for one, _ in known.values()), asked)
         except SearchError as error:
             raise ValidationError({"detail": str(error)}) from None
-        answer = bundle(found, page)
+        answer = bundle(found, page, lambda one: with_sound(*known[one["id"]]))
         _write_down(request, [entry["resource"] for entry in answer.get("entry", ())])
         return Response(answer)
 
@@ -93,12 +93,11 @@ class OneObservation(_Fhir):
     @extend_schema(responses=_FHIR, operation_id="fhir_observation")
     def get(self, request: Any, identity: str) -> Response:
         """While it is one of the last minute; that it was looked at is written down."""
-        for result in _results(_seen(request)):
-            for resource in observations(result):
-                if resource["id"] == identity:
-                    _write_down(request, [resource])
-                    return Response(resource)
-        raise NotFound("there is no such thing, or not for you")
+        known = _known(request).get(identity)
+        if known is None:
+            raise NotFound("there is no such thing, or not for you")
+        _write_down(request, [known[0]])
+        return Response(with_sound(*known))
 
 
 def _seen(request: Any) -> list[LiveBed]:
@@ -107,9 +106,11 @@ def _seen(request: Any) -> list[LiveBed]:
     return [bed for bed in beds if access.may(Role.VIEWER, bed.ward)]
 
 
-def _results(beds: list[LiveBed]) -> list[WindowResult]:
-    results = [result for bed in beds for result in list(bed.strips)]
-    return sorted(results, key=lambda result: result.start_us, reverse=True)
+def _known(request: Any) -> dict[str, tuple[dict[str, Any], WindowResult]]:
+    """All that may be seen by its id, the newest first, with what it is made of."""
+    results = [result for bed in _seen(request) for result in list(bed.strips)]
+    results.sort(key=lambda result: result.start_us, reverse=True)
+    return {one["id"]: (one, result) for result in results for one in observations(result)}
 
 
 def _write_down(request: Any, shown: list[dict[str, Any]]) -> None:

@@ -19,7 +19,6 @@ from dashboards.console.history.models import (
     Window,
 )
 from dashboards.console.notifications.models import Delivery
-from dashboards.console.outbox.models import Outgoing
 from stream_processors.topics import ALL
 
 _EVERY_S = 600.0
@@ -90,7 +89,6 @@ def erase_patient(pseudonym: str) -> Erased:
     of_patient = {"patient_id": pseudonym}
     with transaction.atomic():
         identities, limits = admissions.erase_patient(pseudonym)
-        Outgoing.objects.filter(sent_us__isnull=False).delete()  # kept for repetitions alone
         events = AlarmTransition.objects.filter(**of_patient).values("event_id")
         messages = _delete(Delivery.objects.filter(event_id__in=events))
         return Erased(

@@ -5,8 +5,15 @@ from collections.abc import Callable
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.db import close_old_connections
+from django.db import connections
 from django.http.response import HttpResponseBase
+
+
+def leave_database() -> None:
+    """Close this thread's connections that are too old; one in a transaction is still needed."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
 
 
 class TurnTaking(ASGIHandler):
@@ -36,5 +43,5 @@ class TurnTaking(ASGIHandler):
             try:
                 answer = await super().get_response_async(request)
             finally:  # and not once it is sent: the next in turn wants the connection
-                await sync_to_async(close_old_connections)()
+                await sync_to_async(leave_database)()
         return answer

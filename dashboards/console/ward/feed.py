@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user
 from django.contrib.auth.decorators import login_not_required
-from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django_otp.middleware import OTPMiddleware
 from rest_framework.exceptions import AuthenticationFailed
 
+from dashboards.console.lib.turns import leave_database
 from dashboards.console.live import current
 from dashboards.console.live.hub import Interest, Subscriber, message
 from dashboards.console.people.access import Access, Role
@@ -74,7 +74,7 @@ async def _looked_up(look: Callable[..., _Found], *given: Any) -> _Found:
         try:
             return look(*given)
         finally:
-            close_old_connections()
+            leave_database()
 
     async with _looks:
         return await sync_to_async(and_leave)()

@@ -326,9 +326,10 @@ def test_what_was_erased_is_in_no_corner_of_the_files_of_a_database_that_is_in_u
     tmp_path: Path,
 ) -> None:
     def run(*command: str) -> None:
-        own = {"HEARTWARD_CONSOLE_FOLDER": str(tmp_path)}
+        own = {k: v for k, v in os.environ.items() if not k.startswith("HEARTWARD_")}
+        own["HEARTWARD_CONSOLE_FOLDER"] = str(tmp_path)
         own["DJANGO_SETTINGS_MODULE"] = "dashboards.console.settings"
-        subprocess.run([sys.executable, *command], cwd=ROOT, env=os.environ | own, check=True)
+        subprocess.run([sys.executable, *command], cwd=ROOT, env=own, check=True)
 
     run("-c", _LIVE)
     with closing(sqlite3.connect(tmp_path / "console.sqlite3")) as console:

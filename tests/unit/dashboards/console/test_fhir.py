@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dashboards.console.audit.models import AuditEntry
-from dashboards.console.fhir.observations import observations
+from dashboards.console.fhir.observations import observations, with_sound
 from dashboards.console.live.room import Room
 from dashboards.console.people.access import Role
 from models.rhythm import Heart
@@ -92,7 +92,7 @@ def test_what_a_model_would_not_say_is_absent_for_a_reason() -> None:
 
 def test_sampled_data_gives_back_the_strip_at_its_own_time() -> None:
     result = examples.result()
-    strip = _by_code()["heart-sound"]
+    strip = with_sound(_by_code()["heart-sound"], result)
     data = strip["valueSampledData"]
     samples = np.array([int(word) for word in data["data"].split()])
     assert data["period"] == 2.0
@@ -136,6 +136,8 @@ def test_a_search_finds_by_device_and_code(program_of: ClientOf) -> None:
     assert bundle["entry"][0]["fullUrl"].endswith(f"/fhir/Observation/{resource['id']}")
     one = program.get(f"/fhir/Observation/{resource['id']}")
     assert one.json() == resource
+    (sound, *_) = _found(program, "device=dev-west-2&code=heart-sound")
+    assert len(sound["valueSampledData"]["data"].split()) == 1250
     assert one.headers["Content-Type"].startswith("application/fhir+json")
 
 
