@@ -50,7 +50,9 @@ class BedReport:
 
         Where nobody says when it was, between the first and the last that was heard.
         """
-        worn = self.worn or [range(min(self.heard), max(self.heard))] if self.heard else self.worn
+        worn = self.worn
+        if not worn and self.heard:
+            worn = [range(min(self.heard), max(self.heard))]
         return len(set().union(*worn) - self.heard)
 
 

@@ -42,6 +42,8 @@ class Callback(OIDCAuthenticationCallbackView):
 
     def _failed(self, why: str, words: str) -> HttpResponse:
         _log.warning("single sign-on: %s", why)
+        if self.request.user.is_authenticated:  # who comes back to a page that was used already
+            return redirect("ward")
         address = self.request.META.get("REMOTE_ADDR")
         log.write("single sign-on", "login failed", address=address, why=why[:200])
         messages.error(self.request, words)

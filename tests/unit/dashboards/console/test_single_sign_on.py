@@ -33,10 +33,12 @@ for _ in range(int(os.environ["LOGINS"])):
     returned = browser.get("/oidc/callback/?" + urllib.parse.urlencode(back))
     profile = browser.get("/profile/")
     page = browser.get("/login/").content.decode()
+    again = browser.get("/oidc/callback/?" + urllib.parse.urlencode(back)) if not page else None
     logins.append({
         "status": returned.status_code,
         "to": returned.headers.get("Location"),
         "as": profile.content.decode().partition("<h1>")[2].partition("<")[0] or None,
+        "again": again and (again.headers["Location"], browser.get("/profile/").status_code),
         "is_without_rights": "None yet" in profile.content.decode(),
         "beds": browser.get("/api/v1/beds").status_code,
         "says": page.partition('class="messages"')[2].partition("</ul>")[0],
@@ -114,6 +116,7 @@ def test_whom_the_provider_knows_gets_in_and_sees_nothing_until_it_is_granted(
     assert told.users == ["ann.nurse"]
     assert (login["to"], login["as"]) == ("/profile/", "ann.nurse")
     assert login["is_without_rights"]
+    assert login["again"] == ["/", 200], "a page that was used already changes nothing"
     assert login["beds"] == 403
 
 
