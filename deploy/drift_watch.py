@@ -15,7 +15,7 @@ from ingest.watched import WATCH, listen
 from models import logs
 from models.errors import RecordError, RetryableError, UserError
 from models.registry import Registry
-from stream_processors.drift_points import drift_lines
+from stream_processors.drift_points import DriftInterval
 from stream_processors.influx_store import InfluxStore
 from stream_processors.record_files import from_kafka
 from stream_processors.records import Heartbeat, WindowResult, decode
@@ -77,13 +77,16 @@ def measure(
     """
     if influx.url is None:
         raise UserError("no InfluxDB to write to: give its address in HEARTWARD_INFLUX_URL")
-    results = list(_results(kafka, from_us, until_s * 10**6))
-    names = {f"{f.model} {f.version}" for result in results for f in result.findings}
-    points = drift_lines(results, references(registry, names), at_us=from_us)
+    interval = DriftInterval()
+    for result in _results(kafka, from_us, until_s * 10**6):
+        interval.take(result)
+    points = interval.lines(references(registry, interval.models), at_us=from_us)
     if points:
         asyncio.run(_write(influx, points))
     began = datetime.fromtimestamp(from_us / 1e6, UTC).isoformat(timespec="minutes")
-    return f"{began}: {len(results)} windows, {', '.join(sorted(names)) or 'no model'}"
+    return (
+        f"{began}: {interval.windows} windows, {', '.join(sorted(interval.models)) or 'no model'}"
+    )
 
 
 def _results(kafka: KafkaConnection, from_us: int, until_us: int) -> Iterator[WindowResult]:

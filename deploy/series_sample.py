@@ -7,7 +7,7 @@ from ingest.chunk import DeviceStatus
 from models.contract import ModelContract
 from models.rhythm import Heart
 from stream_processors.alarms import conditions as known
-from stream_processors.drift_points import drift_lines
+from stream_processors.drift_points import DriftInterval
 from stream_processors.event_points import alarm_line, heartbeat_line, stats_line, status_line
 from stream_processors.points import lines
 from stream_processors.records import (
@@ -60,16 +60,16 @@ def sample(beds: int, contracts: Sequence[ModelContract]) -> Iterator[str]:
     alarms = _CONDITIONS + tuple(
         f"{known.FINDING}/{c.name}/{label}" for c in contracts for label in c.labels
     )
-    results = []
+    interval = DriftInterval()
     for number in range(beds):
         result = _result(number, (*findings, *shadows))
-        results.append(result)
+        interval.take(result)
         yield from lines(result, 1)
         yield from (alarm_line(_alarm(result, condition)) for condition in alarms)
         yield from (alarm_line(_alarm(result, known.AUDIO_PAUSE, each)) for each in _PRIORITIES)
         yield stats_line(_stats(result.device_id))
         yield status_line(result.device_id, _STATUS, 1)
-    yield from drift_lines(results, {}, at_us=0)
+    yield from interval.lines({}, at_us=0)
     for kind, instances in _PROCESSES:
         for number in range(instances):
             yield heartbeat_line(

@@ -17,7 +17,9 @@ from models.errors import SignalError
 
 Verdict = Literal["too few", "stable", "moved", "drifted"]
 
-_MOVED, _DRIFTED = 0.1, 0.25
+MOVED, DRIFTED = 0.1, 0.25
+"""Indices from which on a distribution may have moved, and has."""
+
 _FEWEST = 100
 _PART = 0.5  # of a value, in each bin: an empty bin is not infinitely unlikely
 
@@ -87,9 +89,9 @@ def drift(reference: Distribution, values: npt.NDArray[np.floating]) -> Drift:
 def _verdict(index: float, values: int) -> Verdict:
     if values < _FEWEST:
         return "too few"
-    if index < _MOVED:
+    if index < MOVED:
         return "stable"
-    return "moved" if index < _DRIFTED else "drifted"
+    return "moved" if index < DRIFTED else "drifted"
 
 
 def _bins(

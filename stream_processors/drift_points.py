@@ -4,17 +4,20 @@
 measurement      tags                     fields
 ===============  =======================  =====================================================
 `drift`          model version role       stability index of each probability, of the quality
-                                          and of the embedding's distance, and its mean; share
-                                          abstained, agreement of a shadow
+                                          and of the embedding's distance, and its mean; whether
+                                          one has drifted; share abstained, agreement of a shadow
 ===============  =======================  =====================================================
 
 One point a model and interval, at the interval's beginning, out of all results of the interval:
-the same log gives the same point.
+the same log gives the same point. An hour of a thousand beds is more than memory holds, so of each
+result only its few numbers are kept.
 """
 
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 
@@ -33,40 +36,58 @@ References = Mapping[str, Mapping[str, Distribution]]
 class _Heard:
     """What one model said in an interval."""
 
-    values: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    values: "defaultdict[str, array[float]]" = field(
+        default_factory=lambda: defaultdict(lambda: array("d"))
+    )
     windows: int = 0
     abstained: int = 0
     paired: int = 0
     agreed: int = 0
 
+    def take(self, finding: Finding, result: WindowResult) -> None:
+        self.windows += 1
+        self.abstained += finding.abstained
+        self.values["quality_score"].append(result.quality.score)
+        for label, probability in finding.probabilities.items():
+            self.values[f"{label}_probability"].append(probability)
+        if finding.embedding_distance is not None:
+            self.values[DISTANCE].append(finding.embedding_distance)
+        partner = _in_service(finding, result) if finding.shadow else None
+        if partner is not None:
+            self.paired += 1
+            self.agreed += partner.label == finding.label
 
-def drift_lines(
-    results: Iterable[WindowResult], references: References, *, at_us: int
-) -> list[str]:
-    """One point for each model; a window that was published twice counts once, as last."""
-    latest = {identity(result): result for result in results}
-    heard: defaultdict[tuple[str, str, bool], _Heard] = defaultdict(_Heard)
-    for result in latest.values():
+
+class DriftInterval:
+    """What all models of a ward said in an interval."""
+
+    def __init__(self) -> None:
+        self.windows = 0
+        self._heard: defaultdict[tuple[str, str, bool], _Heard] = defaultdict(_Heard)
+        self._known: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+
+    @property
+    def models(self) -> set[str]:
+        """Each as `References` names it."""
+        return {f"{model} {version}" for model, version, _ in self._heard}
+
+    def take(self, result: WindowResult) -> None:
+        """Count a result; a window that is published twice counts once, as first."""
+        device_id, boot_id, window_index = identity(result)
+        known = self._known[device_id, boot_id]
+        if window_index in known:
+            return
+        known.add(window_index)
+        self.windows += 1
         for finding in result.findings:
-            _take(heard[finding.model, finding.version, finding.shadow], finding, result)
-    return [
-        _line(model, version, heard[model, version, shadow], references, at_us, shadow=shadow)
-        for model, version, shadow in sorted(heard)
-    ]
+            self._heard[finding.model, finding.version, finding.shadow].take(finding, result)
 
-
-def _take(heard: _Heard, finding: Finding, result: WindowResult) -> None:
-    heard.windows += 1
-    heard.abstained += finding.abstained
-    heard.values["quality_score"].append(result.quality.score)
-    for label, probability in finding.probabilities.items():
-        heard.values[f"{label}_probability"].append(probability)
-    if finding.embedding_distance is not None:
-        heard.values[DISTANCE].append(finding.embedding_distance)
-    partner = _in_service(finding, result) if finding.shadow else None
-    if partner is not None:
-        heard.paired += 1
-        heard.agreed += partner.label == finding.label
+    def lines(self, references: References, *, at_us: int) -> list[str]:
+        """One point for each model."""
+        return [
+            _line(model, version, heard, references, at_us, shadow=shadow)
+            for (model, version, shadow), heard in sorted(self._heard.items(), key=itemgetter(0))
+        ]
 
 
 def _in_service(shadow: Finding, result: WindowResult) -> Finding | None:
@@ -93,13 +114,18 @@ def _line(
     return point(DRIFT, {"model": model, "version": version, "role": role}, fields, at_us)
 
 
-def _stability(heard: _Heard, reference: Mapping[str, Distribution]) -> Iterator[tuple[str, float]]:
-    """The index of each quantity less what chance gives, and the worst of all."""
-    indices = {}
-    for name, values in heard.values.items():
-        if name in reference:
-            found = drift(reference[name], np.array(values))
-            indices[f"psi_{name}"] = found.stability_index - found.by_chance
-    yield from indices.items()
+def _stability(heard: _Heard, reference: Mapping[str, Distribution]) -> Iterator[tuple[str, Field]]:
+    """The index of each quantity less what chance gives, the worst of all, and whether that tells.
+
+    Of few windows it does not: chance moves their index far.
+    """
+    found = {
+        name: drift(reference[name], np.array(values))
+        for name, values in heard.values.items()
+        if name in reference
+    }
+    indices = {name: each.stability_index - each.by_chance for name, each in found.items()}
+    yield from ((f"psi_{name}", index) for name, index in indices.items())
     if indices:
         yield "psi_worst", max(indices.values())
+        yield "drifted", int(any(each.verdict == "drifted" for each in found.values()))

@@ -1,16 +1,26 @@
 """Drift is told by model and version, out of all results of an interval and nothing else."""
 
+import tracemalloc
+from collections.abc import Iterable
+
 import msgspec
 import numpy as np
 
 from models.contract import Distribution
-from stream_processors.drift_points import drift_lines
+from stream_processors.drift_points import DriftInterval, References
 from stream_processors.line_protocol import parse
-from stream_processors.records import Finding, Quality, WindowResult
+from stream_processors.records import Finding, Quality, WindowResult, decode, encode
 from tests.results import window_result
 
 EVEN = Distribution(deciles=tuple(k / 10 for k in range(11)))
 REFERENCES = {"screen 1": {"abnormal_probability": EVEN, "quality_score": EVEN}}
+
+
+def drift_lines(given: Iterable[WindowResult], references: References, *, at_us: int) -> list[str]:
+    interval = DriftInterval()
+    for result in given:
+        interval.take(result)
+    return interval.lines(references, at_us=at_us)
 
 
 def finding(probability: float, *, version: str = "1", shadow: bool = False) -> Finding:
@@ -65,8 +75,38 @@ def test_a_shadow_says_how_often_it_agrees_and_a_model_how_often_it_abstains() -
 
 def test_a_window_that_was_published_twice_counts_once() -> None:
     once = results([0.2, 0.8], [0.2, 0.8])
-    late = [msgspec.structs.replace(result, late=True) for result in once]
-    assert drift_lines([*once, *late], {}, at_us=0) == drift_lines(late, {}, at_us=0)
+    again = [msgspec.structs.replace(result, late=True, findings=()) for result in once]
+    assert drift_lines([*once, *again], {}, at_us=0) == drift_lines(once, {}, at_us=0)
+
+
+def test_few_windows_tell_nothing_however_far_they_are() -> None:
+    def drifted(windows: int) -> str:
+        high = [0.99] * windows
+        line, _ = drift_lines(results(high, high), REFERENCES, at_us=0)
+        found = parse(line).fields
+        assert float(found["psi_worst"]) > 1
+        return found["drifted"]
+
+    assert (drifted(99), drifted(100)) == ("0i", "1i")
+
+
+def test_of_a_result_a_few_numbers_are_kept() -> None:
+    """An hour of a thousand beds is more than a million of them."""
+
+    def fresh(windows: int) -> Iterable[WindowResult]:
+        for index in range(windows):
+            value = encode(results([0.2], [0.4])[0])
+            yield msgspec.structs.replace(decode(WindowResult, value), window_index=index)
+
+    interval = DriftInterval()
+    tracemalloc.start()
+    try:
+        for result in fresh(5000):
+            interval.take(result)
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes / 5000 < 300  # the strip alone is 2500
 
 
 def test_no_results_are_no_points() -> None:
