@@ -64,8 +64,8 @@ def read_arrival(record: LogRecord) -> tuple[LaneKey, Arrival]:
         Naming what is wrong with it.
     """
     headers = dict(record.headers)
-    received_at_us = _received_at_us(headers, record.timestamp)
-    device_id = _device_id(record.key)
+    received_at_us = arrival_us(headers, record.timestamp)
+    device_id = device_of(record.key)
     if record.value is None:
         raise RecordError("the record has no value")
     chunk = decode_chunk(record.value)
@@ -82,7 +82,8 @@ def read_arrival(record: LogRecord) -> tuple[LaneKey, Arrival]:
     return LaneKey(device_id, chunk.boot_id, chunk.sample_rate_hz), arrival
 
 
-def _received_at_us(headers: Mapping[str, bytes], timestamp_ms: int) -> int:
+def arrival_us(headers: Mapping[str, bytes], timestamp_ms: int) -> int:
+    """When a bridge received the chunk; raises `RecordError` where that cannot be."""
     text = headers.get(RECEIVED_AT_HEADER)
     if text is None:
         raise RecordError(f"the header {RECEIVED_AT_HEADER} is missing")
@@ -98,7 +99,8 @@ def _received_at_us(headers: Mapping[str, bytes], timestamp_ms: int) -> int:
     return received_at_us
 
 
-def _device_id(key: bytes | None) -> str:
+def device_of(key: bytes | None) -> str:
+    """Whose record it is; raises `ChunkError` where the key is no device's id."""
     try:
         device_id = (key or b"").decode("ascii")
     except UnicodeDecodeError:

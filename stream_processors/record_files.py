@@ -1,7 +1,7 @@
 """Records of some topics and a period: from Kafka, or from a file that was written of them."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from confluent_kafka import (
 from ingest.connections import KafkaConnection
 from ingest.kafka_contact import require_kafka
 from models.errors import UserError
-from stream_processors.log_ends import ENDS_ARE_TOLD, read_to_end
+from stream_processors.log_ends import ENDS_ARE_TOLD, read_by_time, read_to_end
 from stream_processors.topics import Topic
 
 _MAGIC = b"heartward-records-1\n"
@@ -63,16 +63,20 @@ def messages(
     UserError
         When Kafka does not answer or lacks the topic.
     """
-    with closing(_consumer(kafka)) as consumer:
-        try:
-            known = consumer.list_topics(topic.name, timeout=_TIMEOUT_S).topics[topic.name]
-            starts = _starts(consumer, topic, list(known.partitions), from_us)
-            for message in read_to_end(consumer, starts, patience_s=_PATIENCE_S):
-                at_us = message.timestamp()[1] * 1000
-                if topic.compacted or from_us <= at_us < until_us:
-                    yield message
-        except KafkaException as error:
-            raise _unreadable(topic, kafka, error) from None
+    return _of_period(kafka, (topic,), from_us, until_us, read_to_end)
+
+
+def messages_by_time(
+    kafka: KafkaConnection, topics: Sequence[Topic], *, from_us: int, until_us: int
+) -> Iterator[Message]:
+    """The same of several, all partitions merged by time; what is held does not grow with them.
+
+    Raises
+    ------
+    UserError
+        When Kafka does not answer or lacks a topic.
+    """
+    return _of_period(kafka, topics, from_us, until_us, read_by_time)
 
 
 def first_us(kafka: KafkaConnection, topic: Topic, *, from_us: int) -> int | None:
@@ -86,8 +90,7 @@ def first_us(kafka: KafkaConnection, topic: Topic, *, from_us: int) -> int | Non
     first_of: dict[int, int] = {}
     with closing(_consumer(kafka)) as consumer:
         try:
-            known = consumer.list_topics(topic.name, timeout=_TIMEOUT_S).topics[topic.name]
-            starts = _starts(consumer, topic, list(known.partitions), from_us)
+            starts = _starts(consumer, topic, from_us)
             for message in read_to_end(consumer, starts, patience_s=_PATIENCE_S):
                 at_us = message.timestamp()[1] * 1000
                 if at_us >= from_us:
@@ -95,7 +98,7 @@ def first_us(kafka: KafkaConnection, topic: Topic, *, from_us: int) -> int | Non
                 if len(first_of) == len(starts):
                     break
         except KafkaException as error:
-            raise _unreadable(topic, kafka, error) from None
+            raise _unreadable((topic,), kafka, error) from None
     return min(first_of.values(), default=None)
 
 
@@ -149,23 +152,45 @@ def _consumer(kafka: KafkaConnection) -> Consumer:
         "group.id": "heartward-records",  # the library wants a name; nothing is committed
         "enable.auto.commit": False,
         "fetch.wait.max.ms": 50,
+        "queued.max.messages.kbytes": 16 * 1024,
     }
     return Consumer(kafka.confluent() | ENDS_ARE_TOLD | settings)
 
 
-def _unreadable(topic: Topic, kafka: KafkaConnection, error: KafkaException) -> UserError:
+def _of_period(
+    kafka: KafkaConnection,
+    topics: Sequence[Topic],
+    from_us: int,
+    until_us: int,
+    read: Callable[..., Iterator[Message]],
+) -> Iterator[Message]:
+    compacted = {topic.name for topic in topics if topic.compacted}
+    with closing(_consumer(kafka)) as consumer:
+        try:
+            starts = [start for topic in topics for start in _starts(consumer, topic, from_us)]
+            for message in read(consumer, starts, patience_s=_PATIENCE_S):
+                at_us = message.timestamp()[1] * 1000
+                if message.topic() in compacted or from_us <= at_us < until_us:
+                    yield message
+        except KafkaException as error:
+            raise _unreadable(topics, kafka, error) from None
+
+
+def _unreadable(
+    topics: Sequence[Topic], kafka: KafkaConnection, error: KafkaException
+) -> UserError:
+    names = ", ".join(topic.name for topic in topics)
     why = error.args[0].str()
     return UserError(
-        f"{topic.name} of Kafka {kafka.address} cannot be read: {why}; is it up, with its topics?"
+        f"{names} of Kafka {kafka.address} cannot be read: {why}; is it up, with its topics?"
     )
 
 
-def _starts(
-    consumer: Consumer, topic: Topic, partitions: list[int], from_us: int
-) -> list[TopicPartition]:
+def _starts(consumer: Consumer, topic: Topic, from_us: int) -> list[TopicPartition]:
     """Where the period begins; the embedded Kafka knows no times and begins at the beginning."""
+    numbers = consumer.list_topics(topic.name, timeout=_TIMEOUT_S).topics[topic.name].partitions
     if topic.compacted:
-        return [TopicPartition(topic.name, number, OFFSET_BEGINNING) for number in partitions]
-    asked = [TopicPartition(topic.name, number, from_us // 1000) for number in partitions]
+        return [TopicPartition(topic.name, number, OFFSET_BEGINNING) for number in numbers]
+    asked = [TopicPartition(topic.name, number, from_us // 1000) for number in numbers]
     found: list[TopicPartition] = consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)
     return found

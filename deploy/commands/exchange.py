@@ -34,7 +34,11 @@ def record(
     hours: Annotated[float, typer.Option(min=0.001, help="So long a period, up to now.")] = 1.0,
     wfdb: Annotated[bool, typer.Option("--wfdb", help="Sound as WFDB, not as FLAC.")] = False,
 ) -> None:
-    """Keep the sound and the results of a period: FLAC or WFDB, and Parquet."""
+    """Keep the sound and the results of a period: FLAC or WFDB, and Parquet.
+
+    A period may be longer than memory is large. Until it is whole, its folder takes some 30 MB for
+    each device and hour at 2 kHz; a quarter of that and less stays.
+    """
     with _extra():
         from deploy.exchange.period import record as keep
 

@@ -9,23 +9,28 @@
 ====================  ==========================================================================
 """
 
-import heapq
+import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 from confluent_kafka import Message
 
-from deploy.exchange.sounds import Format, Lane, Place, Reader, Sounds
-from ingest.chunk import AudioChunk, Site, decode_chunk, encode, pcm
+from deploy.exchange import tables
+from deploy.exchange.forms import Format
+from deploy.exchange.sounds import Lane, Place, Reader, Sounds
+from deploy.exchange.tables import ChunkRow
+from ingest.chunk import AudioChunk, decode_chunk, encode, pcm
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import ConfluentSink
 from models.errors import BadInputError, RecordError, UserError
-from stream_processors.record_files import from_file, from_kafka, messages, write_file
+from stream_processors import records
+from stream_processors.arrivals import arrival_us, device_of
+from stream_processors.record_files import from_file, from_kafka, messages_by_time, write_file
 from stream_processors.records import WindowResult, decode, identity
 from stream_processors.topics import (
     ASSIGNMENTS,
@@ -36,11 +41,12 @@ from stream_processors.topics import (
     RECEIVED_AT_HEADER,
     RESULTS,
     SCHEMA_HEADER,
-    Topic,
 )
 
 _LANES = (AUDIO, AUDIO_HISTORY)
 _TABLES = (ASSIGNMENTS, MODELS)
+_SOUND, _CHUNK_ROWS, _RESULT_ROWS = "sound", "chunks.parquet", "results.parquet"
+_RECORDS, _ABOUT = "tables.records", "period.json"
 _FLUSH_S = 60.0
 _MOST_IN_FLIGHT = 20_000
 _VERSION = 1
@@ -62,29 +68,10 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     sounds: int
 
 
-class ChunkRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One chunk without its sound, as a row of the table."""
-
-    topic: str
-    device_id: str
-    timestamp_ms: int
-    received_at_us: int
-    boot_id: int
-    seq: int
-    first_sample: int
-    kept_from_sample: int
-    captured_at_us: int
-    sample_rate_hz: int
-    site: Site | None
-    samples: int
-    sound: str
-    at_sample: int
-
-
 def record(
     kafka: KafkaConnection, folder: Path, *, from_us: int, until_us: int, form: Format
 ) -> Period:
-    """Write a period into a folder that is empty or new.
+    """Write a period into a folder that is empty or new, as it is read; nothing is left of a part.
 
     Its sound begins early enough that every result of the period can be made of it again.
 
@@ -93,28 +80,21 @@ def record(
     UserError
         When Kafka cannot be read or the folder not be written.
     """
-    _require_empty(folder)
-    results = list(_results(kafka, from_us, until_us))
-    sounds, rows, unreadable = Sounds(), [], 0
-    for message in _in_order(kafka, _sound_from_us(results, from_us), until_us):
-        try:
-            rows.append(_row(message, sounds))
-        except (BadInputError, ValueError):
-            unreadable += 1  # they are among the dead letters
-    tables = from_kafka(kafka, _TABLES, from_us=from_us, until_us=until_us)
-    write_file(tables, folder / "tables.records")
-    _write_rows(folder / "chunks.parquet", [msgspec.structs.asdict(row) for row in rows])
-    _write_rows(folder / "results.parquet", [_result_row(result) for result in results])
-    period = Period(
-        from_us=from_us,
-        until_us=until_us,
-        form=form,
-        chunks=len(rows),
-        unreadable=unreadable,
-        results=len(results),
-        sounds=sounds.write(folder / "sound", form),
-    )
-    (folder / "period.json").write_bytes(msgspec.json.format(msgspec.json.encode(period)))
+    with _whole_or_nothing(folder):
+        results, sound_from_us = _keep_results(kafka, folder, from_us, until_us)
+        chunks, unreadable, sounds = _keep_sound(kafka, folder, sound_from_us, until_us, form)
+        kept = from_kafka(kafka, _TABLES, from_us=from_us, until_us=until_us)
+        write_file(kept, folder / _RECORDS)
+        period = Period(
+            from_us=from_us,
+            until_us=until_us,
+            form=form,
+            chunks=chunks,
+            unreadable=unreadable,
+            results=results,
+            sounds=sounds,
+        )
+        (folder / _ABOUT).write_bytes(msgspec.json.format(msgspec.json.encode(period)))
     return period
 
 
@@ -129,10 +109,10 @@ def replay(kafka: KafkaConnection, folder: Path) -> Period:
     period = described(folder)
     sink = ConfluentSink(kafka, client_id="heartward-replay")
     sink.require([topic.name for topic in (*_LANES, *_TABLES)])
-    for kept in from_file(folder / "tables.records"):
+    for kept in from_file(folder / _RECORDS):
         sink.produce(kept.topic, kept.key, kept.value, timestamp_ms=time.time_ns() // 1_000_000)
-    reader = Reader(folder / "sound", period.form)
-    for row in rows_of(folder / "chunks.parquet", ChunkRow):
+    reader = Reader(folder / _SOUND, period.form)
+    for row in tables.chunks_of(folder / _CHUNK_ROWS):
         samples = reader.samples(Place(row.sound, row.at_sample), row.samples)
         sink.produce(
             row.topic,
@@ -178,7 +158,8 @@ def compare(kafka: KafkaConnection, folder: Path) -> Comparison:
     lies before a device's first recorded window or behind its last: sound that came before the
     period, or whose result came after it.
     """
-    recorded = {_window(each): _timeless(each) for each in results_of(folder)}
+    kept = tables.results_of(folder / _RESULT_ROWS)
+    recorded = {_window(each): _timeless(each) for each in kept}
     found = {_window(each): _timeless(each) for each in _results(kafka, 0, 2**62)}
     both = recorded.keys() & found.keys()
     same = sum(recorded[each] == found[each] for each in both)
@@ -195,33 +176,50 @@ def described(folder: Path) -> Period:
         When it holds no period, or one of another version.
     """
     try:
-        period = msgspec.json.decode((folder / "period.json").read_bytes(), type=Period)
+        period = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=Period)
     except OSError as error:
         raise UserError(f"{folder} holds no recorded period: {error.strerror}") from None
     except msgspec.DecodeError as error:
-        raise UserError(f"{folder / 'period.json'} is damaged: {error}") from None
+        raise UserError(f"{folder / _ABOUT} is damaged: {error}") from None
     if period.v != _VERSION:
         raise UserError(f"{folder} was written by another version ({period.v})")
     return period
 
 
-def results_of(folder: Path) -> Iterator[WindowResult]:
-    """Every recorded result."""
-    for row in pq.read_table(folder / "results.parquet", columns=["record"]).to_pylist():
-        yield decode(WindowResult, row["record"])
+def _keep_results(
+    kafka: KafkaConnection, folder: Path, from_us: int, until_us: int
+) -> tuple[int, int]:
+    """Write them; return how many, and where sound must begin so that the first have all of it."""
+    earliest_us = from_us
+
+    def noted() -> Iterator[WindowResult]:
+        nonlocal earliest_us
+        for result in _results(kafka, from_us, until_us):
+            earliest_us = min(earliest_us, result.stages.received_us)
+            yield result
+
+    number = tables.write_results(folder / _RESULT_ROWS, noted())
+    return number, max(0, earliest_us - _LEAD_US)
 
 
-def rows_of(file: Path, kind: type[ChunkRow]) -> Iterator[ChunkRow]:
-    """Rows of a table, a batch at a time."""
-    for batch in pq.ParquetFile(file).iter_batches():
-        for row in batch.to_pylist():
-            yield msgspec.convert(row, kind)
+def _keep_sound(
+    kafka: KafkaConnection, folder: Path, from_us: int, until_us: int, form: Format
+) -> tuple[int, int, int]:
+    """Write both lanes by time; return how many chunks, records that are none, and sounds."""
+    sounds, unreadable = Sounds(folder / _SOUND), 0
 
+    def rows() -> Iterator[ChunkRow]:
+        nonlocal unreadable
+        for message in messages_by_time(kafka, _LANES, from_us=from_us, until_us=until_us):
+            try:
+                row = _row(message, sounds)
+            except BadInputError:
+                unreadable += 1  # they are among the dead letters
+            else:
+                yield row
 
-def _sound_from_us(results: Iterable[WindowResult], from_us: int) -> int:
-    """Where sound must begin, so that the first results have all of theirs."""
-    received_us = (result.stages.received_us for result in results)
-    return max(0, min((from_us, *received_us)) - _LEAD_US)
+    chunks = tables.write_chunks(folder / _CHUNK_ROWS, rows())
+    return chunks, unreadable, sounds.write(form)
 
 
 def _window(result: WindowResult) -> _Window:
@@ -243,17 +241,9 @@ def _within(windows: Iterable[_Window], recorded: Iterable[_Window]) -> int:
     )
 
 
-def _in_order(kafka: KafkaConnection, from_us: int, until_us: int) -> Iterator[Message]:
-    """Both lanes by time, and each partition as it is: a clock may have been set back."""
-    logs: dict[tuple[str, int], list[Message]] = {}
-    for topic in _LANES:
-        for message in messages(kafka, topic, from_us=from_us, until_us=until_us):
-            logs.setdefault((message.topic(), message.partition()), []).append(message)
-    return heapq.merge(*logs.values(), key=lambda message: message.timestamp()[1])
-
-
 def _row(message: Message, sounds: Sounds) -> ChunkRow:
-    device_id = (message.key() or b"").decode("ascii")
+    device_id = device_of(message.key())
+    received_at_us = arrival_us(dict(message.headers() or ()), message.timestamp()[1])
     chunk = decode_chunk(message.value() or b"")
     samples = pcm(chunk)
     lane = Lane(message.topic(), device_id, chunk.boot_id, chunk.sample_rate_hz)
@@ -262,7 +252,7 @@ def _row(message: Message, sounds: Sounds) -> ChunkRow:
         topic=message.topic(),
         device_id=device_id,
         timestamp_ms=message.timestamp()[1],
-        received_at_us=int(dict(message.headers() or ())[RECEIVED_AT_HEADER]),
+        received_at_us=received_at_us,
         boot_id=chunk.boot_id,
         seq=chunk.seq,
         first_sample=chunk.first_sample,
@@ -290,45 +280,32 @@ def _chunk(row: ChunkRow, samples: bytes) -> AudioChunk:
 
 
 def _results(kafka: KafkaConnection, from_us: int, until_us: int) -> Iterator[WindowResult]:
-    topics: Sequence[Topic] = (RESULTS,)
-    for kept in from_kafka(kafka, topics, from_us=from_us, until_us=until_us):
+    for kept in from_kafka(kafka, (RESULTS,), from_us=from_us, until_us=until_us):
         try:
             yield decode(WindowResult, kept.value or b"")
         except RecordError:
             continue
 
 
-def _result_row(result: WindowResult) -> dict[str, Any]:
-    """What people look for in columns of its own, and the record whole."""
-    from stream_processors.records import encode as encode_record  # noqa: PLC0415 (its namesake)
-
-    heart = result.heart
-    return {
-        "device_id": result.device_id,
-        "boot_id": result.boot_id,
-        "window_index": result.window_index,
-        "start_us": result.start_us,
-        "patient_id": result.patient_id,
-        "ward": result.ward,
-        "bed": result.bed,
-        "late": result.late,
-        "gap_fraction": result.gap_fraction,
-        "quality": result.quality.score,
-        "verdict": result.quality.verdict,
-        "rate_bpm": None if heart is None else heart.rate_bpm,
-        "findings": msgspec.json.encode(result.findings).decode(),
-        "record": encode_record(result),
-    }
-
-
-def _timeless(result: WindowResult) -> WindowResult:
+def _timeless(result: WindowResult) -> bytes:
+    """A digest of all that is the same in every run, small enough for long periods."""
     stages = msgspec.structs.replace(result.stages, windowed_us=0, inferred_us=0)
     audio = msgspec.structs.replace(result.audio, partition=0, first_offset=0, last_offset=0)
-    return msgspec.structs.replace(result, stages=stages, audio=audio)
+    same = msgspec.structs.replace(result, stages=stages, audio=audio)
+    return blake2b(records.encode(same), digest_size=16).digest()
 
 
-def _write_rows(file: Path, rows: Iterable[dict[str, Any]]) -> None:
-    pq.write_table(pa.Table.from_pylist(list(rows)), file, compression="zstd")
+@contextmanager
+def _whole_or_nothing(folder: Path) -> Iterator[None]:
+    """A folder that is empty now, and again if what is written into it cannot be finished."""
+    _require_empty(folder)
+    try:
+        yield
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
+        raise
 
 
 def _require_empty(folder: Path) -> None:

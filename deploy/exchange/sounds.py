@@ -1,25 +1,30 @@
-"""The sound of many chunks as a few long files, and back: FLAC or WFDB, lossless both.
+"""The sound of many chunks as a few long sounds, and back.
 
-Chunks of one lane that follow each other lie in one file at their own places; what is missing
-between them is silence there. A chunk that contradicts what lies there begins a file of its own,
+Chunks of one lane that follow each other lie in one sound at their own places; what is missing
+between them is silence there. A chunk that contradicts what lies there begins a sound of its own,
 so nothing is lost of a log that has contradictions.
+
+A period may be longer than memory is large. So what is known of a sound lies in a draft beside
+the files until all has come, and of a file no more is read at once than the next half minute.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-import soundfile
 
+from deploy.exchange import forms
+from deploy.exchange.forms import Format, Samples
 from models.errors import UserError
 
-Format = Literal["flac", "wfdb"]
-Samples = npt.NDArray[np.int16]
-
 _LONGEST_GAP_S = 60.0
-_LEAST_VALUE = -(2**15)
+_PIECE = 65_536  # samples
+_MOST_PIECES = 2000
+# A draft is zero where nothing was given, so what is given is none of the values around zero.
+_DRAFT = np.dtype("<i4")
+_GIVEN = 2**16
 
 
 class Lane(NamedTuple):
@@ -32,84 +37,91 @@ class Lane(NamedTuple):
 
 
 class Place(NamedTuple):
-    """In which file a chunk lies, and from which sample on."""
+    """In which sound a chunk lies, and from which sample on."""
 
     name: str
     at_sample: int
 
 
 class Sounds:
-    """Long sounds in the making; `write` puts each into its file."""
+    """Long sounds in the making; `write` makes a file of each draft."""
 
-    def __init__(self) -> None:
-        self._long: dict[Lane, list[_Long]] = {}
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._drafts: dict[Lane, list[_Draft]] = {}
         self._files = 0
 
     def put(self, lane: Lane, first_sample: int, samples: Samples) -> Place:
         """Give a chunk its place."""
-        known = self._long.setdefault(lane, [])
-        for sound in known:
-            if sound.takes(first_sample, samples):
-                return Place(sound.name, sound.put(first_sample, samples))
+        known = self._drafts.setdefault(lane, [])
+        for draft in known:
+            if draft.takes(first_sample, samples):
+                return Place(draft.name, draft.put(first_sample, samples))
         self._files += 1
         name = f"{lane.device_id}-{lane.boot_id}-{self._files:04}"
-        known.append(_Long(name, lane.sample_rate_hz, first_sample))
+        known.append(_Draft(self._folder, name, lane.sample_rate_hz, first_sample))
         return Place(name, known[-1].put(first_sample, samples))
 
-    def write(self, folder: Path, form: Format) -> int:
+    def write(self, form: Format) -> int:
         """Write all and return how many files there are."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for sounds in self._long.values():
-            for sound in sounds:
-                _write(folder, sound.name, sound.samples, sound.sample_rate_hz, form)
+        for drafts in self._drafts.values():
+            for draft in drafts:
+                forms.write(self._folder, draft.name, draft.sample_rate_hz, form, draft.pieces)
+                draft.discard()
         return self._files
 
 
-class _Long:
-    """One long sound: samples, and which of them were given."""
+class _Draft:
+    """One long sound on disk: its samples, and which of them were given."""
 
-    def __init__(self, name: str, sample_rate_hz: int, first_sample: int) -> None:
+    def __init__(self, folder: Path, name: str, sample_rate_hz: int, first_sample: int) -> None:
         self.name = name
         self.sample_rate_hz = sample_rate_hz
+        self._file = folder / f"{name}.draft"
+        self._file.touch()
         self._first = first_sample
-        self._samples = np.zeros(0, np.int16)
-        self._given = np.zeros(0, np.bool_)
         self._end = 0
-
-    @property
-    def samples(self) -> Samples:
-        return self._samples[: self._end]
 
     def takes(self, first_sample: int, samples: Samples) -> bool:
         """Whether it lies in reach and contradicts nothing."""
         at = first_sample - self._first
         if not 0 <= at <= self._end + _LONGEST_GAP_S * self.sample_rate_hz:
             return False
-        stop = min(at + len(samples), self._end)
-        if at >= stop:
-            return True
-        there, given = self._samples[at:stop], self._given[at:stop]
-        return bool(np.array_equal(there[given], samples[: stop - at][given]))
+        there = self._read(at, min(len(samples), max(0, self._end - at)))
+        given = there != 0
+        return bool(np.array_equal(there[given] - _GIVEN, samples[: len(there)][given]))
 
     def put(self, first_sample: int, samples: Samples) -> int:
         at = first_sample - self._first
-        stop = at + len(samples)
-        if stop > len(self._samples):  # twice as long, so that a long one costs no more per chunk
-            more = max(stop, 2 * len(self._samples)) - len(self._samples)
-            self._samples = np.concatenate((self._samples, np.zeros(more, np.int16)))
-            self._given = np.concatenate((self._given, np.zeros(more, np.bool_)))
-        self._samples[at:stop], self._given[at:stop] = samples, True
-        self._end = max(self._end, stop)
+        with self._file.open("r+b") as file:
+            file.seek(at * _DRAFT.itemsize)
+            file.write((samples.astype(_DRAFT) + _GIVEN).tobytes())
+        self._end = max(self._end, at + len(samples))
         return at
+
+    def pieces(self) -> Iterator[Samples]:
+        """All of it, a piece at a time, silence where nothing was given."""
+        for at in range(0, self._end, _PIECE):
+            there = self._read(at, _PIECE)
+            yield np.where(there == 0, 0, there - _GIVEN).astype(np.int16)
+
+    def discard(self) -> None:
+        self._file.unlink()
+
+    def _read(self, at: int, number: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+        if number == 0:  # as it mostly is: a chunk goes on where the one before has ended
+            return np.zeros(0, _DRAFT)
+        return np.fromfile(self._file, _DRAFT, number, offset=at * _DRAFT.itemsize)
 
 
 class Reader:
-    """Cuts chunks out of the files again; keeps what it has read, for devices take turns."""
+    """Cuts chunks out of the files again; devices take turns, so each has its piece kept."""
 
     def __init__(self, folder: Path, form: Format) -> None:
         self._folder = folder
         self._form = form
-        self._read: dict[str, Samples] = {}
+        self._pieces: OrderedDict[str, tuple[int, Samples]] = OrderedDict()
 
     def samples(self, place: Place, number: int) -> Samples:
         """A chunk's samples.
@@ -119,48 +131,22 @@ class Reader:
         UserError
             If its file is missing, damaged or too short.
         """
-        if place.name not in self._read:
-            self._read[place.name] = _read(self._folder, place.name, self._form)
-        found = self._read[place.name][place.at_sample : place.at_sample + number]
-        if len(found) != number:
+        first, piece = self._pieces.get(place.name, (0, np.zeros(0, np.int16)))
+        if not first <= place.at_sample <= first + len(piece) - number:
+            first, piece = place.at_sample, self._read(place, max(number, _PIECE))
+        self._keep(place.name, first, piece)
+        at = place.at_sample - first
+        if len(piece) < at + number:
             raise UserError(f"{self._folder / place.name} is shorter than its chunks say")
-        return found
+        return piece[at : at + number]
 
+    def _read(self, place: Place, number: int) -> Samples:
+        return forms.read(
+            self._folder, place.name, self._form, first=place.at_sample, number=number
+        )
 
-def files_of(folder: Path, form: Format) -> Iterator[Path]:
-    """Every sound file of a folder."""
-    return folder.glob("*.flac" if form == "flac" else "*.hea")
-
-
-def _write(folder: Path, name: str, samples: Samples, rate_hz: int, form: Format) -> None:
-    if form == "flac":
-        soundfile.write(folder / f"{name}.flac", samples, rate_hz, subtype="PCM_16")
-        return
-    import wfdb  # noqa: PLC0415 (it brings much that FLAC does not need)
-
-    # Format 16 has no room for the least value: it means that a sample is missing.
-    wide = "32" if samples.size and samples.min() == _LEAST_VALUE else "16"
-    wfdb.wrsamp(
-        name,
-        fs=rate_hz,
-        units=["NU"],
-        sig_name=["PCG"],
-        d_signal=samples.astype(np.int64).reshape(-1, 1),
-        fmt=[wide],
-        adc_gain=[1.0],
-        baseline=[0],
-        write_dir=str(folder),
-    )
-
-
-def _read(folder: Path, name: str, form: Format) -> Samples:
-    try:
-        if form == "flac":
-            samples, _ = soundfile.read(folder / f"{name}.flac", dtype="int16")
-            return np.asarray(samples, np.int16)
-        import wfdb  # noqa: PLC0415 (as above)
-
-        record = wfdb.rdrecord(str(folder / name), physical=False)
-        return np.asarray(record.d_signal[:, 0], np.int16)
-    except (OSError, soundfile.LibsndfileError, ValueError) as error:
-        raise UserError(f"{folder / name} cannot be read: {error}") from None
+    def _keep(self, name: str, first: int, piece: Samples) -> None:
+        self._pieces[name] = first, piece
+        self._pieces.move_to_end(name)
+        if len(self._pieces) > _MOST_PIECES:
+            self._pieces.popitem(last=False)

@@ -8,10 +8,12 @@ from aiokafka import TopicPartition as At
 from confluent_kafka import Consumer, TopicPartition
 
 from ingest.connections import KafkaConnection, load
+from ingest.kafka_sink import ConfluentSink
 from stream_processors.driver import _PacedConsumer
+from stream_processors.log_ends import ENDS_ARE_TOLD, read_by_time
 from stream_processors.records import Heartbeat
 from stream_processors.topic_admin import apply_topics
-from stream_processors.topics import HEARTBEATS
+from stream_processors.topics import AUDIO, HEARTBEATS
 from tests import kafka_log
 from tests.servers import ApacheKafka, EmbeddedKafka, Server
 
@@ -52,6 +54,30 @@ def test_the_first_records_come_with_the_true_end(kafka: KafkaConnection) -> Non
     assert consumer.poll(10) is not None
     assert consumer.get_watermark_offsets(at, cached=True)[1] == RECORDS
     consumer.close()
+
+
+def test_partitions_are_merged_whole_though_each_is_paused_again_and_again(
+    kafka: KafkaConnection,
+) -> None:
+    """Nothing may be lost or doubled where a partition is taken up again."""
+    sink = ConfluentSink(kafka, client_id="test")
+    began_ms = time.time_ns() // 1_000_000 - 600_000
+    for number in range(10 * RECORDS):
+        key, at_ms = f"bed-{number % 7}".encode(), began_ms + number
+        sink.produce(AUDIO.name, key, bytes(400), timestamp_ms=at_ms)
+    assert sink.flush(60) == 0
+    sink.close()
+    consumer = Consumer(kafka.confluent() | ENDS_ARE_TOLD | {"group.id": "test"})
+    partitions = consumer.list_topics(AUDIO.name, timeout=10).topics[AUDIO.name].partitions
+    starts = [TopicPartition(AUDIO.name, partition, 0) for partition in partitions]
+    read = read_by_time(consumer, starts, patience_s=20, ahead=20)
+    places = [(message.partition(), message.offset(), message.timestamp()[1]) for message in read]
+    consumer.close()
+    assert len(places) == 10 * RECORDS
+    assert [at_ms - began_ms for _, _, at_ms in places] == list(range(10 * RECORDS))
+    for partition in partitions:
+        offsets = [offset for of, offset, _ in places if of == partition]
+        assert offsets == list(range(len(offsets)))
 
 
 async def test_a_worker_is_told_the_true_end_and_how_far_it_has_read(

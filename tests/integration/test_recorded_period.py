@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from deploy.exchange.forms import Format
 from deploy.exchange.period import compare, described, record, replay
-from deploy.exchange.sounds import Format, Lane, Reader, Sounds
 from ingest.connections import KafkaConnection, load
 from models.errors import UserError
 from stream_processors.topic_admin import apply_topics
@@ -17,7 +16,6 @@ from tests.servers import EmbeddedKafka, EmbeddedMqtt
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
-LANE = Lane("pcg.audio", "W-1", 7, 2000)
 
 
 @pytest.fixture(scope="module")
@@ -82,21 +80,3 @@ def test_a_folder_that_is_in_use_is_not_written_over(recorded: dict[str, Path]) 
 def test_a_folder_without_a_period_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no recorded period"):
         described(tmp_path)
-
-
-@pytest.mark.parametrize("form", ["flac", "wfdb"])
-def test_every_chunk_comes_back_bit_for_bit(form: Format, tmp_path: Path) -> None:
-    """In order, again, after a gap, before the first, contradicting, and of the least value."""
-    random = np.random.default_rng(4)
-    first = random.integers(-(2**15), 2**15, 2000, dtype=np.int16)
-    first[7] = -(2**15)
-    other = random.integers(-300, 300, 2000, dtype=np.int16)
-    starts = (4000, 4000, 6000, 20_000, 0, 4500)
-    given = list(zip(starts, (first, first, other, other, other, other), strict=True))
-    sounds = Sounds()
-    places = [sounds.put(LANE, at, samples) for at, samples in given]
-    files = sounds.write(tmp_path, form)
-    assert files == 2  # what was before the first has a file of its own, and room for the last
-    reader = Reader(tmp_path, form)
-    for (_, samples), place in zip(given, places, strict=True):
-        assert np.array_equal(reader.samples(place, len(samples)), samples)
