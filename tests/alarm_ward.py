@@ -1,9 +1,10 @@
 """Alarm workers on a real Kafka, and a ward of results, people and beds before them."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -55,11 +56,15 @@ class AlarmWard:
         self._workers: list[Part] = []
         self._next: dict[str, int] = {}
         self._actions = 0
+        self.written: Callable[[WindowResult], WindowResult] = lambda result: result
+        """What an audio worker of another version would publish in place of a result."""
         self._limits = folder / "limits.toml"
         self._limits.write_text(_LIMITS)
         apply_topics(self.kafka, partitions=PARTITIONS)
 
-    def add_worker(self, **settings: object) -> Part:
+    def add_worker(
+        self, *, environment: Mapping[str, str] = MappingProxyType({}), **settings: object
+    ) -> Part:
         name = f"alarms-{len(self._workers)}"
         given = {
             "HEARTWARD_KAFKA_SERVERS": self.kafka.servers,
@@ -68,6 +73,7 @@ class AlarmWard:
             "HEARTWARD_ALARMS_CHECKPOINT_S": 0.5,
         }
         given |= {f"HEARTWARD_ALARMS_{key.upper()}": value for key, value in settings.items()}
+        given |= environment
         part = Part(name, "stream_processors.alarm_app", given, folder=self._folder)
         self._workers.append(part)
         return part.start()
@@ -97,7 +103,9 @@ class AlarmWard:
         self._next[device_id] = first + number
         last_us = time.time_ns() // 1000 - round(ago_s * 1e6)
         made = [
-            _window(device_id, first + k, abnormal, last_us - (number - 1 - k) * 2_500_000)
+            self.written(
+                _window(device_id, first + k, abnormal, last_us - (number - 1 - k) * 2_500_000)
+            )
             for k in range(number)
         ]
         self._publish(RESULTS, ((result.device_id, result) for result in made))

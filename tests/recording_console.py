@@ -91,6 +91,11 @@ class Program:
         assert answer.is_success, answer.text
         return answer.json()
 
+    def put(self, path: str, body: object) -> Any:
+        answer = httpx.put(self._base + path, json=body, headers=self._headers, timeout=30)
+        assert answer.is_success, answer.text
+        return answer.json()
+
     def upload(self, *files: tuple[str, bytes]) -> httpx.Response:
         return httpx.post(
             f"{self._base}/recordings",
