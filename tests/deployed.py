@@ -26,12 +26,16 @@ _UNIT_SECRETS = "/etc/heartward/secrets"
 
 @dataclass(frozen=True)
 class Deployed:
-    """One of our processes; `ends` says whether it ends by itself, as a step of the set-up does."""
+    """One of our processes; `ends` says whether it ends by itself, as a step of the set-up does.
+
+    `secrets` are names of the files that it is given.
+    """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
     ends: bool
+    secrets: frozenset[str]
 
 
 def from_compose() -> list[Deployed]:
@@ -42,6 +46,7 @@ def from_compose() -> list[Deployed]:
             tuple(service["command"]),
             {key: _without_default(value) for key, value in service["environment"].items()},
             ends=service["restart"] in ("on-failure", "no"),
+            secrets=frozenset(service["secrets"]),
         )
         for name, service in services.items()
         if service["image"].startswith("heartward:")
@@ -85,8 +90,20 @@ def _of_documents(text: str) -> Iterator[Deployed]:
         if not container["image"].startswith("heartward:"):
             continue
         environment = {each["name"]: each.get("value", f"{name}-0") for each in container["env"]}
-        ends = document["kind"] == "Job"
-        yield Deployed(name, tuple(container["args"]), environment, ends=ends)
+        yield Deployed(
+            name,
+            tuple(container["args"]),
+            environment,
+            ends=document["kind"] == "Job",
+            secrets=secrets_of(document),
+        )
+
+
+def secrets_of(document: dict[str, Any]) -> frozenset[str]:
+    """Names of the files that a Pod of this set or job is given of the chart's Secret."""
+    volumes = document["spec"]["template"]["spec"]["volumes"]
+    given = (volume["secret"]["items"] for volume in volumes if "secret" in volume)
+    return frozenset(item["path"] for items in given for item in items)
 
 
 def _of_unit(path: Path, shared: Mapping[str, str]) -> Deployed:
@@ -102,7 +119,9 @@ def _of_unit(path: Path, shared: Mapping[str, str]) -> Deployed:
         environment[name] = text.replace("%i", "1")
     program, *command = shlex.split(start.replace("%i", "1"))
     assert Path(program).name == "heartward"
-    return Deployed(path.stem, tuple(command), environment, ends=False)
+    # The authority's certificate is no secret, and lies open.
+    secrets = frozenset({Path(file).name for file in credentials.values()} | {"ca.pem"})
+    return Deployed(path.stem, tuple(command), environment, ends=False, secrets=secrets)
 
 
 def _assignments(text: str) -> Iterator[tuple[str, str]]:

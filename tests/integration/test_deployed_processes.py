@@ -1,7 +1,7 @@
 """Every process starts with exactly the command and environment that the shipped files give it.
 
 Kafka and Mosquitto have the shipped settings too: TLS, users, permissions. Only addresses and
-folders are this machine's.
+folders are this machine's, and each process has the secrets alone that it is given there.
 """
 
 import getpass
@@ -111,12 +111,21 @@ class Site:
         folder = self.folder / turn
         places["TMPDIR"] = str(folder)
         (folder / "console").mkdir(parents=True, exist_ok=True)  # a volume, or systemd's own doing
-        environment = here(deployed, secrets=self.secrets, places=places, folder=folder)
-        moved = {"/run/secrets": self.secrets, "/var/lib/heartward": folder, "/backup": folder}
+        secrets = self._given(deployed, folder)
+        environment = here(deployed, secrets=secrets, places=places, folder=folder)
+        moved = {"/run/secrets": secrets, "/var/lib/heartward": folder, "/backup": folder}
         command = list(deployed.command)
         for shipped, at_home in moved.items():
             command = [part.replace(shipped, str(at_home)) for part in command]
         return Process(deployed.name, command, environment, folder)
+
+    def _given(self, deployed: Deployed, folder: Path) -> Path:
+        """A folder with the secrets that this process is given, and no other."""
+        own = folder / f"secrets-{deployed.name}"
+        own.mkdir()
+        for name in deployed.secrets:
+            (own / name).symlink_to(self.secrets / name)
+        return own
 
 
 @pytest.fixture(scope="module")

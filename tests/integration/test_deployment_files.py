@@ -4,13 +4,15 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from deploy.kafka_access import ACCESS
+from deploy.kafka_access import ACCESS, password_file
 from tests.deployed import (
     CHART,
     COMPOSE,
@@ -22,6 +24,7 @@ from tests.deployed import (
     from_units,
     helm,
     rendered,
+    secrets_of,
 )
 from tests.servers import ROOT, missing
 
@@ -118,6 +121,77 @@ def test_no_secret_stands_in_an_environment() -> None:
             assert not secret or value.startswith("/run/secrets/"), (deployed.name, name)
 
 
+@pytest.mark.parametrize("read", [from_compose, from_chart, from_units])
+def test_a_process_is_given_the_secrets_that_it_reads_and_no_other(
+    read: Callable[[], list[Deployed]],
+) -> None:
+    """Else who breaks into a worker could answer alarms, as the console."""
+    for deployed in read():
+        said = [*deployed.environment.values(), *deployed.command]
+        reads = {Path(value).name for value in said if value.startswith("/run/secrets/")}
+        if deployed.command[0] == "access":  # it makes the users, with everybody's password
+            reads |= {password_file(Path(), access.user).name for access in ACCESS}
+        assert deployed.secrets - {"ca.pem"} == reads - {"ca.pem"}, deployed.name
+
+
+def test_a_server_of_the_chart_is_given_its_own_secrets() -> None:
+    given = {
+        document["metadata"]["name"].removeprefix("heartward-"): secrets_of(document)
+        for document in yaml.safe_load_all(rendered("values.yaml"))
+        if document and document["kind"] == "StatefulSet"
+    }
+    assert given["kafka"] == {"ca.pem", "kafka.pem", "kafka-admin"}
+    assert given["influxdb"] == {"influxdb-password", "influxdb-token"}
+    assert given["postgres"] == {"postgres-password"}
+    assert given["grafana"] == {"grafana-password", "influxdb-token"}
+    assert given["mosquitto"] == set()  # its files are in a volume of their own
+
+
+def test_a_servers_door_is_open_to_those_who_use_it_alone() -> None:
+    documents = [d for d in yaml.safe_load_all(rendered("values.yaml")) if d]
+    doors = {
+        (
+            policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"],
+            port["port"],
+        ): {
+            name
+            for source in rule.get("from", ())
+            for wanted in source["podSelector"]["matchExpressions"]
+            for name in wanted["values"]
+        }
+        for policy in documents
+        if policy["kind"] == "NetworkPolicy"
+        for rule in policy["spec"]["ingress"]
+        for port in rule["ports"]
+    }
+    assert doors["kafka", 9092] == _named_in(documents, "heartward-kafka:9092") - {"kafka"}
+    assert doors["mosquitto", 8884] == _named_in(documents, "heartward-mosquitto")
+    assert doors["influxdb", 8086] == _named_in(documents, "heartward-influxdb:8086")
+    assert doors["postgres", 5432] == _named_in(documents, "/run/secrets/database-url")
+    open_to_all = {door for door, sources in doors.items() if not sources}
+    watched = {(name, 9100) for name in PROCESSES}
+    assert open_to_all == watched | {("mosquitto", 8883), ("console", 8000), ("grafana", 3000)}
+    served = {
+        (service["spec"]["selector"]["app.kubernetes.io/component"], port["port"])
+        for service in documents
+        if service["kind"] == "Service"
+        for port in service["spec"]["ports"]
+    }
+    assert doors.keys() == served
+
+
+def _named_in(documents: list[Any], text: str) -> set[str]:
+    """Which Pods have it in their environment."""
+    found = set()
+    for document in documents:
+        if document["kind"] in ("StatefulSet", "Job"):
+            pod = document["spec"]["template"]
+            (container,) = pod["spec"]["containers"]
+            if any(text in str(each.get("value")) for each in container["env"]):
+                found.add(pod["metadata"]["labels"]["app.kubernetes.io/component"])
+    return found
+
+
 @pytest.mark.parametrize("values", VALUES)
 def test_the_chart_passes_lint_and_kubernetes_own_rules(values: str, tmp_path: Path) -> None:
     assert "0 chart(s) failed" in run(helm(), "lint", CHART, "-f", CHART / values)
@@ -167,6 +241,16 @@ def test_units_are_what_systemd_reads_without_a_complaint(tmp_path: Path) -> Non
     instance = tmp_path / "heartward-worker@1.service"
     instance.write_text((tmp_path / "heartward-worker@.service").read_text())
     assert run(program, "verify", *units, instance).strip() == ""
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS.glob("heartward-*.service")), ids=lambda u: u.stem)
+def test_who_breaks_into_a_unit_finds_little_of_the_system(unit: Path) -> None:
+    """By systemd's own review, from 0 to 10; a unit without any restriction has 9.6."""
+    program = shutil.which("systemd-analyze") or missing(
+        "systemd-analyze", "apt-get install systemd"
+    )
+    most = 30 if unit.stem == "heartward-kafka" else 20  # in tenths; what Java calls is not ours
+    run(program, "security", "--offline=true", "--no-pager", f"--threshold={most}", unit)
 
 
 @pytest.mark.parametrize("read", [from_compose, from_chart, from_units])

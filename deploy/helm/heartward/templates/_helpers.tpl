@@ -39,7 +39,37 @@ securityContext:
 - {name: HEARTWARD_INFLUX_TOKEN_FILE, value: /run/secrets/influxdb-token}
 {{- end }}
 
+{{- /* Of all secrets a Pod is given the files that it reads: who breaks into one learns no other's. */}}
 {{- define "heartward.secrets" -}}
 - name: secrets
-  secret: {secretName: {{ .Values.secretName }}, defaultMode: 0440}
+  secret:
+    secretName: {{ .root.Values.secretName }}
+    defaultMode: 0440
+    items:
+      {{- range .files }}
+      - {key: {{ . }}, path: {{ . }}}
+      {{- end }}
+{{- end }}
+
+{{- /* Who may come in by which doors; a door without `from` is open to all. */}}
+{{- define "heartward.policy" -}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ .root.Release.Name }}-{{ .component }}
+spec:
+  podSelector:
+    matchLabels: {{- include "heartward.labels" (dict "root" .root "component" .component) | nindent 6 }}
+  policyTypes: [Ingress]
+  ingress:
+    {{- range .doors }}
+    - ports: [{port: {{ .port }}}]
+      {{- if hasKey . "from" }}
+      from:
+        - podSelector:
+            matchLabels: {app.kubernetes.io/name: heartward, app.kubernetes.io/instance: {{ $.root.Release.Name }}}
+            matchExpressions: [{key: app.kubernetes.io/component, operator: In, values: {{ .from | toJson }}}]
+      {{- end }}
+    {{- end }}
 {{- end }}
