@@ -33,6 +33,7 @@ _TIMEOUT_S = 5.0
 _BUILT_IN_YEAR = 2026
 _BEATS_S = 10.0
 _MUCH_LAG = 10_000
+_POINTS = "points_written"
 # What a ward cannot be without, and the command that starts it. Without a console nobody hears an
 # alarm.
 _NEEDED = {
@@ -41,6 +42,9 @@ _NEEDED = {
     "alarms": "alarms run",
     "console": "console",
 }
+
+# Who takes every result, beside the writer, of which the database's own check tells.
+_READERS = ("alarms", "console")
 
 _Answer = TypeVar("_Answer")
 
@@ -273,6 +277,13 @@ def _flow(beats: Sequence[Heartbeat]) -> str:
             f"{stored:.0f} chunks in {_BEATS_S:.0f} s and not one result",
             "look at the worker's log; a wearable's first result takes some 8 s, so ask twice",
         )
+    there = {beat.kind for beat in beats}
+    idle = [kind for kind in _READERS if kind in there and not _growth(beats, kind, "results")]
+    if idle:
+        raise Problem(
+            f"{results:.0f} results in {_BEATS_S:.0f} s, and none reached: {', '.join(idle)}",
+            "look at its log; where sound has only just come, ask twice",
+        )
     return f"{stored:.0f} chunks and {results:.0f} results in {_BEATS_S:.0f} s"
 
 
@@ -302,13 +313,23 @@ def _stored(
             "look at the writer's log; nothing is lost. After a full disk make room and start "
             "InfluxDB again: it does not recover by itself",
         )
-    written = sum(beat.counters.get("points_written", 0) for beat in writers)
-    refused = sum(beat.counters.get("refused", 0) for beat in writers)
+    refused = _growth(beats(), "influx", "refused")
     if refused:
         raise Problem(
-            f"{refused:.0f} records were refused", "their reasons are on pcg.dead-letters"
+            f"{refused:.0f} records were refused in {_BEATS_S:.0f} s",
+            "their reasons are on pcg.dead-letters",
         )
-    return f"{written:.0f} points written by {len(writers)} writers"
+    results, written = _growth(beats(), "audio", "results"), _growth(beats(), "influx", _POINTS)
+    if results and not written:
+        raise Problem(
+            f"{results:.0f} results in {_BEATS_S:.0f} s and not one point",
+            "look at the writer's log; where sound has only just come, ask twice",
+        )
+    ever = sum(beat.counters.get("refused", 0) for beat in writers)
+    note = f"; {ever:.0f} records refused since the writers began, see pcg.dead-letters"
+    return (
+        f"{written:.0f} points in {_BEATS_S:.0f} s by {len(writers)} writers{note if ever else ''}"
+    )
 
 
 def _heartbeats(connection: KafkaConnection) -> list[Heartbeat]:

@@ -27,7 +27,9 @@ class Part(Child):
         return [sys.executable, "-m", self._module]
 
     def environment(self) -> dict[str, str]:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("HEARTWARD_")}
+        # The tests' own Django has no database that a process could keep anything in.
+        ours = ("HEARTWARD_", "DJANGO_")
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         return inherited | _ONE_THREAD | self._settings
 
     def cpu_s(self) -> float:

@@ -153,27 +153,73 @@ def _beats(kind: str, **counters: tuple[float, float]) -> list[Heartbeat]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("bridge", "results", "ok", "said"),
-    [
-        ({"devices": (2, 2), "chunks_stored": (5, 25)}, (4, 12), True, "20 chunks and 8 results"),
-        ({"devices": (2, 2), "chunks_stored": (5, 25)}, (4, 4), False, "20 chunks in 10 s and not"),
-        ({"devices": (2, 2), "chunks_stored": (5, 5)}, (4, 4), False, "of 2 wearables"),
-        ({"chunks_stored": (5, 25), "refused": (1, 4)}, (4, 12), False, "3 messages of wearables"),
-        ({"devices": (0, 0), "chunks_stored": (0, 0)}, (4, 4), None, "no wearable has sent"),
-    ],
-)
-def test_sound_is_followed_to_its_results(
-    bridge: dict[str, tuple[float, float]],
-    results: tuple[float, float],
-    ok: bool | None,
-    said: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    beats = [*_beats("bridge", **bridge), *_beats("audio", results=results)]
+SOUND = _beats("bridge", devices=(2, 2), chunks_stored=(5, 25))
+RESULTS = _beats("audio", results=(4, 12))
+TAKEN = [*_beats("alarms", results=(4, 11)), *_beats("console", results=(3, 12))]
+
+
+def _seen(check: str, beats: list[Heartbeat], monkeypatch: pytest.MonkeyPatch) -> Verdict:
+    """What a check says of a ward that beats so; its database answers nobody."""
     monkeypatch.setattr(doctor, "_heartbeats", lambda _kafka: beats)
     kafka = load(KafkaConnection, {"servers": "127.0.0.1:1"})
-    none = MqttConnection.model_construct(), kafka, InfluxConnection.model_construct()
-    verdict = {verdict.check: verdict for verdict in examine(*none)}["Sound to results"]
-    assert (verdict.ok, bool(verdict.remedy)) == (ok, ok is False)
+    influx = load(InfluxConnection, {"url": "http://127.0.0.1:1"})
+    none = MqttConnection.model_construct(), kafka, influx
+    verdict = {verdict.check: verdict for verdict in examine(*none)}[check]
+    assert bool(verdict.remedy) == (verdict.ok is False)
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("beats", "ok", "said"),
+    [
+        ([*SOUND, *RESULTS, *TAKEN], True, "20 chunks and 8 results"),
+        ([*SOUND, *RESULTS], True, "20 chunks and 8 results"),
+        ([*SOUND, *_beats("audio", results=(4, 4))], False, "20 chunks in 10 s and not"),
+        (_beats("bridge", devices=(2, 2), chunks_stored=(5, 5)), False, "of 2 wearables"),
+        (
+            [*_beats("bridge", chunks_stored=(5, 25), refused=(1, 4)), *RESULTS],
+            False,
+            "3 messages of wearables",
+        ),
+        (_beats("bridge", devices=(0, 0), chunks_stored=(0, 0)), None, "no wearable has sent"),
+        (
+            [*SOUND, *RESULTS, *_beats("alarms", results=(4, 4)), *TAKEN[2:]],
+            False,
+            "8 results in 10 s, and none reached: alarms",
+        ),
+        ([*SOUND, *RESULTS, *TAKEN[:2], *_beats("console")], False, "none reached: console"),
+    ],
+)
+def test_sound_is_followed_to_its_results_and_to_who_takes_them(
+    beats: list[Heartbeat], ok: bool | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = _seen("Sound to results", beats, monkeypatch)
+    assert verdict.ok is ok
     assert said in verdict.seen
+
+
+@pytest.mark.parametrize(
+    ("writer", "ok", "said"),
+    [
+        (_beats("influx", points_written=(9, 25)), True, "16 points in 10 s by 1 writers"),
+        (_beats("influx", points_written=(9, 9)), False, "8 results in 10 s and not one point"),
+        (_beats("influx", points_written=(9, 25), refused=(1, 3)), False, "2 records were refused"),
+        (_beats("influx", points_written=(9, 25), refused=(3, 3)), True, "3 records refused since"),
+        (
+            _beats("influx", points_written=(9, 9), database_away=(0, 1)),
+            False,
+            "reach it: influx-1",
+        ),
+        ([], False, "no writer in 10 s"),
+    ],
+)
+def test_results_are_followed_into_the_database(
+    writer: list[Heartbeat], ok: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = _seen("Results in InfluxDB", [*SOUND, *RESULTS, *writer], monkeypatch)
+    assert verdict.ok is ok
+    assert said in verdict.seen
+
+
+def test_a_ward_without_sound_lacks_no_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _seen("Results in InfluxDB", _beats("influx"), monkeypatch).ok is True
