@@ -53,6 +53,14 @@ class ProvisioningSettings(BaseSettings):
     )
 
 
+class BrokerNotToldError(UserError):
+    """Done, but the broker has not read it; `password` is a device's new one all the same."""
+
+    def __init__(self, why: str, password: str | None) -> None:
+        super().__init__(f"done, but the broker does not know it yet: {why}")
+        self.password = password
+
+
 def change(settings: ProvisioningSettings, device_id: str, action: Action) -> str | None:
     """Add a device, give it another password, or take it away; returns the new password.
 
@@ -63,6 +71,8 @@ def change(settings: ProvisioningSettings, device_id: str, action: Action) -> st
     ------
     UserError
         In one line, when the device is there already or is not, or a file cannot be written.
+    BrokerNotToldError
+        When that is all done and the broker could not be told.
     """
     if not is_device_id(device_id):
         raise UserError(f"{device_id!r} is no device id: 1 to 64 characters from A-Z a-z 0-9 _ -")
@@ -77,7 +87,9 @@ def change(settings: ProvisioningSettings, device_id: str, action: Action) -> st
                 known[device_id] = hashed(password, salt=secrets.token_bytes(_SALT_BYTES))
     except OSError as error:
         raise UserError(f"{error.filename} cannot be used: {error.strerror}") from None
-    _reload(settings.reload)
+    why = _reload(settings.reload)
+    if why is not None:
+        raise BrokerNotToldError(f"{settings.reload}: {why}", password)
     return password
 
 
@@ -158,15 +170,14 @@ def _note(audit: Path, device_id: str, action: Action) -> None:
         os.fsync(opened.fileno())
 
 
-def _reload(command: str) -> None:
+def _reload(command: str) -> str | None:
+    """Have the broker read its file, and return why that failed, if it did."""
     if not command:
-        return
+        return None
     try:
         done = subprocess.run(
             shlex.split(command), capture_output=True, text=True, timeout=_RELOAD_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UserError(f"done, but the broker does not know it yet: {command}: {error}") from None
-    if done.returncode:
-        why = (done.stderr or done.stdout).strip().partition("\n")[0]
-        raise UserError(f"done, but the broker does not know it yet: {command}: {why}")
+        return str(error)
+    return (done.stderr or done.stdout).strip().partition("\n")[0] if done.returncode else None

@@ -3,7 +3,7 @@
 # ruff: noqa: PLC0415 (each command loads what it needs, and nothing else does)
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -83,7 +83,12 @@ def _names(topics: tuple[object, ...]) -> str:
     return " ".join(str(getattr(topic, "name", topic)) for topic in topics)
 
 
-def _show(device: str, action: str) -> None:
-    from deploy.devices import change
+def _show(device: str, action: Literal["add", "rotate"]) -> None:
+    """Print the new password, also where the broker could not be told: nobody else has it."""
+    from deploy.devices import BrokerNotToldError, change
 
-    typer.echo(change(load(ProvisioningSettings), device, "add" if action == "add" else "rotate"))
+    try:
+        typer.echo(change(load(ProvisioningSettings), device, action))
+    except BrokerNotToldError as error:
+        typer.echo(error.password)
+        raise
