@@ -3,6 +3,8 @@
 import importlib.util
 import secrets
 import socket
+from collections.abc import Callable
+from functools import wraps
 
 from deploy.embedded import LOOPBACK, free_port
 from deploy.local_stack import Login, port_of
@@ -18,29 +20,25 @@ def is_installed() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in _NEEDED)
 
 
-def demonstration_login(port: int | None) -> Login | None:
-    """A login with a new password; None where the console is not installed.
+def _where_installed(make: Callable[[int | None], Login]) -> Callable[[int | None], Login | None]:
+    """Give none where the libraries are missing; `UserError` says that a port is in use."""
 
-    Raises
-    ------
-    UserError
-        When a port was asked for that is in use.
-    """
-    if not is_installed():
-        return None
+    @wraps(make)
+    def login(port: int | None) -> Login | None:
+        return make(port) if is_installed() else None
+
+    return login
+
+
+@_where_installed
+def demonstration_login(port: int | None) -> Login:
+    """A login with a new password."""
     return Login(port=_usable(port), user=DEMO_USER, password=secrets.token_urlsafe(9))
 
 
-def own_login(port: int | None) -> Login | None:
-    """The people whom the console knows already, at the port that its own settings may name.
-
-    Raises
-    ------
-    UserError
-        When a port was asked for that is in use.
-    """
-    if not is_installed():
-        return None
+@_where_installed
+def own_login(port: int | None) -> Login:
+    """The people whom the console knows already, at the port that its own settings may name."""
     from dashboards.console.configuration import ConsoleSettings  # noqa: PLC0415 (an extra's)
 
     settings = load(ConsoleSettings)

@@ -24,12 +24,16 @@ _NOT_OPEN = frozenset({"pending", "cleared"})
 _MOST_AT_ONCE = 1000  # transitions of one alarm that are told apart in one millisecond
 
 
-def alarm_line(event: AlarmEvent, rang_us: int | None = None) -> str:
+def alarm_line(
+    event: AlarmEvent, *, published_us: int | None = None, rang_us: int | None = None
+) -> str:
     """One transition.
 
     An alarm can change more than once in a moment, so its transition's number is added to the
-    time, as microseconds. `rang_us` is when it first rang, for an answer to it.
+    time, as microseconds. `published_us` is when Kafka took it: from its cause to then is its
+    delay, but of what came late. `rang_us` is when it first rang, for an answer to it.
     """
+    told_us = None if event.late else published_us
     return point(
         ALARM,
         {
@@ -52,6 +56,7 @@ def alarm_line(event: AlarmEvent, rang_us: int | None = None) -> str:
             "escalation": event.escalation,
             "value": None if event.value is None else float(event.value),
             "limit": None if event.limit is None else float(event.limit),
+            "delay_ms": None if told_us is None else (told_us - event.at_us) / 1e3,
             "answered_s": None if rang_us is None else (event.at_us - rang_us) / 1e6,
             "episode_id": event.episode_id,
             "transition_no": event.transition_no,

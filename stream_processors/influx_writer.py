@@ -173,7 +173,7 @@ class Writer:
             statements = [answers.question(asked)]
             told = await self.insist(lambda: self._store.ask(statements))
             rang_us = answers.rang(told) | rang_us
-        return [_Point(taken, _alarm_line(event, rang_us)) for taken, event in read.alarms]
+        return [_Point(taken, _alarm_line(taken, event, rang_us)) for taken, event in read.alarms]
 
     async def _worth_writing(self, readable: Sequence[_Readable]) -> list[_Readable]:
         """Leave out what is less full than another version of the same window."""
@@ -296,9 +296,10 @@ def _trace(tracing: Tracing, written: Sequence[_Readable], own: Step) -> None:
             )
 
 
-def _alarm_line(event: AlarmEvent, rang_us: Mapping[str, int]) -> str:
+def _alarm_line(taken: Taken, event: AlarmEvent, rang_us: Mapping[str, int]) -> str:
     answered = event.transition == answers.ACKNOWLEDGED
-    return alarm_line(event, rang_us.get(event.episode_id) if answered else None)
+    rang = rang_us.get(event.episode_id) if answered else None
+    return alarm_line(event, published_us=taken.published_us, rang_us=rang)
 
 
 def _pauses_s() -> Iterator[float]:

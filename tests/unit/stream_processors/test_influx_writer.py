@@ -18,17 +18,9 @@ from stream_processors.influx_settings import InfluxSettings
 from stream_processors.influx_store import Refusal
 from stream_processors.influx_writer import Writer
 from stream_processors.record_source import Taken
-from stream_processors.records import (
-    AlarmEvent,
-    DeadLetter,
-    DeviceStats,
-    Heartbeat,
-    Quality,
-    Record,
-    decode,
-    encode,
-)
+from stream_processors.records import DeadLetter, Quality, Record, decode, encode
 from stream_processors.topics import ALARMS, DEVICE_STATS, HEARTBEATS, RESULTS, STATUS, Topic
+from tests.reports import alarm_event, device_stats, heartbeat
 from tests.results import PUBLISHED_US, START_US, window_result
 
 
@@ -210,52 +202,15 @@ def _bytes(value: Record | bytes) -> bytes:
     return value if isinstance(value, bytes) else encode(value)
 
 
-ALARM = AlarmEvent(
-    event_id="e1",
-    episode_id="abc123",
-    transition_no=2,
-    device_id="d1",
-    assignment_id="a1",
-    ward="west",
-    bed="12",
-    condition="tachycardia",
-    kind="physiological",
-    priority="medium",
-    state_from="pending",
-    state_to="active",
-    transition="raised",
-    at_us=START_US,
-    cause='rate 142 bpm, "over" 120',
-    actor="heartward",
-    value=142.0,
-    limit=120.0,
-    rings=True,
-)
+ALARM = alarm_event(cause='rate 142 bpm, "over" 120')
 
 
 async def test_alarms_devices_and_processes_become_points() -> None:
     bench = Bench()
-    stats = DeviceStats(
-        device_id="d1",
-        bridge="main",
-        at_us=START_US,
-        boot_id=7,
-        last_received_us=START_US,
-        stored_to_sample=10,
-        sample_rate_hz=2000,
-        chunks=5,
-        duplicates=1,
-        refused=0,
-        reboots=0,
-        missing_samples=1000,
-        clock_offset_us=1500,
-    )
-    beat = Heartbeat(
-        process="worker",
-        kind="audio",
+    stats = device_stats(chunks=5, duplicates=1, missing_samples=1000, clock_offset_us=1500)
+    beat = heartbeat(
         instance="worker-host-77",
         pid=77,
-        at_us=START_US,
         started_us=START_US - 1_000_000,
         lag={"pcg.audio/0": 3, "pcg.audio/1": 4},
         counters={"results": 9},
@@ -300,15 +255,7 @@ async def test_an_answer_says_how_long_its_alarm_rang() -> None:
 
 async def test_what_is_no_such_record_is_dead_lettered_with_its_topic() -> None:
     bench = Bench()
-    endless = Heartbeat(
-        process="worker",
-        kind="audio",
-        instance="w",
-        pid=1,
-        at_us=1,
-        started_us=0,
-        counters={"rate": math.inf},
-    )
+    endless = heartbeat(counters={"rate": math.inf})
     await bench.settle(b"nonsense", endless, topic=HEARTBEATS)
     letters = [decode(DeadLetter, record.value or b"") for record in bench.sink.stored]
     assert [letter.topic for letter in letters] == [HEARTBEATS.name] * 2

@@ -11,6 +11,7 @@ from stream_processors.records import (
     Strip,
     WindowResult,
 )
+from tests.reports import device_stats
 
 NOW_US = 1_800_000_000_000_000
 
@@ -78,18 +79,10 @@ def result(
 
 def clock_of(device_id: str, offset_us: int | None, *, boot_id: int = 1) -> DeviceStats:
     """A bridge's statistics, of which only the clock matters."""
-    return DeviceStats(
+    return device_stats(
         device_id=device_id,
-        bridge="bridge-1",
         at_us=NOW_US,
         boot_id=boot_id,
         last_received_us=NOW_US,
-        stored_to_sample=2000,
-        sample_rate_hz=2000,
-        chunks=1,
-        duplicates=0,
-        refused=0,
-        reboots=0,
-        missing_samples=0,
         clock_offset_us=offset_us,
     )

@@ -2,25 +2,20 @@
 
 from dashboards.terminal.open_alarms import OpenAlarms
 from stream_processors.records import AlarmEvent, Priority
+from tests.reports import alarm_event
 
 
 def event(
     condition: str, no: int, state_to: str, *, priority: Priority = "medium", episode: str = "e"
 ) -> AlarmEvent:
-    return AlarmEvent(
+    return alarm_event(
         event_id=f"{condition}-{episode}-{no}",
         episode_id=f"{condition}-{episode}",
         transition_no=no,
-        device_id="d1",
-        assignment_id=None,
         condition=condition,
-        kind="physiological",
         priority=priority,
-        state_from="x",
         state_to=state_to,
         at_us=no,
-        cause=f"{condition} it is",
-        actor="heartward",
     )
 
 

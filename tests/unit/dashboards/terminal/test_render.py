@@ -14,6 +14,7 @@ from dashboards.terminal.ward_view import (
 )
 from models.rhythm import Heart
 from stream_processors.records import AlarmEvent, DeadLetter, Priority
+from tests.reports import alarm_event
 from tests.unit.dashboards.terminal.examples import NOW_US, at, clock_of, finding, result
 
 _PROCESSES = tuple(
@@ -183,18 +184,12 @@ def test_when_not_all_beds_fit_those_that_call_are_shown() -> None:
 
 
 def _alarm(device_id: str, state: str, *, priority: Priority = "medium", cause: str) -> AlarmEvent:
-    return AlarmEvent(
-        event_id=device_id,
+    return alarm_event(
         episode_id=device_id,
-        transition_no=1,
         device_id=device_id,
-        assignment_id=None,
-        condition="x",
         kind="technical",
         priority=priority,
-        state_from="inactive",
         state_to=state,
         at_us=NOW_US,
         cause=cause,
-        actor="heartward",
     )

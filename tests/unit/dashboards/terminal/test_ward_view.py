@@ -7,6 +7,7 @@ from dashboards.terminal.ward_view import (
     waiting_for,
 )
 from stream_processors.records import Assignment, DeadLetter, Heartbeat
+from tests.reports import heartbeat
 from tests.unit.dashboards.terminal.examples import NOW_US, at, finding, result
 
 
@@ -22,11 +23,8 @@ def _assignment(number: int) -> Assignment:
 
 
 def _heartbeat(chunks: float, *, at_s: float, started_us: int = 1) -> Heartbeat:
-    return Heartbeat(
-        process="bridge",
+    return heartbeat(
         kind="bridge",
-        instance="bridge-1",
-        pid=1,
         at_us=at(at_s),
         started_us=started_us,
         counters={"chunks_received": chunks},

@@ -15,7 +15,6 @@ from stream_processors.records import (
     AlarmEvent,
     AlarmState,
     Assignment,
-    DeviceStats,
     Finding,
     Quality,
     StageTimes,
@@ -23,6 +22,7 @@ from stream_processors.records import (
     decode,
     encode,
 )
+from tests.reports import device_stats
 from tests.results import START_US, window_result
 
 HOP_S = 2.5
@@ -170,19 +170,9 @@ class Bedside:
     def stats(self, *, clock_offset_s: float | None = None) -> list[AlarmEvent]:
         offset_us = None if clock_offset_s is None else round(clock_offset_s * 1e6)
         return self.give(
-            DeviceStats(
-                device_id="d1",
-                bridge="b1",
+            device_stats(
                 at_us=us(self.now_s),
-                boot_id=7,
                 last_received_us=us(self.now_s),
-                stored_to_sample=0,
-                sample_rate_hz=2000,
-                chunks=1,
-                duplicates=0,
-                refused=0,
-                reboots=0,
-                missing_samples=0,
                 clock_offset_us=offset_us,
             )
         )

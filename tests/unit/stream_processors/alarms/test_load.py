@@ -6,6 +6,7 @@ import pytest
 
 from stream_processors.alarms.load import load_of, patient_hours
 from stream_processors.records import AlarmEvent, Assignment
+from tests.reports import alarm_event
 
 HOUR_US = 3_600_000_000
 
@@ -15,20 +16,12 @@ def event(episode: str, no: int, transition: str, at_s: float, **said: Any) -> A
         "event_id": f"{episode}{no}",
         "episode_id": episode,
         "transition_no": no,
-        "device_id": "d1",
-        "assignment_id": "a1",
         "patient_id": "p1",
-        "condition": "tachycardia",
-        "kind": "physiological",
-        "priority": "medium",
-        "state_from": "x",
-        "state_to": "y",
         "at_us": round(at_s * 1e6),
-        "cause": "HR 134 > 120",
-        "actor": "heartward",
         "transition": transition,
+        "rings": False,
     }
-    return AlarmEvent(**(given | said))
+    return alarm_event(**(given | said))
 
 
 EVENTS = [
