@@ -19,7 +19,7 @@ from models.errors import UserError
 from stream_processors.records import STAGES, Heartbeat
 
 _SILENT_S = 10.0
-# Milliseconds; the objective, a second, is one of them.
+# Milliseconds; the pipeline's aim, 500, is one of them, so that its share can be told.
 _BUCKETS_MS = (10, 25, 50, 100, 200, 300, 500, 750, 1000, 2000, 5000, 10_000, 60_000)
 
 

@@ -353,6 +353,12 @@ STAGES = (
     "end_to_end",
 )
 
+END_TO_END_AIM_MS = 500.0
+"""Of 100 windows 99 shall take no longer from their last chunk's arrival at the bridge to Kafka.
+
+Until a page has painted a result is the console's own aim, and in none of these stages.
+"""
+
 
 def stage_latencies_ms(stages: StageTimes, published_us: int) -> tuple[float, ...]:
     """Milliseconds in the order of `STAGES`; the first depends on the device's own clock."""

@@ -21,7 +21,7 @@ def build() -> Dashboard:
         .with_variable(everything("ward", "Ward", wards))
         .with_panel(_rang())
         .with_panel(_answered())
-        .with_panel(_by("bed", "Alarms per bed and hour", span=FULL))
+        .with_panel(_by("ward, bed", "Alarms per bed and hour", span=FULL))
         .with_panel(_by("condition", "By condition", span=HALF))
         .with_panel(_by("priority", "By priority", span=HALF))
         .with_panel(_time_to_acknowledge())
@@ -47,13 +47,13 @@ def _answered() -> AnyPanel:
     )
 
 
-def _by(tag: str, title: str, *, span: int) -> AnyPanel:
+def _by(tags: str, title: str, *, span: int) -> AnyPanel:
     query = (
-        f"SELECT count(transition_no) FROM alarm WHERE {_RAISED} GROUP BY time(1h), {tag} fill(0)"
+        f"SELECT count(transition_no) FROM alarm WHERE {_RAISED} GROUP BY time(1h), {tags} fill(0)"
     )
     return graph(
         title,
-        InfluxQuery(query, alias=f"$tag_{tag}"),
+        InfluxQuery(query, alias=" ".join(f"$tag_{tag}" for tag in tags.split(", "))),
         says="Alarms raised in each hour.",
         span=span,
         stacked=True,

@@ -5,11 +5,8 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from dashboards.grafana.panels import HALF, AnyPanel, board, graph, rows
 from dashboards.grafana.queries import InfluxQuery
 from models.contract import DISTANCE
+from models.drift import DRIFTED, MOVED
 
-DRIFTED = 0.25
-"""Population stability index above which a distribution has moved for certain (Siddiqi 2006)."""
-
-_MOVED = 0.1
 _BY_MODEL = "GROUP BY time($__interval), model, version, role"
 _NAMED = "$tag_model $tag_version $tag_role"
 
@@ -38,10 +35,11 @@ def _drift() -> AnyPanel:
     return graph(
         "Drift, worst quantity",
         InfluxQuery(_of("max(psi_worst)"), alias=_NAMED),
-        says="Stability index against the validation set, less what chance gives.",
+        says="Stability index against the validation set, less what chance gives. An alert calls "
+        "from the red line on, of a hundred windows or more.",
         span=HALF,
         sparse=True,
-        limits=((_MOVED, "yellow"), (DRIFTED, "red")),
+        limits=((MOVED, "yellow"), (DRIFTED, "red")),
     )
 
 

@@ -4,6 +4,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.grafana.panels import HALF, AnyPanel, board, everything, graph, number, rows
 from dashboards.grafana.queries import InfluxQuery
+from stream_processors.records import END_TO_END_AIM_MS
 
 _WARD = "ward =~ /^$ward$/"
 
@@ -55,9 +56,10 @@ def _delay() -> AnyPanel:
     return number(
         "Delay, p99",
         InfluxQuery(f"SELECT percentile(end_to_end_ms, 99) FROM latency WHERE {where}", alias="p"),
-        says="From a chunk's arrival to its published result.",
+        says="From a chunk's arrival at the bridge to the result in Kafka; red above the "
+        f"objective, {END_TO_END_AIM_MS:.0f} ms.",
         unit="ms",
-        limits=((1000, "red"),),
+        limits=((END_TO_END_AIM_MS, "red"),),
     )
 
 
@@ -94,7 +96,7 @@ def _battery() -> AnyPanel:
     return graph(
         "Battery",
         InfluxQuery(query, alias="$tag_device"),
-        says="What each device says of itself.",
+        says="What each device says of itself; of every ward, for a device has none.",
         unit="percentunit",
         most=1,
         span=HALF,
@@ -103,11 +105,11 @@ def _battery() -> AnyPanel:
 
 def _abnormal() -> AnyPanel:
     where = f"$timeFilter AND {_WARD} AND model = 'screen'"
-    by = "GROUP BY time($__interval), bed"
+    by = "GROUP BY time($__interval), ward, bed"
     query = f"SELECT mean(probability_abnormal) FROM heart WHERE {where} {by}"
     return graph(
         "Abnormal sound by bed",
-        InfluxQuery(query, alias="$tag_bed"),
+        InfluxQuery(query, alias="$tag_ward $tag_bed"),
         says="Mean probability of the screening model in service.",
         unit="percentunit",
         most=1,

@@ -13,6 +13,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards.grafana import provisioning
 from dashboards.grafana.build import FOLDER, boards, differing, files, write
 from dashboards.grafana.queries import SOURCE_UID
+from stream_processors.records import END_TO_END_AIM_MS
 
 BOARDS = boards()
 GRID = 24
@@ -81,7 +82,8 @@ def test_panels_lie_side_by_side(uid: str) -> None:
 def test_the_objective_is_drawn_in() -> None:
     first = BOARDS["heartward-latency"]["panels"][0]
     steps = first["fieldConfig"]["defaults"]["thresholds"]["steps"]
-    assert [step["value"] for step in steps] == [None, 1000.0]
+    assert [step["value"] for step in steps] == [None, END_TO_END_AIM_MS]
+    assert f"{END_TO_END_AIM_MS:.0f} ms" in first["description"]
     assert first["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"] == "dashed"
 
 

@@ -75,6 +75,8 @@ class Handler(BaseHTTPRequestHandler):
             by_uid = "/datasources/uid" if path.startswith("/datasources") else path
             home = path if path.endswith(f"/{given.get('uid')}") else f"{by_uid}/{given['uid']}"
             secret = given.pop("secureJsonData", None)
+            if "for" in given:
+                given["for"] = as_grafana_writes(given["for"])
             added = {"id": 3, "provenance": "api", "secureJsonFields": dict.fromkeys(secret or {})}
             self.server.stored[home] = given | added
         self._answer(200, {"message": "done", "uid": given.get("uid")})
@@ -95,6 +97,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def as_grafana_writes(duration: str) -> str:
+    """It reads a duration and writes it in whole hours, minutes and seconds."""
+    number, unit = re.fullmatch(r"(\d+)([hms])", duration).groups()  # type: ignore[union-attr]
+    seconds = int(number) * {"h": 3600, "m": 60, "s": 1}[unit]
+    parts = {"h": seconds // 3600, "m": seconds // 60 % 60, "s": seconds % 60}
+    return "".join(f"{value}{name}" for name, value in parts.items() if value)
 
 
 @pytest.fixture
@@ -158,6 +168,15 @@ def test_only_what_somebody_changed_is_mended(grafana: FakeGrafana) -> None:
         Change("alert rule", "A model has drifted", "changed"),
     ]
     assert actions(sync(grafana.url, TOKEN, INFLUX)) == {"as it is"}
+
+
+def test_another_token_of_the_database_reaches_the_data_source(grafana: FakeGrafana) -> None:
+    sync(grafana.url, TOKEN, INFLUX)
+    rotated = load(InfluxConnection, {"url": "http://influx.ward:8086", "token": "another"})
+    changes = [c for c in sync(grafana.url, TOKEN, rotated) if c.action != "as it is"]
+    assert changes == [Change("data source", "Heartward", "changed")]
+    assert actions(sync(grafana.url, TOKEN, rotated)) == {"as it is"}
+    assert "another" not in json.dumps(grafana.stored)
 
 
 def test_who_is_not_let_in_gets_one_line(grafana: FakeGrafana) -> None:
