@@ -7,6 +7,7 @@ device, which models run, what the alarms are and were, and what people answered
 
 import hashlib
 import io
+import shutil
 import sqlite3
 import tarfile
 import tempfile
@@ -138,7 +139,7 @@ def _copy_file(source: Path, target: Path) -> None:
         with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as kept:
             live.backup(kept)
     else:
-        target.write_bytes(source.read_bytes())
+        shutil.copyfile(source, target)
     target.chmod(source.stat().st_mode & 0o777)
 
 

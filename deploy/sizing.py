@@ -203,7 +203,13 @@ def arithmetic(beds: int, given: Costs) -> list[Step]:
             f"{windows} results x {given.writer.writer_us:g} µs / {use}, rounded up",
             f"{found.writers}",
         ),
-        Step("cores, all parts", f"the sum of all that / {use}", f"{found.cores:.1f}"),
+        Step(
+            "cores, all parts",
+            f"({beds} x ({measured.worker_us:g} + {measured.bridge_us:g} + {measured.mqtt_us:g} + "
+            f"{measured.kafka_us:g} x {copies}) µs + {windows} x ({given.writer.writer_us:g} + "
+            f"{given.writer.database_us:g}) µs) / {use}",
+            f"{found.cores:.1f}",
+        ),
         Step(
             "Kafka's disks",
             f"{copies} x {beds} x ({wire.chunk_bytes} B x {assumed.audio_kept_hours:g} h + "

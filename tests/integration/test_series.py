@@ -28,7 +28,7 @@ from tests import influxql, kafka_log
 from tests.chaos.harness import Ward, load_on
 from tests.influxql import Database
 from tests.processes import Part
-from tests.servers import EmbeddedKafka, EmbeddedMqtt, InfluxDb, InfluxDb1, Server
+from tests.servers import ROOT, EmbeddedKafka, EmbeddedMqtt, InfluxDb, InfluxDb1, Server
 from tests.waiting import until
 
 Key = tuple[str, frozenset[tuple[str, str]], int]
@@ -176,8 +176,10 @@ def test_series_of_a_thousand_beds_stay_bounded() -> None:
     contracts = [m.contract for m in Registry().installed() if m.contract.task != "segment"]
     of_one, of_ten = (count(sample(beds, contracts)) for beds in (1, 10))
     per_bed = total(of_ten) - total(of_one)
-    assert total(count(sample(1000, contracts))) == total(of_one) + per_bed // 9 * 999
+    of_thousand = total(count(sample(1000, contracts)))
+    assert of_thousand == total(of_one) + per_bed // 9 * 999
     assert per_bed // 9 <= 25
+    assert f"{of_thousand:,} for 1000 beds" in (ROOT / "ARCHITECTURE.md").read_text()
 
 
 def test_buckets_and_tasks_are_made_once_and_mended(influxdb: InfluxDb) -> None:
