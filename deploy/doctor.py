@@ -277,6 +277,12 @@ def _flow(beats: Sequence[Heartbeat]) -> str:
             f"{stored:.0f} chunks in {_BEATS_S:.0f} s and not one result",
             "look at the worker's log; a wearable's first result takes some 8 s, so ask twice",
         )
+    _require_taken(beats, results)
+    return f"{stored:.0f} chunks and {results:.0f} results in {_BEATS_S:.0f} s"
+
+
+def _require_taken(beats: Sequence[Heartbeat], results: float) -> None:
+    """Refuse a part that is there and takes none of the results."""
     there = {beat.kind for beat in beats}
     idle = [kind for kind in _READERS if kind in there and not _growth(beats, kind, "results")]
     if idle:
@@ -284,7 +290,6 @@ def _flow(beats: Sequence[Heartbeat]) -> str:
             f"{results:.0f} results in {_BEATS_S:.0f} s, and none reached: {', '.join(idle)}",
             "look at its log; where sound has only just come, ask twice",
         )
-    return f"{stored:.0f} chunks and {results:.0f} results in {_BEATS_S:.0f} s"
 
 
 def _growth(beats: Iterable[Heartbeat], kind: str, counter: str) -> float:

@@ -174,7 +174,7 @@ def size(beds: int, given: Costs) -> Size:
 
 def arithmetic(beds: int, given: Costs) -> list[Step]:
     """How `size` comes to its numbers, with the numbers."""
-    measured, assumed, wire = given.measured, given.assumed, given.wire
+    measured, assumed = given.measured, given.assumed
     found = size(beds, given)
     copies = 1 if beds <= assumed.beds_that_one_broker_may_carry else 3
     use = f"{assumed.use_of_a_core:g}"
@@ -210,20 +210,27 @@ def arithmetic(beds: int, given: Costs) -> list[Step]:
             f"{given.writer.database_us:g}) µs) / {use}",
             f"{found.cores:.1f}",
         ),
-        Step(
-            "Kafka's disks",
-            f"{copies} x {beds} x ({wire.chunk_bytes} B x {assumed.audio_kept_hours:g} h + "
-            f"{assumed.windows_a_second:g} x {wire.result_bytes} B x "
-            f"{assumed.results_kept_hours:g} h)",
-            f"{found.kafka_gib:.0f} GiB",
-        ),
-        Step(
-            "InfluxDB's disk",
-            f"{windows} x {assumed.points_a_window} points x {assumed.bytes_a_point:g} B x "
-            f"{assumed.points_kept_days:g} d",
-            f"{found.influxdb_gib:.1f} GiB",
-        ),
+        *_disks(beds, given, found),
     ]
+
+
+def _disks(beds: int, given: Costs, found: Size) -> Iterator[Step]:
+    """How much lies in Kafka and in the database."""
+    assumed, wire = given.assumed, given.wire
+    copies = 1 if beds <= assumed.beds_that_one_broker_may_carry else 3
+    yield Step(
+        "Kafka's disks",
+        f"{copies} x {beds} x ({wire.chunk_bytes} B x {assumed.audio_kept_hours:g} h + "
+        f"{assumed.windows_a_second:g} x {wire.result_bytes} B x "
+        f"{assumed.results_kept_hours:g} h)",
+        f"{found.kafka_gib:.0f} GiB",
+    )
+    yield Step(
+        "InfluxDB's disk",
+        f"{beds} x {assumed.windows_a_second:g} x {assumed.points_a_window} points x "
+        f"{assumed.bytes_a_point:g} B x {assumed.points_kept_days:g} d",
+        f"{found.influxdb_gib:.1f} GiB",
+    )
 
 
 def page(given: Costs) -> str:

@@ -136,17 +136,7 @@ def _rule(
         "title": title,
         "condition": "C",
         "data": [
-            {
-                "refId": "A",
-                "relativeTimeRange": {"from": period_s, "to": 0},
-                "datasourceUid": SOURCE_UID,
-                "model": {
-                    "refId": "A",
-                    "query": statement,
-                    "rawQuery": True,
-                    "resultFormat": "time_series",
-                },
-            },
+            _question("A", statement, period_s),
             _expression("B", {"type": "reduce", "expression": "A", "reducer": "last"}),
             _expression(
                 "C",
@@ -162,6 +152,16 @@ def _rule(
         "for": _HELD_FOR,
         "annotations": {"summary": says},
         "labels": {"service": "heartward"},
+    }
+
+
+def _question(ref_id: str, statement: str, period_s: int) -> Document:
+    model = {"query": statement, "rawQuery": True, "resultFormat": "time_series"}
+    return {
+        "refId": ref_id,
+        "relativeTimeRange": {"from": period_s, "to": 0},
+        "datasourceUid": SOURCE_UID,
+        "model": {"refId": ref_id, **model},
     }
 
 
