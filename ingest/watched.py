@@ -46,6 +46,7 @@ class Watch:
         self._alive_s = self._beat_s = now_s()
         self.beat_told: Heartbeat | None = None
         self._observe: Callable[[Sequence[float]], None] = lambda _stages_ms: None
+        self._observe_alarm: Callable[[float], None] = lambda _delay_ms: None
 
     def alive(self) -> None:
         """Say that the process goes round its loop."""
@@ -60,6 +61,10 @@ class Watch:
     def stages_ms(self, stages_ms: Sequence[float]) -> None:
         """Count how long each of `STAGES` took one result."""
         self._observe(stages_ms)
+
+    def alarm_ms(self, delay_ms: float) -> None:
+        """Count how long it took from the record that raised an alarm to the alarm in Kafka."""
+        self._observe_alarm(delay_ms)
 
     def is_alive(self) -> bool:
         return self._now_s() - self._alive_s < _SILENT_S
@@ -105,13 +110,19 @@ class Watch:
             buckets=_BUCKETS_MS,
             registry=registry,
         )
+        alarms = Histogram(
+            "heartward_alarm_milliseconds",
+            "From the record that raised an alarm to the alarm in Kafka.",
+            buckets=_BUCKETS_MS,
+            registry=registry,
+        )
         by_stage = [histogram.labels(stage) for stage in STAGES]
 
         def observe(stages_ms: Sequence[float]) -> None:
             for stage, took_ms in zip(by_stage, stages_ms, strict=True):
                 stage.observe(took_ms)
 
-        self._observe = observe
+        self._observe, self._observe_alarm = observe, alarms.observe
         return registry
 
 

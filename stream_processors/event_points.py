@@ -33,7 +33,6 @@ def alarm_line(
     time, as microseconds. `published_us` is when Kafka took it: from its cause to then is its
     delay, but of what came late. `rang_us` is when it first rang, for an answer to it.
     """
-    told_us = None if event.late else published_us
     return point(
         ALARM,
         {
@@ -56,13 +55,18 @@ def alarm_line(
             "escalation": event.escalation,
             "value": None if event.value is None else float(event.value),
             "limit": None if event.limit is None else float(event.limit),
-            "delay_ms": None if told_us is None else (told_us - event.at_us) / 1e3,
+            "delay_ms": None if published_us is None else delay_ms(event, published_us),
             "answered_s": None if rang_us is None else (event.at_us - rang_us) / 1e6,
             "episode_id": event.episode_id,
             "transition_no": event.transition_no,
         },
         event.at_us + event.transition_no % _MOST_AT_ONCE,
     )
+
+
+def delay_ms(event: AlarmEvent, published_us: int) -> float | None:
+    """How long it took from its cause to Kafka; None of what came late."""
+    return None if event.late else (published_us - event.at_us) / 1e3
 
 
 def _urgency(event: AlarmEvent) -> int:

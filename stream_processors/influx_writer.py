@@ -15,7 +15,13 @@ from ingest.watched import WATCH
 from models.errors import BadInputError, RecordError, RetryableError
 from models.logs import about
 from stream_processors import answers
-from stream_processors.event_points import alarm_line, heartbeat_line, stats_line, status_line
+from stream_processors.event_points import (
+    alarm_line,
+    delay_ms,
+    heartbeat_line,
+    stats_line,
+    status_line,
+)
 from stream_processors.influx_settings import InfluxSettings
 from stream_processors.influx_store import Store
 from stream_processors.points import lines, require_finite
@@ -267,6 +273,7 @@ def _sort(taken: Taken, read: _Read) -> None:
         case ALARMS.name:
             event = decode(AlarmEvent, taken.value)
             alarm_line(event)  # what cannot be written is refused before anything is asked
+            _tell_delay(event, taken.published_us)
             read.alarms.append((taken, event))
         case DEVICE_STATS.name:
             read.points.append(_Point(taken, stats_line(decode(DeviceStats, taken.value))))
@@ -278,6 +285,12 @@ def _sort(taken: Taken, read: _Read) -> None:
             read.points.append(_Point(taken, heartbeat_line(decode(Heartbeat, taken.value))))
         case _:
             raise RecordError(f"{taken.topic} is no topic of series")
+
+
+def _tell_delay(event: AlarmEvent, published_us: int) -> None:
+    took_ms = delay_ms(event, published_us)
+    if event.transition == "raised" and took_ms is not None:
+        WATCH.alarm_ms(took_ms)
 
 
 def _trace(tracing: Tracing, written: Sequence[_Readable], own: Step) -> None:

@@ -76,6 +76,7 @@ def test_a_loop_that_stands_still_is_not_alive(process: Watched) -> None:
 def test_the_numbers_are_those_of_the_heartbeat_and_of_the_stages(process: Watched) -> None:
     process.watch.beat(BEAT)
     process.watch.stages_ms((5.0, 20.0, 30.0, 40.0, 90.0))
+    process.watch.alarm_ms(12.5)
     status, text = process.ask("/metrics")
     assert status == 200
     lines = set(text.splitlines())
@@ -84,6 +85,7 @@ def test_the_numbers_are_those_of_the_heartbeat_and_of_the_stages(process: Watch
     assert "heartward_results 42.0" in lines
     assert "heartward_ready 1.0" in lines
     assert 'heartward_stage_milliseconds_sum{stage="end_to_end"} 90.0' in lines
+    assert "heartward_alarm_milliseconds_sum 12.5" in lines
     for bound in (100.0, END_TO_END_AIM_MS):  # so that the share within the aim can be told
         assert (
             f'heartward_stage_milliseconds_bucket{{le="{bound}",stage="end_to_end"}} 1.0' in lines

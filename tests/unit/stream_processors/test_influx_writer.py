@@ -12,6 +12,7 @@ import pytest
 from ingest.chunk import DeviceStatus
 from ingest.chunk import encode as encode_status
 from ingest.kafka_sink import MemorySink, keep_polling
+from ingest.watched import WATCH
 from models.errors import RetryableError
 from stream_processors import influx_writer
 from stream_processors.influx_settings import InfluxSettings
@@ -233,6 +234,17 @@ async def test_alarms_devices_and_processes_become_points() -> None:
     )
     assert said == f"device,device=d1 online=true,battery=0.5,contact=true {PUBLISHED_US}"
     assert (bench.writer.counters.events, bench.writer.counters.results) == (5, 0)
+
+
+async def test_who_watches_the_writer_learns_how_long_alarms_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[float] = []
+    monkeypatch.setattr(WATCH, "alarm_ms", told.append)
+    cleared = msgspec.structs.replace(ALARM, transition="cleared")
+    late = msgspec.structs.replace(ALARM, late=True)
+    await Bench().settle(ALARM, cleared, late, topic=ALARMS)
+    assert told == [(PUBLISHED_US - START_US) / 1e3]
 
 
 async def test_an_answer_says_how_long_its_alarm_rang() -> None:
