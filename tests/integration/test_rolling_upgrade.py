@@ -197,6 +197,10 @@ class Upgraded:
         found = kafka_log.entries(self.beds.kafka, TOPICS[kind])
         return [msgspec.msgpack.decode(entry.value) for entry in found if entry.value]
 
+    def fall_silent(self) -> None:
+        """Nothing more is published: alarms go on as time goes on."""
+        self._alarms.stop()
+
     def logs(self) -> list[Path]:
         """What the parts have said."""
         return [*self._folder.glob("alarms-*.log"), self._console.log]
@@ -240,6 +244,7 @@ def test_alarms_and_console_lose_no_window_alarm_or_answer(
             beds.windows(bed, 2, abnormal=0.1)
             beds.wait_for(bed, "cleared")
             assert beds.told(bed) == ["pending", "raised*", "acknowledged", "cleared"]
+        ward.fall_silent()
         assert_all_is_stored(ward)
         assert_versions(ward, order)
         assert_nothing_was_refused(ward)
