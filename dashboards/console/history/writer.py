@@ -55,7 +55,7 @@ class HistoryWriter:
         """Write until told to stop."""
         consumer = Consumer(self._settings(), logger=_log)
         consumer.subscribe(
-            [t.name for t in _TOPICS], on_assign=self._assigned, on_revoke=self._assigned
+            [t.name for t in _TOPICS], on_assign=self._assigned, on_revoke=self._revoked
         )
         housekeeping = Housekeeping()
         try:
@@ -99,8 +99,12 @@ class HistoryWriter:
                 _log.warning("unreadable: %s", error, extra=where)
         return batch
 
-    def _assigned(self, consumer: Consumer, _partitions: Sequence[TopicPartition]) -> None:
-        self._partitions = tuple(f"{at.topic}/{at.partition}" for at in consumer.assignment())
+    # The consumer's own `assignment()` is still empty while it tells of a new one.
+    def _assigned(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        self._partitions = tuple(f"{at.topic}/{at.partition}" for at in partitions)
+
+    def _revoked(self, _consumer: Consumer, _partitions: Sequence[TopicPartition]) -> None:
+        self._partitions = ()
 
     def _settings(self) -> dict[str, object]:
         return self._kafka.confluent() | {

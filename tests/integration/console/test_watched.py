@@ -6,6 +6,10 @@ from pathlib import Path
 import httpx
 
 from deploy.embedded import free_port
+from ingest.connections import KafkaConnection
+from stream_processors.records import Heartbeat
+from stream_processors.topics import HEARTBEATS
+from tests import kafka_log
 from tests.recording_console import Program, running
 from tests.servers import Server
 from tests.waiting import until
@@ -15,6 +19,7 @@ def test_who_watches_the_console_learns_whether_it_is_well_and_its_numbers(
     embedded_kafka: Server, tmp_path: Path
 ) -> None:
     port = free_port()
+    kafka = KafkaConnection(servers=embedded_kafka.address)
 
     def ask(path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5)
@@ -29,3 +34,12 @@ def test_who_watches_the_console_learns_whether_it_is_well_and_its_numbers(
         told = ask("/metrics").text
         for name in ("pages", "beds", "outbox_waiting", "ready"):
             assert re.search(rf"^heartward_{name} \d", told, re.MULTILINE), told
+        until(
+            lambda: any(
+                "pcg.results/0" in beat.partitions
+                for beat in kafka_log.records(kafka, HEARTBEATS, Heartbeat)
+                if beat.kind == "console"
+            ),
+            "its heartbeats name the partitions that it writes from",
+            timeout_s=30,
+        )
