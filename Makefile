@@ -25,11 +25,11 @@ demo: $(RUN_STAMP) ## Watch a simulated ward of 12 beds come alive (ARGS="--beds
 
 setup: $(DEV_STAMP) ## Make .venv with all that demo, tests and benchmarks need
 
-# Unit tests share nothing and compute; the others start servers of their own and mostly wait for
-# them. So two files go at once.
+# Unit tests share nothing and compute, so two files go at once on two cores. The others start
+# servers of their own and mostly wait for them: three.
 test: lint ## Check style, types and layers, then run every test but the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile tests/unit
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/unit
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile --ignore tests/unit
 
 lint: $(DEV_STAMP) ## Check style, types and layers
 	$(BIN)/ruff check
