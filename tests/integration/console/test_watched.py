@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from deploy.embedded import free_port
-from ingest.connections import KafkaConnection
+from ingest.connections import KafkaConnection, load
 from stream_processors.records import Heartbeat
 from stream_processors.topics import HEARTBEATS
 from tests import kafka_log
@@ -19,7 +19,7 @@ def test_who_watches_the_console_learns_whether_it_is_well_and_its_numbers(
     embedded_kafka: Server, tmp_path: Path
 ) -> None:
     port = free_port()
-    kafka = KafkaConnection(servers=embedded_kafka.address)
+    kafka = load(KafkaConnection, {"servers": embedded_kafka.address})
 
     def ask(path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5)
