@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from django.core.files.storage import default_storage
 
 from dashboards.console.history.models import CLIP_FOLDER, Clip
+from dashboards.console.lib.own_files import database_began, is_own
 
 _BEING_KEPT = timedelta(hours=1)
 _ID_CHARACTERS = 36  # of a UUID; a storage may put more behind it to tell names apart
@@ -16,7 +17,8 @@ def sweep(now: datetime) -> int:
     """Delete files that no clip names: of clips that were erased just when the console died."""
     paths = list(_paths())  # first: what is being kept now has its row already
     named = {str(key): name for key, name in Clip.objects.values_list("pk", "file")}
-    strays = [path for path in paths if _is_stray(path, named, now)]
+    began = database_began()
+    strays = [path for path in paths if _is_stray(path, named, now) and is_own(path, began)]
     for path in strays:
         default_storage.delete(path)
     return len(strays)

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.db import transaction
 
 from dashboards.console.admissions import retention as admissions
-from dashboards.console.history import clip_files
 from dashboards.console.history.models import (
     AlarmTransition,
     Clip,
@@ -22,7 +21,6 @@ from dashboards.console.notifications.models import Delivery
 from stream_processors.topics import ALL
 
 _EVERY_S = 600.0
-_SWEPT_EVERY_S = 86_400.0
 # Kafka deletes whole segments, and closes one after a week at the latest.
 _LONGEST_SEGMENT_MS = 7 * 86_400_000
 
@@ -46,7 +44,6 @@ class Housekeeping:
 
     def __init__(self) -> None:
         self._due_s = 0.0
-        self._swept_s = 0.0
 
     def step(self, now_s: float) -> None:
         if now_s < self._due_s:
@@ -56,9 +53,6 @@ class Housekeeping:
         windows_us = round((now_s - console.keep_windows_h * 3600) * 1e6)
         Window.objects.filter(start_us__lt=windows_us).delete()
         erase_before(round((now_s - console.keep_history_days * 86_400) * 1e6))
-        if now_s - self._swept_s >= _SWEPT_EVERY_S:
-            self._swept_s = now_s
-            clip_files.sweep(datetime.fromtimestamp(now_s, UTC))
 
 
 def erase_before(at_us: int) -> Erased:
@@ -119,5 +113,6 @@ def _delete_clips(clips: Any) -> int:
     """With their files, which go when the rows are gone for good, or at the next sweep."""
     files = [clip.file for clip in clips if clip.file]
     count = _delete(clips)
-    transaction.on_commit(lambda: [file.storage.delete(file.name) for file in files])
+    # A storage that is away must not end the writing of the history.
+    transaction.on_commit(lambda: [file.storage.delete(file.name) for file in files], robust=True)
     return count

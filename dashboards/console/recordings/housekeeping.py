@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 
+from dashboards.console.lib.own_files import database_began, is_own
 from dashboards.console.recordings import limits
 from dashboards.console.recordings.jobs import remove
 from dashboards.console.recordings.models import Examination, Recording, State
@@ -41,13 +42,17 @@ def sweep(now: datetime) -> int:
     except FileNotFoundError:
         return 0
     known = {str(key) for key in Recording.objects.values_list("pk", flat=True)}
-    return sum(_sweep_folder(folder, now) for folder in folders if folder not in known)
+    strays = [folder for folder in folders if folder not in known]
+    began = database_began()
+    return sum(_sweep_folder(folder, now, began) for folder in strays)
 
 
-def _sweep_folder(folder: str, now: datetime) -> int:
+def _sweep_folder(folder: str, now: datetime, began: datetime) -> int:
     _, names = default_storage.listdir(f"{_FOLDER}/{folder}")
     paths = [f"{_FOLDER}/{folder}/{name}" for name in names]
     if any(now - default_storage.get_modified_time(path) < _STRAY_AFTER for path in paths):
+        return 0
+    if not all(is_own(path, began) for path in paths):
         return 0
     for path in paths:
         default_storage.delete(path)

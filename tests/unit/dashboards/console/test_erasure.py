@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -27,11 +28,16 @@ from dashboards.console.history.batches import Batch, Published, write
 from dashboards.console.history.clip_keeper import ClipKeeper
 from dashboards.console.history.influx_erasure import Worn
 from dashboards.console.history.models import AlarmTransition, Clip, Label, Note, Window
-from dashboards.console.history.retention import erase_before, kafka_forgets_at
+from dashboards.console.history.retention import (
+    Housekeeping,
+    erase_before,
+    kafka_forgets_at,
+)
 from dashboards.console.history.sound import Sound
 from dashboards.console.notifications.models import Rule
 from dashboards.console.outbox.postman import Postman
 from dashboards.console.people.access import Role
+from dashboards.console.recordings import housekeeping
 from dashboards.console.recordings.models import Examination, ExaminationChunk, Recording
 from ingest.connections import KafkaConnection
 from ingest.kafka_sink import MemorySink
@@ -228,6 +234,38 @@ def test_a_file_that_is_just_being_kept_is_no_stray(media: Path) -> None:
     clip.file.save("clip.flac", ContentFile(b"sound"), save=False)
     assert clip_files.sweep(timezone.now()) == 0
     assert clip_files.sweep(timezone.now() + timedelta(hours=2)) == 1
+    assert _files(media) == []
+
+
+def test_files_from_before_this_database_are_anothers(media: Path) -> None:
+    """A console that was started with an empty database must not empty the storage."""
+    for folder in ("clips/dev-west-1", f"recordings/{uuid.uuid4()}"):
+        (media / folder).mkdir(parents=True)
+        kept = media / folder / "6f1c1e9e-clip.flac"
+        kept.write_bytes(b"sound")
+        os.utime(kept, (0, 0))
+    assert clip_files.sweep(timezone.now()) == 0
+    assert housekeeping.sweep(timezone.now()) == 0
+    assert len(_files(media)) == 2
+
+
+def _away(*_: object) -> None:
+    raise OSError("the storage is away")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_storage_that_is_away_does_not_end_the_writing_of_the_history(
+    media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = Clip.objects.create(episode_id="e1", device_id="d", from_us=0, until_us=1, state="kept")
+    clip.file.save("clip.flac", ContentFile(b"sound"))
+    with monkeypatch.context() as broken:
+        for name in ("delete", "listdir"):
+            broken.setattr(f"django.core.files.storage.FileSystemStorage.{name}", _away)
+        Housekeeping().step(NOW_US / 1e6)
+    assert not Clip.objects.exists()
+    assert len(_files(media)) == 1
+    ClipKeeper(KafkaConnection.model_construct(servers="nowhere"), who="this").sweep(NOW_US / 1e6)
     assert _files(media) == []
 
 
