@@ -6,10 +6,13 @@ GET /fhir/Observation?patient:identifier=PSEUDONYM&code=http://loinc.org|8867-4&
 from importlib.metadata import version
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -54,8 +57,14 @@ class _Fhir(APIView):
         return response
 
 
+@method_decorator(login_not_required, name="dispatch")
 class Metadata(_Fhir):
-    @extend_schema(responses=_FHIR, operation_id="fhir_metadata")
+    """Open, as clients read from it how to log in; it tells of no patient."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses=_FHIR, operation_id="fhir_metadata", auth=[])
     def get(self, request: Any) -> Response:
         """What this server can do."""
         address = _address(request).removesuffix("/Observation")
