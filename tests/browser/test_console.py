@@ -187,12 +187,16 @@ def test_a_bed_shows_sound_trends_and_alarms_and_can_be_heard(
     page.get_by_role("button", name="Add").click()
     expect(page.locator("#notes")).to_contain_text("slept well")
     past.get_by_role("button", name="Agree", exact=True).click()
-    expect(past.locator(".verdict")).to_contain_text("kept")
+    expect(past.locator(".verdict")).to_contain_text("Agreed")
     moment = page.locator("#moment")
     moment.get_by_role("button", name="Disagree").click()
     moment.get_by_label("What it is instead").fill("murmur")
     moment.get_by_role("button", name="Disagree").click()
-    expect(moment.locator(".verdict")).to_contain_text("kept")
+    expect(moment.locator(".verdict")).to_contain_text("murmur instead of")
+    expect(moment.locator("[aria-pressed=true]")).to_have_count(0)
+    page.reload()
+    expect(past.locator(".verdict")).to_contain_text("Agreed", timeout=SLOW_MS)
+    expect(past.locator("[aria-pressed=true]")).to_have_text("Agree")
 
 
 def test_limits_are_changed_with_their_history_and_bounds(open_page: Open) -> None:

@@ -17,12 +17,21 @@ from dashboards.console.api.listening import AUDITED, KIND, listened_kind
 from dashboards.console.api.permissions import require
 from dashboards.console.api.tables import FILTERS, FROM, UNTIL, OfWards, time_parameter
 from dashboards.console.audit import log
-from dashboards.console.history.labels import Judged, LabelError, label, of_alarm, raised
+from dashboards.console.history.labels import (
+    SHOWN_FOR_US,
+    Judged,
+    LabelError,
+    label,
+    of_alarm,
+    raised,
+)
 from dashboards.console.history.models import AlarmTransition, Clip, Label, Minute, Note, Window
 from dashboards.console.history.sound import from_flac
 from dashboards.console.history.trends import trend_of
 from dashboards.console.live import current
+from dashboards.console.live.beds import main_finding
 from dashboards.console.people.access import Role
+from stream_processors.records import Finding
 
 Answer = Any
 
@@ -149,6 +158,7 @@ class Labels(CreateModelMixin, OfWards):
                 verdict=asked["verdict"],
                 corrected=asked.get("corrected", ""),
                 author=self.request.user.get_username(),
+                shown=_on_screen(judged),
             )
         except LabelError as error:
             raise ValidationError({"detail": str(error)}) from None
@@ -168,6 +178,15 @@ def _judged(asked: dict[str, Any]) -> Judged | None:
     if not worn.from_us <= at_us <= time.time_ns() // 1000 + _AHEAD_US:
         raise ValidationError({"at_us": "nobody wore it then, or that is to come"})
     return Judged(worn.device_id, worn.patient_id, worn.ward, worn.bed, at_us)
+
+
+def _on_screen(judged: Judged) -> Finding | None:
+    """What the bed has shown since before a moment: the database has that a little later."""
+    bed = None if judged.episode_id else current.filled_room().ward.bed(judged.device_id)
+    if bed is None or bed.latest is None:
+        return None
+    is_shown = 0 <= judged.at_us - bed.published_us < SHOWN_FOR_US
+    return main_finding(bed.latest.findings) if is_shown else None
 
 
 class AlarmStrip(APIView):

@@ -6,8 +6,10 @@ from django.db import transaction
 
 from dashboards.console.history.models import AlarmTransition, Clip, Label, Window
 from dashboards.console.history.rows import AROUND_US
+from stream_processors.records import Finding
 
-_SHOWN_FOR_US = 60_000_000  # so long a moment's finding may be old
+SHOWN_FOR_US = 60_000_000  # so long a moment's finding may be old
+_CAUSED_WITHIN_US = 1_000_000  # an alarm's time and its window's are of two clocks
 
 
 class LabelError(Exception):
@@ -38,15 +40,21 @@ def of_alarm(alarm: AlarmTransition) -> Judged:
 
 
 @transaction.atomic
-def label(judged: Judged, *, verdict: str, corrected: str, author: str) -> Label:
+def label(
+    judged: Judged, *, verdict: str, corrected: str, author: str, shown: Finding | None = None
+) -> Label:
     """Keep the verdict, whose finding was shown, and the sound: an alarm's clip, if it has one.
+
+    Unless it is told what is `shown`, the database says what was.
 
     Raises
     ------
     LabelError
         Where no model's finding was shown at that time.
     """
-    model, version, said = _shown(judged)
+    model, version, said = (
+        _shown(judged) if shown is None else (shown.model, shown.version, shown.label)
+    )
     if verdict == "disagree" and corrected == said:
         raise LabelError(f"{corrected} is what was said: agree, or name another")
     made: Label = Label.objects.create(
@@ -86,12 +94,15 @@ def _clip(judged: Judged) -> Clip | None:
 
 def _shown(judged: Judged) -> tuple[str, str, str]:
     """Model, version and label of the finding that the alarm, or its time, was about."""
-    windows = Window.objects.filter(
-        device_id=judged.device_id, published_us__lte=judged.at_us + 1_000_000
-    )
-    if not judged.episode_id:
+    windows = Window.objects.filter(device_id=judged.device_id)
+    if judged.episode_id:
+        windows = windows.filter(published_us__lte=judged.at_us + _CAUSED_WITHIN_US)
+    else:
+        since_us = judged.at_us - SHOWN_FOR_US
         windows = windows.filter(
-            patient_id=judged.patient_id, published_us__gt=judged.at_us - _SHOWN_FOR_US
+            patient_id=judged.patient_id,
+            published_us__gt=since_us,
+            published_us__lte=judged.at_us,
         )
     window = windows.order_by("-published_us").first()
     _, _, rest = judged.condition.partition("finding/")

@@ -27,7 +27,8 @@ from dashboards.console.live.room import Room
 from dashboards.console.notifications.models import Delivery, Rule
 from dashboards.console.people.access import Role
 from models.rhythm import Heart
-from stream_processors.records import Quality, WindowResult
+from stream_processors.records import Quality, WindowResult, encode
+from stream_processors.topics import RESULTS
 from tests.unit.dashboards.console import examples
 from tests.unit.dashboards.console.conftest import ClientOf
 from tests.unit.dashboards.console.examples import NOW_US, fill
@@ -311,6 +312,23 @@ def test_a_moment_without_an_alarm_is_labelled_too_and_its_sound_is_wanted(
     assert (clip.state, clip.from_us, clip.until_us) == (
         *("wanted", NOW_US - 30_000_000, NOW_US + 30_000_000),
     )
+
+
+def test_a_verdict_on_a_moment_is_on_what_the_page_showed_and_not_on_what_is_stored_so_far(
+    room: Room, program_of: ClientOf
+) -> None:
+    fill(room, ("west", 1))
+    write(Batch([Published(examples.result(), NOW_US)], [], [examples.assignment()]))
+    newer = examples.result(index=11, label="abnormal")
+    room.take(RESULTS.name, newer.device_id.encode(), encode(newer), NOW_US + 1_000_000)
+    for at_us in (NOW_US + 1_500_000, NOW_US + 500_000):
+        body = {"device_id": "dev-west-1", "at_us": at_us, "verdict": "agree"}
+        answer = program_of(Role.CLINICIAN, "west").post(
+            "/api/v1/labels", body, content_type="application/json"
+        )
+        assert answer.status_code == 201, answer.content
+    said = Label.objects.order_by("id").values_list("said", flat=True)
+    assert list(said) == ["abnormal", "normal"]
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,13 @@ export async function call(method, url, body) {
     signal: AbortSignal.timeout(8000),
   });
   const document_ = parsed(await answer.text());
-  if (!answer.ok) throw new ApiError(answer.status, document_?.detail || answer.statusText);
+  if (!answer.ok) throw new ApiError(answer.status, document_?.detail || ofFields(document_) || answer.statusText);
   return document_;
+}
+
+// What is wrong with each field, where that is all that is said.
+function ofFields(document_) {
+  return Object.values(document_ ?? {}).flat().filter((words) => typeof words === "string").join(" ");
 }
 
 // A proxy before a console that is away answers with a page of its own.

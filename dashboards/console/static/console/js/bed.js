@@ -4,7 +4,7 @@ import { act, call } from "./api.js";
 import { Aside } from "./aside.js";
 import { Banner } from "./banner.js";
 import { Feed } from "./feed.js";
-import { judgeWith } from "./judge.js";
+import { judgeWith, showMoment } from "./judge.js";
 import { Player } from "./listen.js";
 import { Notifier } from "./notify.js";
 import { PastAlarms, time } from "./past.js";
@@ -103,7 +103,7 @@ document.querySelectorAll(".listen").forEach((button) => button.addEventListener
 }));
 
 const moment = byId("moment");
-if (moment) judgeWith(moment, () => ({ device_id: deviceId, at_us: Math.round(feed.nowUs()) }));
+if (moment) judgeWith(moment, () => ({ device_id: deviceId, at_us: Math.round(feed.nowUs()) }), showMoment);
 
 async function loadNotes() {
   if (!patientId) return; // notes are of a patient, whatever they wear

@@ -1,7 +1,7 @@
 // Alarms that were: what happened to each, the strip that caused it, its sound, and verdicts on it.
 
 import { call } from "./api.js";
-import { judgeWith } from "./judge.js";
+import { judgeWith, showVerdict } from "./judge.js";
 import { peak, ready } from "./pcg.js";
 import { SYMBOLS } from "./words.js";
 
@@ -9,9 +9,17 @@ const DAY_US = 24 * 3600e6;
 
 export class PastAlarms {
   constructor(box, template, deviceId, patientId, player) {
-    Object.assign(this, { box, template, deviceId, patientId, player, nodes: new Map() });
-    this.load();
+    Object.assign(this, { box, template, deviceId, patientId, player, nodes: new Map(), verdicts: new Map() });
+    this.loadVerdicts().finally(() => this.load());
     setInterval(() => this.load(), 10000);
+  }
+
+  // Of verdicts that were given before the page was opened, the latest on each alarm.
+  async loadVerdicts() {
+    try {
+      const page = await call("GET", `/api/v1/labels?device_id=${encodeURIComponent(this.deviceId)}&limit=500`);
+      for (const label of page.results.reverse()) this.verdicts.set(label.episode_id, label);
+    } catch { /* then they are shown after the next reload */ }
   }
 
   async load() {
@@ -38,6 +46,7 @@ export class PastAlarms {
     const { episode_id: episode, at_us: atUs } = steps.find((step) => step.transition === "raised") ?? steps[0];
     node.querySelectorAll(".hear").forEach((button) => button.addEventListener("click", () => this.hear(episode, atUs, button.dataset.kind)));
     judgeWith(node, () => ({ episode_id: episode }));
+    if (this.verdicts.has(episode)) showVerdict(node, this.verdicts.get(episode));
     strip(node.querySelector(".cause"), episode);
     return node;
   }
