@@ -34,6 +34,7 @@ class PasswordForm(forms.Form):
 class UserForm(PasswordForm):
     """A new user, with a first role."""
 
+    field_order = ("username", "password")
     username = forms.RegexField(r"^[\w.@+-]{1,150}$", label="User name")
     role = forms.TypedChoiceField(
         choices=[(r.value, r.name.capitalize()) for r in Role], coerce=int, label="Role"
@@ -85,7 +86,7 @@ def user(request: HttpRequest, number: int) -> HttpResponse:
     if request.method == "POST":
         form = shown.get(do)
         if somebody == request.user:
-            messages.error(request, "Nobody changes the own account here.")
+            messages.error(request, "You cannot change your own account here: see your profile.")
             return redirect("user", number)
         if form is None or form.is_valid():
             _change(request, somebody, do, form.cleaned_data if form else {})
@@ -97,6 +98,7 @@ def user(request: HttpRequest, number: int) -> HttpResponse:
         "roles": somebody.memberships.all(),
         "is_enrolled": is_enrolled(somebody),
         "tokens": somebody.api_tokens.count(),
+        "is_own": somebody == request.user,
         "single_sign_on": settings.SINGLE_SIGN_ON,
     }
     return render(request, "people/user.html", context)
@@ -125,7 +127,7 @@ def _change(request: HttpRequest, somebody: Any, do: str, values: dict[str, Any]
     else:
         return
     log.note(request, "user changed", subject=somebody.get_username(), do=do, **what)
-    messages.success(request, "It is done.")
+    messages.success(request, "Saved.")
 
 
 def _take_away(somebody: Any, number: str) -> str:

@@ -211,6 +211,14 @@ def test_nobody_changes_the_own_rights_on_the_page_either(client_of: ClientOf) -
     own.refresh_from_db()
     assert own.is_active
     assert own.memberships.get() == role
+    page = admin.get(f"/users/{own.pk}/").content.decode()
+    assert "another administrator" in page
+    assert 'name="do"' not in page, "a button that only refuses"
+
+
+def test_a_new_user_is_asked_for_by_name_first(client_of: ClientOf) -> None:
+    page = client_of(Role.ADMIN).get("/users/").content.decode()
+    assert page.index('id="id_username"') < page.index('id="id_password"')
     assert not AuditEntry.objects.filter(action="user changed").exists()
 
 
