@@ -91,7 +91,11 @@ class ConsoleSettings(BaseSettings):
         48.0, ge=1.0, le=24 * 31, description="Hours for which every window's result is kept."
     )
     keep_history_days: float = Field(
-        90.0, ge=1.0, description="Days for which minutes, alarms and clips are kept."
+        90.0,
+        ge=1.0,
+        description="Days for which minutes, alarms, clips, notes, labels and limits' history are "
+        "kept, and identities of who has left. Uploaded recordings stay until "
+        "`manage erase --older-than-days`.",
     )
     oidc_client_id: str | None = Field(None, description="Single sign-on: the console's name.")
     oidc_client_secret: SecretStr | None = Field(None, description="Single sign-on: its secret.")
