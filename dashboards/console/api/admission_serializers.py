@@ -95,7 +95,7 @@ class UserChangeSerializer(serializers.ModelSerializer):
         user.is_active = values.get("is_active", user.is_active)
         if "password" in values:
             user.set_password(values["password"])
-        user.save(update_fields=["is_active", "password"])
+        user.save(update_fields=[name for name in ("is_active", "password") if name in values])
         if "memberships" in values:
             Membership.objects.filter(user=user).delete()
             grant(user, values["memberships"])

@@ -73,13 +73,18 @@ def erase_before(at_us: int) -> Erased:
         )
 
 
-def erase_patient(pseudonym: str) -> Erased:
-    """Erase all that the console holds of a patient, but that the assignment was.
+def hold_off(pseudonym: str) -> None:
+    """What the pipeline still tells of a patient of the time until now is not stored from now on.
 
-    What the pipeline still tells of the time until now is not stored again.
+    Others write meanwhile, and see it once this is committed: so before, and not while, all of the
+    patient is erased.
     """
     until_us = time.time_ns() // 1000
     Erasure.objects.update_or_create(pseudonym=pseudonym, defaults={"until_us": until_us})
+
+
+def erase_patient(pseudonym: str) -> Erased:
+    """Erase all that the console holds of a patient, but that the assignment was."""
     of_patient = {"patient_id": pseudonym}
     with transaction.atomic():
         identities, limits = admissions.erase_patient(pseudonym)

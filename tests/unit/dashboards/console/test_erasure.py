@@ -27,7 +27,7 @@ from dashboards.console.history import clip_files
 from dashboards.console.history.batches import Batch, Published, write
 from dashboards.console.history.clip_keeper import ClipKeeper
 from dashboards.console.history.influx_erasure import Worn
-from dashboards.console.history.models import AlarmTransition, Clip, Label, Note, Window
+from dashboards.console.history.models import AlarmTransition, Clip, Erasure, Label, Note, Window
 from dashboards.console.history.retention import (
     Housekeeping,
     erase_before,
@@ -207,6 +207,24 @@ class ErasingFinder:
     def raw(self, *_: Any) -> Sound:
         Clip.objects.all().delete()
         return Sound(np.zeros(2000, np.int16), 2000, 0, 0.0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_others_write_while_a_patient_is_erased_is_held_off_already(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PostgreSQL shows others nothing of a transaction before it ends, so it must not be in it."""
+    seen = []
+
+    def looks(_: str) -> Any:
+        seen.append(Erasure.objects.filter(pseudonym=PATIENT).exists())
+        raise InterruptedError
+
+    monkeypatch.setattr("dashboards.console.history.management.commands.erase.erase_patient", looks)
+    with pytest.raises(InterruptedError):
+        call_command("erase", patient=PATIENT)
+    assert seen == [True]
+    assert Erasure.objects.filter(pseudonym=PATIENT).exists(), "it was part of the transaction"
 
 
 def test_a_clip_that_is_erased_while_it_is_kept_does_not_come_back(media: Path) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from dashboards.console.api.admission_serializers import UserChangeSerializer
 from dashboards.console.audit.models import AppendOnlyError, AuditEntry
 from dashboards.console.live.room import Room
 from dashboards.console.people.access import Role
@@ -214,6 +215,18 @@ def test_nobody_changes_the_own_rights_on_the_page_either(client_of: ClientOf) -
     page = admin.get(f"/users/{own.pk}/").content.decode()
     assert "another administrator" in page
     assert 'name="do"' not in page, "a button that only refuses"
+
+
+def test_who_closes_an_account_does_not_bring_back_a_password_that_was_changed_meanwhile(
+    nina: Any,
+) -> None:
+    seen_before = get_user_model().objects.get(pk=nina.pk)
+    nina.set_password("newer")
+    nina.save()
+    UserChangeSerializer().update(seen_before, {"is_active": False})
+    nina.refresh_from_db()
+    assert not nina.is_active
+    assert nina.check_password("newer")
 
 
 def test_a_new_user_is_asked_for_by_name_first(client_of: ClientOf) -> None:

@@ -18,7 +18,12 @@ from dashboards.console.history.influx_erasure import (
     erase_older,
     erase_worn,
 )
-from dashboards.console.history.retention import erase_before, erase_patient, kafka_forgets_at
+from dashboards.console.history.retention import (
+    erase_before,
+    erase_patient,
+    hold_off,
+    kafka_forgets_at,
+)
 from dashboards.console.lib import erasers
 from ingest.connections import InfluxConnection, load
 
@@ -46,6 +51,7 @@ class Command(BaseCommand):
         of_patient = Assignment.objects.filter(patient__pseudonym=pseudonym)
         worn = list(of_patient.select_related("device", "patient", "bed__ward"))
         _refuse_what_still_comes(pseudonym, worn, is_influx=influx.url is not None)
+        hold_off(pseudonym)
         with transaction.atomic():
             erased = erase_patient(pseudonym)._asdict() | erasers.erase_patient(pseudonym)
             log.write("command line", "erase", subject=pseudonym, **erased)
