@@ -209,7 +209,6 @@ class ErasingFinder:
         return Sound(np.zeros(2000, np.int16), 2000, 0, 0.0)
 
 
-@pytest.mark.django_db(transaction=True)
 def test_what_others_write_while_a_patient_is_erased_is_held_off_already(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -271,16 +270,16 @@ def _away(*_: object) -> None:
     raise OSError("the storage is away")
 
 
-@pytest.mark.django_db(transaction=True)
 def test_a_storage_that_is_away_does_not_end_the_writing_of_the_history(
-    media: Path, monkeypatch: pytest.MonkeyPatch
+    media: Path, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     clip = Clip.objects.create(episode_id="e1", device_id="d", from_us=0, until_us=1, state="kept")
     clip.file.save("clip.flac", ContentFile(b"sound"))
     with monkeypatch.context() as broken:
         for name in ("delete", "listdir"):
             broken.setattr(f"django.core.files.storage.FileSystemStorage.{name}", _away)
-        Housekeeping().step(NOW_US / 1e6)
+        with django_capture_on_commit_callbacks(execute=True):
+            Housekeeping().step(NOW_US / 1e6)
     assert not Clip.objects.exists()
     assert len(_files(media)) == 1
     ClipKeeper(KafkaConnection.model_construct(servers="nowhere"), who="this").sweep(NOW_US / 1e6)
