@@ -18,10 +18,18 @@ def sweep(now: datetime) -> int:
     paths = list(_paths())  # first: what is being kept now has its row already
     named = {str(key): name for key, name in Clip.objects.values_list("pk", "file")}
     began = database_began()
-    strays = [path for path in paths if _is_stray(path, named, now) and is_own(path, began)]
-    for path in strays:
+    return sum(_is_stray(path, named, now) and _delete(path, began) for path in paths)
+
+
+def _delete(path: str, began: datetime) -> bool:
+    """False for another database's, and where another console was faster."""
+    try:
+        if not is_own(path, began):
+            return False
         default_storage.delete(path)
-    return len(strays)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _is_stray(path: str, named: Mapping[str, str], now: datetime) -> bool:

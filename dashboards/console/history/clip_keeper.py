@@ -42,7 +42,7 @@ class ClipKeeper:
                 close_old_connections()
                 if duty.is_ours(_DUTY, self._who, for_s=_DUTY_S):
                     self.step(time.time_ns() // 1000)
-                    self.sweep(time.time())
+                self.sweep(time.time())  # everybody: not all consoles share one storage
             except DatabaseError as error:
                 _log.warning("clips cannot be read: %s", error)
             stop.wait(_LOOK_EVERY_S)
