@@ -73,14 +73,17 @@ def erase_before(at_us: int) -> Erased:
         )
 
 
-def hold_off(pseudonym: str) -> None:
+def hold_off(pseudonym: str) -> bool:
     """What the pipeline still tells of a patient of the time until now is not stored from now on.
 
-    Others write meanwhile, and see it once this is committed: so before, and not while, all of the
-    patient is erased.
+    Whether that is so for the first time. Others write meanwhile, and see it once this is
+    committed: so before, and not while, all of the patient is erased.
     """
     until_us = time.time_ns() // 1000
-    Erasure.objects.update_or_create(pseudonym=pseudonym, defaults={"until_us": until_us})
+    _, is_first = Erasure.objects.update_or_create(
+        pseudonym=pseudonym, defaults={"until_us": until_us}
+    )
+    return bool(is_first)
 
 
 def erase_patient(pseudonym: str) -> Erased:

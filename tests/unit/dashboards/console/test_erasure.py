@@ -380,16 +380,21 @@ for patient in ("p1", "p2"):
 def test_what_was_erased_is_in_no_corner_of_the_files_of_a_database_that_is_in_use(
     tmp_path: Path,
 ) -> None:
-    def run(*command: str) -> None:
+    def run(*command: str) -> str:
         own = {k: v for k, v in os.environ.items() if not k.startswith("HEARTWARD_")}
         own["HEARTWARD_CONSOLE_FOLDER"] = str(tmp_path)
         own["DJANGO_SETTINGS_MODULE"] = "dashboards.console.settings"
-        subprocess.run([sys.executable, *command], cwd=ROOT, env=own, check=True)
+        return subprocess.check_output([sys.executable, *command], cwd=ROOT, env=own, text=True)
 
     run("-c", _LIVE)
     with closing(sqlite3.connect(tmp_path / "console.sqlite3")) as console:
         assert console.execute("SELECT count(*) FROM history_note").fetchone() == (100,)
-        run("-m", "dashboards.console.manage", "erase", "--patient", "p1")
+        erase = ("-m", "dashboards.console.manage", "erase", "--patient", "p1")
+        console.execute("BEGIN")
+        console.execute("SELECT count(*) FROM history_note").fetchone()
+        assert "being read: run this again" in run(*erase)
+        console.execute("COMMIT")
+        assert "being read" not in run(*erase)
         content = b"".join(path.read_bytes() for path in tmp_path.glob("console.sqlite3*"))
     assert b"p2 slept badly" in content
     assert b"p1 slept badly" not in content

@@ -30,6 +30,7 @@ from ingest.connections import InfluxConnection, load
 # A device keeps for ten minutes what it could not send, and the way takes its time.
 _STILL_COMES_US = 15 * 60_000_000
 _A_CENTURY_DAYS = 36_525
+_JOURNAL_WAIT_MS = 3000
 
 
 class Command(BaseCommand):
@@ -51,13 +52,14 @@ class Command(BaseCommand):
         of_patient = Assignment.objects.filter(patient__pseudonym=pseudonym)
         worn = list(of_patient.select_related("device", "patient", "bed__ward"))
         _refuse_what_still_comes(pseudonym, worn, is_influx=influx.url is not None)
-        hold_off(pseudonym)
+        is_first = hold_off(pseudonym)
         with transaction.atomic():
             erased = erase_patient(pseudonym)._asdict() | erasers.erase_patient(pseudonym)
             log.write("command line", "erase", subject=pseudonym, **erased)
         self._tell(erased)
         self._points(influx, *map(_span, worn))
-        if not any(erased.values()) and not Patient.objects.filter(pseudonym=pseudonym).exists():
+        is_known = any(erased.values()) or Patient.objects.filter(pseudonym=pseudonym).exists()
+        if is_first and not is_known:
             raise CommandError(f"nothing was known of a patient {pseudonym}")
         self.stdout.write(
             f"Kafka has forgotten it by {kafka_forgets_at():%Y-%m-%d %H:%M} UTC, "
@@ -78,7 +80,8 @@ class Command(BaseCommand):
     def _tell(self, erased: dict[str, int]) -> None:
         """Say what is gone, once it is: in the files, too."""
         clip_files.sweep(datetime.now(UTC))
-        _empty_journal()
+        if not _is_journal_empty():
+            self.stdout.write("The database is being read: run this again to empty its journal.")
         self.stdout.write(
             "Erased: " + ", ".join(f"{count} {what}" for what, count in erased.items())
         )
@@ -132,8 +135,14 @@ def _span(assignment: Assignment) -> Worn:
     )
 
 
-def _empty_journal() -> None:
-    """SQLite keeps what was changed in a file beside its own until that is written anew."""
-    if connection.vendor == "sqlite" and not connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+def _is_journal_empty() -> bool:
+    """SQLite keeps what was changed in a file beside its own; False while somebody reads in that.
+
+    Nobody else can write while this waits, so it does not wait for long.
+    """
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout={_JOURNAL_WAIT_MS}")
+        is_busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not is_busy
