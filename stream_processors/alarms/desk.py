@@ -70,7 +70,7 @@ class Desk:
 
     def take(self, device_id: str, given: Input, *, at_us: int, wall_us: int) -> str | None:
         """Take one input of one device; returns why an action did nothing."""
-        assignment = self._assignments.at(device_id, at_us)
+        assignment = self._assignments.at(device_id, self._time_of(device_id, at_us))
         return self._take(device_id, given, assignment, at_us=at_us, wall_us=wall_us)
 
     def _take(
@@ -95,6 +95,13 @@ class Desk:
             device.outbox.update((event.event_id, event) for event in done.events)
             device.is_urgent = True
         return done.note
+
+    def _time_of(self, device_id: str, at_us: int) -> int:
+        """The time at a device; topics have no common order, and a record from before another
+        that was taken already must not bring back who wore it then.
+        """
+        device = self._devices.get(device_id)
+        return at_us if device is None else max(at_us, device.state.clock_us)
 
     def tick(self, device_ids: Iterable[str], *, now_us: int, path_whole_us: int | None) -> None:
         """Let time pass for all devices here; `device_ids` are those that are assigned."""

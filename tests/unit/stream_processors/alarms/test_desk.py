@@ -1,0 +1,67 @@
+"""The desk finds the assignment that holds, whatever order the topics are read in."""
+
+import msgspec
+
+from ingest.chunk import DeviceStatus
+from stream_processors.alarms.desk import Desk
+from stream_processors.alarms.machine import Input, Tick
+from stream_processors.alarms.profiles import Profiles
+from stream_processors.assignments import AssignmentHistory
+from stream_processors.records import AlarmEvent
+from tests.unit.stream_processors.alarms.bedside import ANN, BOB, QUICK, told, us, window
+
+HANDED_OVER_S = 100.0
+
+
+def desk() -> Desk:
+    """Of a device that Ann wore and Bob wears."""
+    assignments = AssignmentHistory()
+    assignments.step("a1", msgspec.structs.replace(ANN, until_us=us(HANDED_OVER_S)))
+    assignments.step("a2", msgspec.structs.replace(BOB, from_us=us(HANDED_OVER_S)))
+    return Desk(owner_us=0, states=(), profiles=Profiles(QUICK), assignments=assignments)
+
+
+def give(to: Desk, given: Input, *, at_s: float, wall_s: float) -> list[AlarmEvent]:
+    to.take("d1", given, at_us=us(at_s), wall_us=us(wall_s))
+    events = [event for saved in to.unsaved(urgent_only=True) for event in saved.events]
+    for event in events:
+        to.gone_out(event)
+    return events
+
+
+def ringing_for_bob() -> Desk:
+    of_bob = desk()
+    for index in range(2):
+        given = window(index, at_s=110.0 + index, abnormal=0.9, assignment_id="a2")
+        give(of_bob, given, at_s=110.0 + index, wall_s=110.0 + index)
+    return of_bob
+
+
+def test_a_record_from_before_the_handover_that_is_read_after_it_ends_no_alarm() -> None:
+    of_bob = ringing_for_bob()
+    status = DeviceStatus(state="online", boot_id=7, at_us=us(90.0))
+    assert told(give(of_bob, status, at_s=90.0, wall_s=120.0)) == []
+    (state,) = of_bob.states
+    assert [(e.condition, e.state) for e in state.episodes] == [
+        ("finding/screen/abnormal", "active")
+    ]
+    assert state.patient_id == "p2"
+
+
+def test_a_window_of_the_patient_before_that_comes_then_says_nothing_of_the_present_one() -> None:
+    of_bob = ringing_for_bob()
+    given = window(2, at_s=95.0, abnormal=0.1, assignment_id="a1")
+    assert told(give(of_bob, given, at_s=95.0, wall_s=120.0)) == []
+    (state,) = of_bob.states
+    assert state.assignment_id == "a2"
+
+
+def test_an_assignment_that_ends_ends_its_alarms_with_the_next_moment() -> None:
+    of_ann = desk()
+    for index in range(2):
+        at_s = 90.0 + index
+        give(of_ann, window(index, at_s=at_s, abnormal=0.9), at_s=at_s, wall_s=at_s)
+    (ended,) = give(of_ann, Tick(None), at_s=HANDED_OVER_S, wall_s=HANDED_OVER_S)
+    assert ended.transition == "ended"
+    assert ended.patient_id == "p1"
+    assert ended.cause.startswith("the device was given to another patient")
