@@ -242,21 +242,28 @@ class AlarmPipeline:
             self._delay_s, self._delay_at_us = delay_s, now_us
 
     def _tick(self, place: _Partition, lag: dict[str, int | None]) -> None:
-        """Time passes only where nothing waits to be read: what waits tells its own time."""
-        if place.desk is None:
-            return
+        """Time passes only where nothing waits to be read: what waits tells its own time.
+
+        What is true of the pipeline itself is told all the same; else no worker could tell that
+        it is the one who is late.
+        """
         behind = [lag.get(f"{topic.name}/{place.number}") for topic in TOPICS]
-        near = _NEAR_ZERO + len(place.desk)
-        if any(records is None or records > near for records in behind):
+        records = [each for each in behind if each is not None]
+        if place.desk is None or len(records) < len(behind):
             return
         now_us = self._now_us()
-        ours = [d for d in self._assignments.device_ids() if self._place_of(d) == place.number]
-        whole_us = self._parts_heard.path_whole_us(now_us)
-        place.desk.tick(ours, now_us=now_us, path_whole_us=whole_us)
+        if max(records) <= _NEAR_ZERO + len(place.desk):
+            ours = [d for d in self._assignments.device_ids() if self._place_of(d) == place.number]
+            whole_us = self._parts_heard.path_whole_us(now_us)
+            place.desk.tick(ours, now_us=now_us, path_whole_us=whole_us)
         if self._place_of(PIPELINE) == place.number:
-            readings = self._parts_heard.readings(now_us, self._profiles.common)
-            place.desk.take(PIPELINE, Readings(readings), at_us=now_us, wall_us=now_us)
+            self._tell_of_parts(place.desk, now_us)
         self._save(place, urgent_only=True)
+
+    def _tell_of_parts(self, desk: Desk, now_us: int) -> None:
+        told = desk.open_conditions(PIPELINE)
+        readings = self._parts_heard.readings(now_us, self._profiles.common, open_now=told)
+        desk.take(PIPELINE, Readings(readings), at_us=now_us, wall_us=now_us)
 
     def _place_of(self, device_id: str) -> int:
         return partition_of(device_id, self._number_of_partitions)

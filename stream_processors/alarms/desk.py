@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from stream_processors.alarms.machine import Input, Tick, step
+from stream_processors.alarms.parts_heard import PIPELINE
 from stream_processors.alarms.profiles import Profiles
 from stream_processors.alarms.turn import Moment
 from stream_processors.assignments import AssignmentHistory
@@ -68,6 +69,11 @@ class Desk:
     def states(self) -> list[AlarmState]:
         return [device.state for device in self._devices.values()]
 
+    def open_conditions(self, device_id: str) -> tuple[str, ...]:
+        """What is open of a device now, by name."""
+        device = self._devices.get(device_id)
+        return () if device is None else tuple(e.condition for e in device.state.episodes)
+
     def take(self, device_id: str, given: Input, *, at_us: int, wall_us: int) -> str | None:
         """Take one input of one device; returns why an action did nothing."""
         assignment = self._assignments.at(device_id, self._time_of(device_id, at_us))
@@ -97,8 +103,9 @@ class Desk:
         return done.note
 
     def _time_of(self, device_id: str, at_us: int) -> int:
-        """The time at a device; topics have no common order, and a record from before another
-        that was taken already must not bring back who wore it then.
+        """The time at a device, which no record from before what was taken sets back.
+
+        Topics have no common order, and who wore the device then must not come back.
         """
         device = self._devices.get(device_id)
         return at_us if device is None else max(at_us, device.state.clock_us)
@@ -161,6 +168,8 @@ def _same_but_clock(one: AlarmState, other: AlarmState) -> bool:
 
 
 def _is_idle(state: AlarmState, now_us: int) -> bool:
+    """The pipeline itself is neither worn nor heard, and never idle."""
     last_us = max(state.heard_us, state.watched_us)
+    is_watched = state.assignment_id is not None or state.device_id == PIPELINE
     is_open = bool(state.episodes or state.shelves)
-    return state.assignment_id is None and not is_open and now_us - last_us > _IDLE_US
+    return not (is_watched or is_open) and now_us - last_us > _IDLE_US

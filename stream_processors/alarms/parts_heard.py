@@ -4,7 +4,7 @@ Bridges and writers have names of their own, and each of them is missed. Workers
 under new names; what is missed of them is a partition that nobody reads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from stream_processors.alarms.conditions import (
@@ -12,6 +12,7 @@ from stream_processors.alarms.conditions import (
     PIPELINE_LATE,
     SINK_DOWN,
     Reading,
+    family,
 )
 from stream_processors.alarms.limits import Limits
 from stream_processors.records import Heartbeat
@@ -23,6 +24,7 @@ DATABASE_AWAY = "database_away"
 _SHARED = frozenset({"audio", "alarms"})
 _IGNORED = frozenset({"simulator", "console"})
 _PATH = frozenset({"bridge"})
+_OF_PARTS = frozenset({MONITORING_LOST, SINK_DOWN})
 _FRESH_S = 6.0
 _REMOVED_S = 3600.0
 
@@ -58,6 +60,7 @@ class PartsHeard:
             for partition in beat.partitions:
                 self._read_at_us[beat.kind, partition] = at_us
             return
+        self._note_break(beat, at_us)
         self._named[beat.instance] = _Heard(beat, at_us)
         if beat.counters.get(DATABASE_AWAY):
             self._away_since_us.setdefault(beat.instance, at_us)
@@ -65,10 +68,7 @@ class PartsHeard:
             self._away_since_us.pop(beat.instance, None)
 
     def path_whole_us(self, now_us: int) -> int | None:
-        """Since when every bridge has been heard without a break, None while one is not.
-
-        Whoever asks must go on asking: a break is noticed only while it lasts.
-        """
+        """Since when every bridge has been heard without a break, None while one is not."""
         bridges = [heard for heard in self._named.values() if heard.beat.kind in _PATH]
         is_whole = bool(bridges) and all(_age_s(h, now_us) <= _FRESH_S for h in bridges)
         if not is_whole:
@@ -77,16 +77,29 @@ class PartsHeard:
             self._whole_since_us = now_us
         return self._whole_since_us
 
-    def readings(self, now_us: int, limits: Limits) -> tuple[Reading, ...]:
-        """What is true of the pipeline now; what was told once is told until it is over."""
+    def readings(
+        self, now_us: int, limits: Limits, *, open_now: Iterable[str] = ()
+    ) -> tuple[Reading, ...]:
+        """What is true of the pipeline now; what was told once is told until it is over.
+
+        `open_now` are alarms that were raised before this watching began, so that one of a part
+        whose last heartbeat nobody holds any more is ended, too.
+        """
         self._forget_removed(now_us)
         found = {reading.condition: reading for reading in self._readings(now_us, limits)}
-        gone = self._told - found.keys()
+        of_parts = {condition for condition in open_now if family(condition) in _OF_PARTS}
+        gone = (self._told | of_parts) - found.keys()
         self._told = set(found)
         return (
             *found.values(),
             *(Reading(condition, False, "taken out of service") for condition in sorted(gone)),
         )
+
+    def _note_break(self, beat: Heartbeat, at_us: int) -> None:
+        """A bridge that was away and came back while nobody asked broke the path as well."""
+        before = self._named.get(beat.instance)
+        if beat.kind in _PATH and before is not None and _age_s(before, at_us) > _FRESH_S:
+            self._whole_since_us = None
 
     def _readings(self, now_us: int, limits: Limits) -> Iterator[Reading]:
         limit_s = limits.monitoring_lost_s

@@ -10,15 +10,19 @@ import pytest
 from ingest.connections import load
 from ingest.kafka_sink import MemorySink, StoredRecord, keep_polling
 from models.errors import RetryableError
+from stream_processors.alarm_inputs import TOPICS
 from stream_processors.alarm_pipeline import AlarmPipeline
 from stream_processors.alarm_settings import AlarmSettings
+from stream_processors.alarms.parts_heard import PIPELINE, RESULT_DELAY
 from stream_processors.alarms.profiles import Profiles
 from stream_processors.assignments import AssignmentHistory
 from stream_processors.records import (
     AlarmAction,
+    AlarmEpisode,
     AlarmEvent,
     AlarmState,
     DeadLetter,
+    Heartbeat,
     Record,
     decode,
     encode,
@@ -215,6 +219,71 @@ async def test_an_action_without_a_name_is_refused(actor: str, action_id: str) -
     assert len(desk.stored(DEAD_LETTERS.name)) == 1
 
 
+async def test_a_worker_that_is_behind_says_itself_that_results_are_late() -> None:
+    desk = Desk()
+    desk.pipeline.lag = lambda: dict.fromkeys((f"{topic.name}/0" for topic in TOPICS), 1000)
+    desk.pipeline.generation = lambda: 1
+    desk.pipeline.beats.append((_alarm_worker(result_delay_s=40.0), us(NOW_S)))
+    running = asyncio.ensure_future(desk.pipeline.run())
+    try:
+        with polled(desk):
+            await asyncio.sleep(0.5)
+    finally:
+        running.cancel()
+    (late,) = desk.events()
+    assert (late.condition, late.rings) == ("pipeline_late", True)
+    assert late.cause == "results 40 s late > 10 s"
+
+
+async def test_the_pipeline_itself_is_not_forgotten_at_every_checkpoint() -> None:
+    desk = Desk()
+    desk.pipeline.lag = lambda: dict.fromkeys((f"{topic.name}/0" for topic in TOPICS), 0)
+    desk.pipeline.generation = lambda: 1
+    running = asyncio.ensure_future(desk.pipeline.run())
+    try:
+        with polled(desk):
+            await asyncio.sleep(0.7)
+    finally:
+        running.cancel()
+    assert {stored.key for stored in desk.stored(ALARM_STATE.name)} == {b"d1"}
+
+
+async def test_an_alarm_of_a_part_that_nobody_knows_any_more_ends() -> None:
+    lost = AlarmEpisode(
+        episode_id="e1",
+        condition="monitoring_lost/b1",
+        kind="technical",
+        priority="high",
+        state="acknowledged",
+        transition_no=2,
+        began_us=us(0),
+        cause="no word of bridge b1 for 10 s",
+    )
+    desk = Desk([AlarmState(device_id=PIPELINE, episodes=(lost,))])
+    desk.pipeline.lag = lambda: dict.fromkeys((f"{topic.name}/0" for topic in TOPICS), 0)
+    desk.pipeline.generation = lambda: 1
+    running = asyncio.ensure_future(desk.pipeline.run())
+    try:
+        with polled(desk):
+            await asyncio.sleep(0.5)
+    finally:
+        running.cancel()
+    assert [(e.condition, e.state_to) for e in desk.events()] == [("monitoring_lost/b1", "cleared")]
+
+
+def _alarm_worker(*, result_delay_s: float) -> Heartbeat:
+    return Heartbeat(
+        kind="alarms",
+        instance="a1",
+        process="alarms",
+        pid=1,
+        at_us=us(NOW_S),
+        started_us=us(0),
+        partitions=("pcg.results/0",),
+        counters={RESULT_DELAY: result_delay_s},
+    )
+
+
 async def test_time_passes_only_where_nothing_waits_to_be_read() -> None:
     desk = Desk()
     lag: dict[str, int | None] = dict.fromkeys(
@@ -227,7 +296,7 @@ async def test_time_passes_only_where_nothing_waits_to_be_read() -> None:
         with polled(desk):
             lag["pcg.results/0"] = 1000
             await asyncio.sleep(0.3)
-            assert desk.pipeline.counters()["devices"] == 0
+            assert desk.pipeline.counters()["devices"] == 1  # the pipeline, told of all the same
             lag["pcg.results/0"] = 0
             await asyncio.sleep(0.5)
             assert desk.pipeline.counters()["devices"] == 2  # the one that is worn, the pipeline

@@ -98,6 +98,26 @@ def test_the_path_is_whole_while_every_bridge_speaks() -> None:
     assert parts.path_whole_us(s(20)) == s(20)
 
 
+def test_a_bridge_that_was_away_while_nobody_asked_broke_the_path() -> None:
+    parts = PartsHeard(s(0))
+    parts.take(beat("bridge", "b1"), s(1))
+    assert parts.path_whole_us(s(2)) == s(2)
+    parts.take(beat("bridge", "b1"), s(40))
+    assert parts.path_whole_us(s(41)) == s(41)
+
+
+def test_an_alarm_from_before_of_a_part_that_is_known_goes_on() -> None:
+    parts = PartsHeard(s(0))
+    parts.take(beat("bridge", "b1"), s(0))
+    open_now = ("monitoring_lost/b1", "monitoring_lost/b2", "sink_down/i1", "audio_pause")
+    readings = parts.readings(s(11), BUILT_IN, open_now=open_now)
+    assert {r.condition: r.holds for r in readings} == {
+        "monitoring_lost/b1": True,
+        "monitoring_lost/b2": False,
+        "sink_down/i1": False,
+    }
+
+
 def test_simulators_are_not_missed() -> None:
     parts = PartsHeard(s(0))
     parts.take(beat("simulator", "sim"), s(0))
