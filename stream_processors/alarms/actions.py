@@ -39,9 +39,8 @@ def _meant(turn: Turn, action: AlarmAction) -> list[AlarmEpisode]:
 
 
 def _acknowledge(turn: Turn, alarm: AlarmEpisode, action: AlarmAction) -> bool:
-    cause = f"acknowledged: {alarm.cause}"
     if alarm.state == "latched":
-        turn.move(alarm, "cleared", "acknowledged", cause=cause, actor=action.actor)
+        turn.move(alarm, "cleared", "acknowledged", why="acknowledged", actor=action.actor)
         return True
     if alarm.state != "active":
         return False

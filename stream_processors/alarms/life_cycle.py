@@ -39,7 +39,7 @@ def _changes_nothing(turn: Turn, episode: AlarmEpisode | None, reading: Reading)
 def lapse(turn: Turn, episode: AlarmEpisode, *, why: str, due_us: int | None = None) -> None:
     """A pending alarm comes to nothing."""
     turn.counts.pop(episode.condition, None)
-    turn.move(episode, "cleared", "lapsed", cause=f"{why}: {episode.cause}", due_us=due_us)
+    turn.move(episode, "cleared", "lapsed", why=why, due_us=due_us)
 
 
 def _toward_raising(
@@ -91,9 +91,9 @@ def _raise(turn: Turn, episode: AlarmEpisode, reading: Reading) -> None:
 def _clear(turn: Turn, episode: AlarmEpisode) -> None:
     """High priority stays until somebody has seen it; the rest ends with its condition."""
     if episode.state == "active" and episode.priority == "high":
-        turn.move(episode, "latched", "latched", cause=f"over, not yet seen: {episode.cause}")
+        turn.move(episode, "latched", "latched", why="over, not yet seen")
     else:
-        turn.move(episode, "cleared", "cleared", cause=f"over: {episode.cause}", until_us=None)
+        turn.move(episode, "cleared", "cleared", why="over", until_us=None)
 
 
 def _remembered(turn: Turn, condition: str) -> AlarmCount | None:

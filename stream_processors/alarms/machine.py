@@ -110,11 +110,11 @@ def _(result: WindowResult, turn: Turn) -> None:
         turn.sound = sound_of(result)
         for reading in _readings(result, turn):
             read(turn, reading)
-    turn.sound = None
     if turn.late:
         turn.learn(late_us=turn.wall_us)
     else:
         turn.ring_what_has_not(why="still so")
+    turn.sound = None
     if not result.late:
         _hear(turn, received_us)
 

@@ -134,12 +134,17 @@ class Turn:
         transition: str,
         *,
         cause: str | None = None,
+        why: str | None = None,
         actor: str = OWN_ACTOR,
         rings: bool = False,
         due_us: int | None = None,
         **changes: Any,
     ) -> AlarmEpisode:
-        """Bring an alarm to another state and write the event; `changes` are of its fields."""
+        """Bring an alarm to another state and write the event; `changes` are of its fields.
+
+        The alarm keeps its `cause`. `why` it moves stands before that in this event alone, or
+        words would pile up with every reminder.
+        """
         came_from = episode.state if episode.transition_no else INACTIVE
         moved = msgspec.structs.replace(
             episode,
@@ -155,7 +160,7 @@ class Turn:
         what = What(
             transition=transition,
             at_us=self.at_us,
-            cause=moved.cause,
+            cause=moved.cause if why is None else f"{why}: {moved.cause}",
             actor=actor,
             rings=rings,
             late=self.late,
@@ -186,7 +191,7 @@ class Turn:
                     episode,
                     "active",
                     "rang",
-                    cause=f"{why}: {episode.cause}",
+                    why=why,
                     rings=True,
                     rang=True,
                     escalate_us=self.escalation_due(episode.priority),
@@ -203,7 +208,7 @@ class Turn:
     def end_all(self, why: str, *, actor: str = OWN_ACTOR) -> None:
         """End everything that is open, visibly, and begin to count anew."""
         for episode in (*self.alarms(), *self._pauses()):
-            self.move(episode, "cleared", "ended", cause=f"{why}: {episode.cause}", actor=actor)
+            self.move(episode, "cleared", "ended", why=why, actor=actor)
         self.counts.clear()
         self.shelves.clear()
 

@@ -220,3 +220,15 @@ def test_timers_fire_in_the_order_in_which_they_were_due() -> None:
     due = [event.due_us for event in bed.events if event.due_us is not None]
     assert due == sorted(due)
     assert len(due) == 4
+
+
+def test_words_do_not_pile_up_with_reminders_and_escalations() -> None:
+    bed = raised(remind_medium_s=100, escalate_medium_s=50)
+    for _ in range(3):
+        bed.windows(60, abnormal=0.9)
+        bed.act("acknowledge")
+    words = {event.cause for event in bed.events if event.transition in ("reminded", "escalated")}
+    assert words == {
+        "still so: screen abnormal 0.90 >= 0.81",
+        "nobody has answered: screen abnormal 0.90 >= 0.81",
+    }
