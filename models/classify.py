@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID, ModelContract
 from models.dsp import Floats
-from models.heart import hear
+from models.fast_heart import hear_fast_too
 from models.predictor import SEGMENT, Answer, Predictor
 from models.recording import Pace, Recording
 from models.recording_heart import RecordingHeart, whole
@@ -125,8 +125,7 @@ def _heart(recording: Recording, model: Predictor) -> RecordingHeart | None:
     pace, windows = Pace.of(model.contract), recording.windows(model.contract)
     hearts: list[Heart | None] = []
     for first in range(0, len(windows), _BATCH):
-        some = windows[first : first + _BATCH]
-        hearts += hear(some, model.predict(some))
+        hearts += hear_fast_too(windows[first : first + _BATCH], model.predict)
     return whole(
         [
             heart if quality.usable else None

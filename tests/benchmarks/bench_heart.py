@@ -19,7 +19,7 @@ import ingest.recordings
 from models.contract import PIPELINE_GRID
 from models.dsp import Floats, block_filter, windows_of
 from models.envelope import frame_power
-from models.heart import hear
+from models.fast_heart import hear_fast_too
 from models.heart_rate import periods
 from models.quality import assess
 from models.quality_indices import join, measure
@@ -56,7 +56,7 @@ def parts(number: int) -> dict[str, Part]:
         "period": lambda: periods(probabilities, frame_power(own)),
         "decoder": lambda: segment(probabilities, rates_bpm),
         "quality": lambda: _judged(own),
-        "rate, S1 and S2": lambda: hear(own, model.predict(own)),
+        "rate, S1 and S2": lambda: hear_fast_too(own, model.predict),
     }
 
 

@@ -9,7 +9,7 @@ from rich.progress import track
 
 from models.contract import PIPELINE_GRID
 from models.dsp import Floats, windows_of
-from models.heart import hear
+from models.fast_heart import hear_fast_too
 from models.recording import judge
 from models.recording_heart import sounds_s
 from models.rhythm import Heart
@@ -74,7 +74,7 @@ def _hearts(windows: Floats, predict: Predict) -> tuple[Heart | None, ...]:
     hearts: list[Heart | None] = []
     for first in range(0, len(windows), _BATCH):
         some = windows[first : first + _BATCH]
-        hearts += hear(some, predict(some), least_confidence=0.0)
+        hearts += hear_fast_too(some, predict, least_confidence=0.0)
     return tuple(hearts)
 
 
