@@ -259,3 +259,12 @@ def test_every_process_is_in_every_way_to_run_a_ward_with_a_user_of_its_own(read
     users = {d.command[0]: d.environment["HEARTWARD_KAFKA_USER"] for d in found if not d.ends}
     assert users == {name: name for name in PROCESSES}
     assert {access.user for access in ACCESS} == PROCESSES
+
+
+@pytest.mark.parametrize("read", [from_compose, from_chart, from_units])
+def test_where_alarms_run_workers_tell_the_heart_rate(read: Callable[[], list[Deployed]]) -> None:
+    """Else a heart that is too fast or too slow alarms nobody, and nothing says so."""
+    workers = [deployed for deployed in read() if deployed.command[0] == "worker"]
+    assert workers
+    for worker in workers:
+        assert worker.environment["HEARTWARD_WORKER_HEART"] == "true"
