@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from models.errors import ConfigurationError
+from models.rhythm import LEAST_BPM, MOST_BPM
 from stream_processors.records import Priority
 
 OFF, LOW, MEDIUM, HIGH = 0, 1, 2, 3
@@ -19,6 +20,8 @@ PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high")
 # finding_probability/MODEL/LABEL holds for one label of one model alone.
 _OF_ONE_LABEL = "finding_probability/"
 _MAX_SHOWN = 60
+# A limit beyond which no rate is ever told would turn its alarm off and say nothing of it.
+_BEYOND_BPM = 5.0
 
 
 def _limit(default: float, low: float, high: float, what: str) -> Any:
@@ -51,8 +54,8 @@ class Limits:
     finding_priority: int = _priority(MEDIUM, "of an abnormal finding")
     finding_probabilities: Mapping[str, float] = field(default_factory=dict)
 
-    tachycardia_bpm: float = _limit(120, 60, 250, "a rate above raises")
-    bradycardia_bpm: float = _limit(50, 20, 120, "a rate below raises")
+    tachycardia_bpm: float = _limit(120, 60, MOST_BPM - _BEYOND_BPM, "a rate above raises")
+    bradycardia_bpm: float = _limit(50, LEAST_BPM + _BEYOND_BPM, 120, "a rate below raises")
     rate_hysteresis_bpm: float = _limit(5, 0, 30, "a rate so far inside a limit clears")
     rate_confidence: float = _limit(0.5, 0, 1, "a rate of less confidence does not count")
     rate_k: int = _count(4, "windows that raise")
@@ -179,7 +182,7 @@ def _checked(name: str, field_name: str, value: Any, where: str) -> float | int:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or not low <= value <= high:
         shown = str(value)[:_MAX_SHOWN]
-        raise ConfigurationError(f"limits of {where}: {name} {shown} is not in {low} to {high}")
+        raise ConfigurationError(f"limits of {where}: {name} {shown} is not in {low:g} to {high:g}")
     if not known.metadata.get("whole"):
         return float(value)
     if value != int(value):

@@ -160,5 +160,5 @@ def test_refused_limits_are_an_alarm_and_the_wards_hold(ward: AlarmWard) -> None
     ward.windows("bed-1", 4, abnormal=0.9)
     ward.wait_for("bed-1", "raised*")
     causes = [event.cause for event in ward.events("bed-1")]
-    assert any("tachycardia_bpm 7.0 is not in 60 to 250" in cause for cause in causes)
+    assert any("tachycardia_bpm 7.0 is not in 60 to 215" in cause for cause in causes)
     assert any("screen abnormal" in cause for cause in causes)
