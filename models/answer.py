@@ -6,7 +6,8 @@
      "heart": {"rate_bpm": ..., "confidence": ..., "s1_s": [...], "s2_s": [...]}}
 
 `heart` is null where the sound does not allow it, and where no model of task `segment` was asked.
-Models and windows have an `embedding_distance` too where the artifact tells one.
+Models and windows have an `embedding_distance` too where the artifact tells one, and a true
+`abstained` where the sound is not usable.
 All of it but `inference_ms` is a function of the file and the artifacts, bit for bit. A file that
 cannot be used is ``{"path": ..., "error": ...}``.
 """
@@ -21,10 +22,20 @@ from models.recording_quality import RecordingQuality
 
 
 class WindowAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`embedding_distance` is there where the model tells it, as `models.classify.Opinion`."""
+    """One window.
+
+    Attributes
+    ----------
+    abstained
+        There, and true, where the sound of the window is not usable: then it is worth nothing,
+        and it counts for the recording only where no other window does.
+    embedding_distance
+        There where the model tells it, as `models.classify.Opinion`.
+    """
 
     start_s: float
     probabilities: dict[str, float]
+    abstained: bool = False
     embedding_distance: float | None = None
 
 
@@ -101,6 +112,7 @@ def _of(summary: Summary, result: RecordingResult) -> ModelAnswer:
             WindowAnswer(
                 start_s=window.start_s,
                 probabilities=opinion.probabilities,
+                abstained=not window.quality.usable,
                 embedding_distance=opinion.embedding_distance,
             )
             for window in result.windows

@@ -244,7 +244,24 @@ def test_a_recording_without_a_usable_window_is_shown_as_such_with_its_reason(
     assert answer["quality"]["verdict"] == "unusable"
     assert any(reason in each for each in answer["quality"]["reasons"])
     assert answer["models"]["screen"]["abstained"] is True
+    assert all(window["abstained"] is True for window in answer["models"]["screen"]["windows"])
     assert sum(answer["models"]["screen"]["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_in_a_recording_that_is_good_in_part_only_the_other_windows_abstain(
+    tmp_path: Path, models: Sequence[Predictor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = put(tmp_path / "x.flac")
+    heard, rate_hz = soundfile.read(path, dtype="int16")
+    soundfile.write(path, np.concatenate([heard, np.zeros(10 * rate_hz, np.int16)]), rate_hz)
+    assert classify_files([path], models, as_json=True) == 0
+    answer = msgspec.json.decode(capsys.readouterr().out)
+    windows = answer["models"]["screen"]["windows"]
+    verdicts = [window["verdict"] for window in answer["quality"]["windows"]]
+    assert [window.get("abstained", False) for window in windows] == [
+        verdict == "unusable" for verdict in verdicts
+    ]
+    assert 0 < sum("abstained" in window for window in windows) < len(windows)
 
 
 def test_pictures_without_matplotlib_are_refused_with_what_to_install(
