@@ -6,6 +6,7 @@ make a murmur. What is louder in systole than in diastole by `_APART_DB` is syst
 what is quieter than the heart sounds by more than `_QUIET_DB` in both is nothing.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +41,9 @@ class CycleEnergy(NamedTuple):
     def timing(self, window: int) -> Timing | None:
         """When in the cycle the sound between the heart sounds is, if there is any."""
         systole_db, diastole_db = self.systole_db.item(window), self.diastole_db.item(window)
-        if not max(systole_db, diastole_db) >= _QUIET_DB:
+        if math.isnan(systole_db) or math.isnan(diastole_db):
+            return None
+        if max(systole_db, diastole_db) < _QUIET_DB:
             return None
         if systole_db - diastole_db >= _APART_DB:
             return "systolic"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.cycle_energy import cycle_energy
+from models.cycle_energy import CycleEnergy, cycle_energy
 from models.errors import SignalError
 from models.segmentation import FRAME_S, STATES
 from tests.unit.models.beats import FRAMES, Floats, probabilities, sound, steady
@@ -50,6 +50,14 @@ def test_a_window_without_a_systole_tells_no_level() -> None:
     found = cycle_energy(sound(ONSET_S), np.full((1, FRAMES), STATES.index("diastole")))
     assert np.isnan(found.systole_db[0])
     assert found.timing(0) is None
+
+
+@pytest.mark.parametrize("levels_db", [(-5.0, np.nan), (np.nan, -5.0), (np.nan, np.nan)])
+def test_where_one_half_of_the_cycle_is_not_heard_nobody_knows_when_a_murmur_is(
+    levels_db: tuple[float, float],
+) -> None:
+    systole_db, diastole_db = (np.array([level_db]) for level_db in levels_db)
+    assert CycleEnergy(systole_db, diastole_db).timing(0) is None
 
 
 def test_samples_that_are_no_whole_frames_are_refused() -> None:
