@@ -12,7 +12,9 @@ import numpy as np
 
 from models.contract import PIPELINE_GRID
 from models.dsp import Floats
+from models.envelope import frame_power
 from models.heart import LEAST_CONFIDENCE, hear
+from models.heart_rate import periods
 from models.resample import Resampler
 from models.rhythm import MOST_BPM, Heart
 
@@ -47,9 +49,8 @@ def hear_fast_too(
     hearts = hear(windows, predict(windows), least_confidence=0.0)
     doubtful = [k for k, heart in enumerate(hearts) if _is_doubtful(heart)]
     if doubtful:
-        looks = _second_look(windows[doubtful], predict)
-        for k, (early, late) in zip(doubtful, looks, strict=True):
-            hearts[k] = _of_both(early, late, windows.shape[1]) or hearts[k]
+        for k, fast in zip(doubtful, _second_look(windows[doubtful], predict), strict=True):
+            hearts[k] = fast or hearts[k]
     return [own if own and own.confidence >= least_confidence else None for own in hearts]
 
 
@@ -57,13 +58,27 @@ def _is_doubtful(heart: Heart | None) -> bool:
     return heart is None or heart.confidence < _DOUBTFUL
 
 
-def _second_look(windows: Floats, predict: Predict) -> list[tuple[Heart | None, Heart | None]]:
-    """What the beginning and the end of each window tell, in the time of slowed sound."""
-    stretch = _stretch(windows.shape[1])
+def _second_look(windows: Floats, predict: Predict) -> list[Heart | None]:
+    """The fast heart in each window, if there is one.
+
+    Sounds are looked for only where something repeats itself so fast: that costs most.
+    """
+    number, samples = windows.shape
+    stretch = _stretch(samples)
     parts = np.concatenate([windows[:, :stretch], windows[:, -stretch:]])
-    slowed = np.ascontiguousarray(_slow(parts)[:, : windows.shape[1]])
-    told = hear(slowed, predict(slowed))
-    return list(zip(told[: len(windows)], told[len(windows) :], strict=True))
+    slowed = np.ascontiguousarray(_slow(parts)[:, :samples])
+    probabilities = predict(slowed)
+    repeated_bpm = _SLOWER * periods(probabilities, frame_power(slowed)).rate_bpm
+    likely = (repeated_bpm >= (1 - _AGREEING) * _FAST_BPM).reshape(2, number).all(axis=0)
+    hearts: list[Heart | None] = [None] * number
+    places = np.flatnonzero(likely)
+    if len(places):
+        chosen = np.concatenate([places, places + number])
+        told = hear(slowed[chosen], probabilities[chosen])
+        both = zip(told[: len(places)], told[len(places) :], strict=True)
+        for place, (early, late) in zip(places.tolist(), both, strict=True):
+            hearts[place] = _of_both(early, late, samples)
+    return hearts
 
 
 def _stretch(samples: int) -> int:
