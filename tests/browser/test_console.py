@@ -101,7 +101,7 @@ def _provoke(stack: Stack) -> Any:
     beds = [bed for bed in stack.get("/api/v1/beds") if bed["verdict"] == "good"]
     fastest = max(beds, key=lambda bed: bed["rate_bpm"] or 0)
     assert fastest["rate_bpm"] > 65, "no heart of this ward is fast enough"
-    limits = {"tachycardia_bpm": 60, "bradycardia_bpm": 30, "rate_k": 1, "rate_n": 1}
+    limits = {"tachycardia_bpm": 60, "bradycardia_bpm": 35, "rate_k": 1, "rate_n": 1}
     stack.put(f"/api/v1/assignments/{fastest['assignment_id']}/limits", {"limits": limits})
     return fastest
 
@@ -205,7 +205,7 @@ def test_limits_are_changed_with_their_history_and_bounds(open_page: Open) -> No
     expect(page.get_by_label("forget_s", exact=True)).to_be_hidden()
     page.get_by_label("Heart rate is high above").fill("1000")
     page.get_by_role("button", name="Put in force").click()
-    expect(page.locator(".messages .error")).to_contain_text("60 to 250")
+    expect(page.locator(".messages .error")).to_contain_text("60 to 215")
     page.get_by_label("Heart rate is high above").fill("150")
     page.get_by_role("button", name="Put in force").click()
     expect(page.get_by_role("status")).to_contain_text("in force")

@@ -28,7 +28,7 @@ def _provoke(stack: Stack) -> Any:
     """Make the rate of the fastest heart an alarm; returns the alarm once it is open."""
     until(lambda: len(stack.every("/api/v1/assignments")) == BEDS, "beds are known", timeout_s=20)
     fastest = max(stack.get("/api/v1/beds"), key=lambda bed: bed["rate_bpm"] or 0)
-    limits = {"tachycardia_bpm": 60, "bradycardia_bpm": 30, "rate_k": 1, "rate_n": 1}
+    limits = {"tachycardia_bpm": 60, "bradycardia_bpm": 35, "rate_k": 1, "rate_n": 1}
     stack.put(f"/api/v1/assignments/{fastest['assignment_id']}/limits", {"limits": limits})
     found: list[Any] = []
 

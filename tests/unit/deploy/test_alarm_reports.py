@@ -103,7 +103,7 @@ def test_the_files_limits_replace_those_of_the_assignments(
 def test_nonsense_limits_are_refused_before_anything_is_read(shift: Period, tmp_path: Path) -> None:
     nonsense = tmp_path / "nonsense.toml"
     nonsense.write_text("tachycardia_bpm = 7\n")
-    with pytest.raises(ConfigurationError, match="tachycardia_bpm 7 is not in 60 to 250"):
+    with pytest.raises(ConfigurationError, match="tachycardia_bpm 7 is not in 60 to 215"):
         replay(shift, nonsense, None, as_json=True)
 
 
