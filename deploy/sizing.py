@@ -27,9 +27,10 @@ For 1000 beds it is reckoned so:
 
 Measured, in microseconds of one core:
 
-- for one device each second: worker {measured.worker_us:g}, bridge {measured.bridge_us:g}, MQTT
-  broker {measured.mqtt_us:g}, Kafka ({measured.kafka}) {measured.kafka_us:g}
-  (`{measured.by}`);
+- for one device each second: bridge {measured.bridge_us:g}, MQTT broker {measured.mqtt_us:g}, Kafka
+  ({measured.kafka}) {measured.kafka_us:g} (`{measured.by}`);
+- the same with two models, heart rate, S1 and S2, and alarms of every bed: worker
+  {everything.worker_us:g}, alarm worker {everything.alarms_us:g} (`{everything.by}`);
 - for one result: writer {writer.writer_us:g}, database {writer.database_us:g} (`{writer.by}`);
 - by {wire.by}: a chunk {wire.chunk_bytes} B, a result {wire.result_bytes} B.
 
@@ -39,9 +40,6 @@ Assumed:
 
 Not in it:
 
-- a second model, heart rate, S1 and S2, and alarms of every bed. With all of them workers cost
-  {everything.worker_us:g}, and alarm workers {everything.alarms_us:g}
-  (`{everything.by}`);
 - models in shadow, and the console;
 - spares. One worker, one alarm worker and one writer more let a ward go on without a pause while
   one of them is replaced.
@@ -128,6 +126,7 @@ class Size(NamedTuple):
 
     beds: int
     workers: int
+    alarm_workers: int
     partitions: int
     bridges: int
     brokers: int
@@ -145,18 +144,19 @@ def costs() -> Costs:
 
 def size(beds: int, given: Costs) -> Size:
     """What so many beds need; every number is one line of `arithmetic`."""
-    measured, assumed = given.measured, given.assumed
+    measured, every, assumed = given.measured, given.everything, given.assumed
     windows = beds * assumed.windows_a_second
-    workers = _cores(beds * measured.worker_us, assumed)
+    workers = _cores(beds * every.worker_us, assumed)
     writers = _cores(windows * given.writer.writer_us, assumed)
     copies = 1 if beds <= assumed.beds_that_one_broker_may_carry else 3
     kafka_cores = beds * measured.kafka_us * copies / 1e6 / assumed.use_of_a_core
-    busy_us = beds * (measured.worker_us + measured.bridge_us + measured.mqtt_us)
+    busy_us = beds * (every.worker_us + every.alarms_us + measured.bridge_us + measured.mqtt_us)
     busy_us += beds * measured.kafka_us * copies
     busy_us += windows * (given.writer.writer_us + given.writer.database_us)
     return Size(
         beds=beds,
         workers=workers,
+        alarm_workers=_cores(beds * every.alarms_us, assumed),
         partitions=_partitions(beds, workers, assumed),
         bridges=math.ceil(beds / assumed.devices_a_bridge),
         brokers=max(copies, math.ceil(kafka_cores / assumed.cores_a_broker)),
@@ -174,7 +174,7 @@ def size(beds: int, given: Costs) -> Size:
 
 def arithmetic(beds: int, given: Costs) -> list[Step]:
     """How `size` comes to its numbers, with the numbers."""
-    measured, assumed = given.measured, given.assumed
+    measured, every, assumed = given.measured, given.everything, given.assumed
     found = size(beds, given)
     copies = 1 if beds <= assumed.beds_that_one_broker_may_carry else 3
     use = f"{assumed.use_of_a_core:g}"
@@ -182,8 +182,13 @@ def arithmetic(beds: int, given: Costs) -> list[Step]:
     return [
         Step(
             "workers",
-            f"{beds} x {measured.worker_us:g} µs / {use}, rounded up",
+            f"{beds} x {every.worker_us:g} µs / {use}, rounded up",
             f"{found.workers}",
+        ),
+        Step(
+            "alarm workers",
+            f"{beds} x {every.alarms_us:g} µs / {use}, rounded up",
+            f"{found.alarm_workers}",
         ),
         Step(
             "partitions",
@@ -205,9 +210,9 @@ def arithmetic(beds: int, given: Costs) -> list[Step]:
         ),
         Step(
             "cores, all parts",
-            f"({beds} x ({measured.worker_us:g} + {measured.bridge_us:g} + {measured.mqtt_us:g} + "
-            f"{measured.kafka_us:g} x {copies}) µs + {windows} x ({given.writer.writer_us:g} + "
-            f"{given.writer.database_us:g}) µs) / {use}",
+            f"({beds} x ({every.worker_us:g} + {every.alarms_us:g} + {measured.bridge_us:g} + "
+            f"{measured.mqtt_us:g} + {measured.kafka_us:g} x {copies}) µs + {windows} x "
+            f"({given.writer.writer_us:g} + {given.writer.database_us:g}) µs) / {use}",
             f"{found.cores:.1f}",
         ),
         *_disks(beds, given, found),
@@ -235,10 +240,13 @@ def _disks(beds: int, given: Costs, found: Size) -> Iterator[Step]:
 
 def page(given: Costs) -> str:
     """The guide as a page: what each size needs, how one of them is reckoned, and on what."""
-    titles = ("beds", "workers", "partitions", "bridges", "Kafka brokers", "writers", "cores")
+    titles = (
+        *("beds", "workers", "alarm workers", "partitions", "bridges", "Kafka brokers"),
+        *("writers", "cores"),
+    )
     rows = [
         (
-            *map(str, found[:6]),
+            *map(str, found[:7]),
             f"{found.cores:.1f}",
             f"{found.kafka_gib:.0f}",
             f"{found.influxdb_gib:.1f}",

@@ -56,8 +56,9 @@ def run_check(
         raise UserError(f"{device_id!r} is no device id: 1 to 64 characters from A-Z a-z 0-9 _ -")
     aside = Console(stderr=True, soft_wrap=True)
     since_s = time.monotonic()
-    with aside.status(f"watching {device_id} for at most {seconds:.0f} s; Ctrl-C ends it early"):
-        check = watch(device_id, mqtt, seconds)
+    doing = f"watching {device_id} for at most {seconds:.0f} s; Ctrl-C ends it early"
+    with aside.status(doing), times_asked_to_end() as asked:
+        check = watch(device_id, mqtt, seconds, asked)
     findings, outcome = check.report(_now_us()), check.outcome(_now_us())
     if as_json:
         rules = [finding._asdict() for finding in findings]
@@ -73,12 +74,17 @@ def run_check(
     return outcome
 
 
-def watch(device_id: str, connection: MqttConnection, seconds: float) -> DeviceCheck:
-    """Feed all on the device's topics into a check: for so long, until all is shown, or Ctrl-C."""
+def watch(
+    device_id: str, connection: MqttConnection, seconds: float, asked: Callable[[], int] = int
+) -> DeviceCheck:
+    """Feed all on the device's topics into a check: for so long, or until all is shown.
+
+    It ends early once `asked` says more than 0: how often it was asked to.
+    """
     check = DeviceCheck(device_id, now_us=_now_us())
     topics = f"pcg/v1/+/{device_id}/#"
     end_s = time.monotonic() + seconds
-    with _Listener(topics, connection) as listener, times_asked_to_end() as asked:
+    with _Listener(topics, connection) as listener:
         while (now_s := time.monotonic()) < end_s and not asked():
             with suppress(UserError), _Listener(topics, connection) as anew:
                 anew.feed(check, now_s + _ASK_RETAINED_FOR_S, asked, retained_only=True)

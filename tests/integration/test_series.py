@@ -182,8 +182,16 @@ def test_series_of_a_thousand_beds_stay_bounded() -> None:
     assert f"{of_thousand:,} for 1000 beds" in (ROOT / "ARCHITECTURE.md").read_text()
 
 
-def test_buckets_and_tasks_are_made_once_and_mended(influxdb: InfluxDb) -> None:
-    connection = _connection(influxdb)
+@pytest.fixture
+def empty_influxdb(tmp_path: Path) -> Iterator[InfluxDb]:
+    database = InfluxDb(tmp_path / "database")
+    database.start()
+    yield database
+    database.stop()
+
+
+def test_buckets_and_tasks_are_made_once_and_mended(empty_influxdb: InfluxDb) -> None:
+    connection = _connection(empty_influxdb)
     planned = apply(connection, dry_run=True)
     first, second = apply(connection), apply(connection)
     assert [each.action for each in planned] == [each.action for each in first]

@@ -29,7 +29,7 @@ def test_workers_share_the_partitions_evenly_and_have_room(beds: int) -> None:
     found = size(beds, GIVEN)
     assert found.partitions % found.workers == 0
     assert found.partitions >= beds / GIVEN.assumed.devices_a_partition
-    load = beds * GIVEN.measured.worker_us / 1e6 / found.workers
+    load = beds * GIVEN.everything.worker_us / 1e6 / found.workers
     assert load <= GIVEN.assumed.use_of_a_core
 
 
@@ -43,6 +43,7 @@ def test_every_number_of_a_size_is_in_its_arithmetic() -> None:
     found = size(1000, GIVEN)
     results = {step.what: step.result for step in arithmetic(1000, GIVEN)}
     assert results["workers"] == str(found.workers)
+    assert results["alarm workers"] == str(found.alarm_workers)
     assert results["Kafka brokers"] == str(found.brokers) == "3"
     assert results["Kafka's disks"] == f"{found.kafka_gib:.0f} GiB"
 
@@ -78,12 +79,12 @@ def saved(folder: Path, name: str, *runs: dict[str, Any]) -> None:
 
 
 def test_a_machines_own_costs_take_the_place_of_those_that_ship(tmp_path: Path) -> None:
-    twice = 2 * GIVEN.measured.worker_us
-    alone, second = load(workers=twice, bridge=40.4), load(workers=7)
-    saved(tmp_path, "capacity.json", alone, second, load(everything=True, workers=800))
+    twice = 2 * GIVEN.everything.worker_us
+    alone, second = load(workers=300, bridge=40.4), load(workers=7)
+    saved(tmp_path, "capacity.json", alone, second, load(everything=True, workers=twice))
     own = with_results(GIVEN, tmp_path)
-    assert (own.measured.worker_us, own.measured.bridge_us) == (twice, 40)
-    assert (own.everything.worker_us, own.everything.alarms_us) == (800, 1)
+    assert (own.measured.worker_us, own.measured.bridge_us) == (300, 40)
+    assert (own.everything.worker_us, own.everything.alarms_us) == (twice, 1)
     assert own.writer == GIVEN.writer
     assert size(10_000, own).workers == pytest.approx(2 * size(10_000, GIVEN).workers, abs=1)
 
