@@ -33,7 +33,9 @@ class Saved(NamedTuple):
 
 class _Device:
     def __init__(self, state: AlarmState) -> None:
-        self.state = msgspec.structs.replace(state, outbox=())
+        # What another version wrote is from now on written as this one writes it.
+        version = AlarmState(device_id=state.device_id).v
+        self.state = msgspec.structs.replace(state, outbox=(), v=version)
         self.outbox = {event.event_id: event for event in state.outbox}
         self.is_changed = bool(state.outbox)
         self.is_urgent = bool(state.outbox)

@@ -7,7 +7,7 @@ from stream_processors.alarms.desk import Desk
 from stream_processors.alarms.machine import Input, Tick
 from stream_processors.alarms.profiles import Profiles
 from stream_processors.assignments import AssignmentHistory
-from stream_processors.records import AlarmEvent
+from stream_processors.records import AlarmEvent, AlarmState
 from tests.unit.stream_processors.alarms.bedside import ANN, BOB, QUICK, told, us, window
 
 HANDED_OVER_S = 100.0
@@ -65,3 +65,11 @@ def test_an_assignment_that_ends_ends_its_alarms_with_the_next_moment() -> None:
     assert ended.transition == "ended"
     assert ended.patient_id == "p1"
     assert ended.cause.startswith("the device was given to another patient")
+
+
+def test_a_state_of_another_version_is_written_on_as_this_one_writes_it() -> None:
+    of_next = AlarmState(device_id="d1", v=2, owner_us=7)
+    taken = Desk(
+        owner_us=8, states=[of_next], profiles=Profiles(QUICK), assignments=AssignmentHistory()
+    )
+    assert [(state.v, state.owner_us) for state in taken.states] == [(1, 7)]
