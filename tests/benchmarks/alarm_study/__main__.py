@@ -44,16 +44,18 @@ _PARTS: tuple[Part, ...] = ("validation", "test")
 def main(
     runs: Annotated[list[Path] | None, typer.Argument(help="Finished runs, one a fold.")] = None,
     out: Annotated[Path, typer.Option(help="Where the files go.")] = Path("runs/alarm-study"),
-    heard: Annotated[Path | None, typer.Option(help="What an earlier study heard.")] = None,
+    heard: Annotated[
+        list[Path] | None, typer.Option(help="What earlier studies heard, of a fold each.")
+    ] = None,
     max_people: Annotated[int | None, typer.Option(help="Of each part, for a quick try.")] = None,
 ) -> None:
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
-    if heard is None:
+    if not heard:
         streams = [it for run in trained.load_all(runs or ()) for it in _hear(run, max_people)]
         hearing.write(streams, out / _HEARD)
     else:
-        streams = hearing.read(heard)
+        streams = [stream for file in heard for stream in hearing.read(file)]
     _show(streams, out)
 
 

@@ -12,6 +12,14 @@ Floats = npt.NDArray[np.float32]
 WINDOW_S = PIPELINE_GRID.window_s
 FRAMES = round(WINDOW_S / FRAME_S)
 
+# Ten seconds at 2 kHz in which no heart beats.
+WITHOUT = {
+    "silence": np.zeros(20_000, np.int16),
+    "a constant": np.full(20_000, 1234, np.int16),
+    "clipped throughout": np.resize(np.repeat([32767, -32768], 37), 20_000).astype(np.int16),
+    "noise": np.random.default_rng(1).normal(0, 3000, 20_000).astype(np.int16),
+}
+
 
 def onsets_s(beat_s: npt.ArrayLike, first_s: float) -> npt.NDArray[np.float64]:
     """Shape (beats, 4): when S1, systole, S2 and diastole of beats of these lengths begin."""

@@ -76,16 +76,7 @@ def test_windows_come_out_alike_in_any_company(segmenter: OnnxPredictor) -> None
     assert together == alone
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        np.zeros(20_000, np.int16),
-        np.full(20_000, 1234, np.int16),
-        np.resize(np.repeat([32767, -32768], 37), 20_000).astype(np.int16),
-        np.random.default_rng(1).normal(0, 3000, 20_000).astype(np.int16),
-    ],
-    ids=["silence", "a constant", "clipped throughout", "noise"],
-)
+@pytest.mark.parametrize("raw", beats.WITHOUT.values(), ids=beats.WITHOUT)
 def test_sound_without_a_heart_is_no_fast_heart(
     segmenter: OnnxPredictor, raw: npt.NDArray[np.int16]
 ) -> None:

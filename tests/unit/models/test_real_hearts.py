@@ -18,6 +18,7 @@ from models.registry import MANIFEST, Registry
 from models.rhythm import Heart
 from models.segmentation import STATES
 from models.sound_file import read_sound
+from tests.unit.models import beats
 
 HOP_S, WINDOW_S = PIPELINE_GRID.hop_s, PIPELINE_GRID.window_s
 FILES = sorted(Path(ingest.recordings.__path__[0]).glob("*.flac"))
@@ -83,16 +84,7 @@ def test_windows_come_out_alike_in_any_company(segmenter: OnnxPredictor) -> None
         assert hear(one, segmenter.predict(one))[0] == together[k]
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        np.zeros(20_000, np.int16),
-        np.full(20_000, 1234, np.int16),
-        np.resize(np.repeat([32767, -32768], 37), 20_000).astype(np.int16),
-        np.random.default_rng(1).normal(0, 3000, 20_000).astype(np.int16),
-    ],
-    ids=["silence", "a constant", "clipped throughout", "noise"],
-)
+@pytest.mark.parametrize("raw", beats.WITHOUT.values(), ids=beats.WITHOUT)
 def test_sound_without_a_heart_has_no_rate(
     segmenter: OnnxPredictor, raw: npt.NDArray[np.int16]
 ) -> None:

@@ -90,6 +90,16 @@ def polled(desk: Desk) -> Iterator[None]:
         polling.cancel()
 
 
+@contextmanager
+def running(desk: Desk) -> Iterator[None]:
+    task = asyncio.ensure_future(desk.pipeline.run())
+    try:
+        with polled(desk):
+            yield
+    finally:
+        task.cancel()
+
+
 async def settle() -> None:
     await asyncio.sleep(0.05)
 
@@ -224,12 +234,8 @@ async def test_a_worker_that_is_behind_says_itself_that_results_are_late() -> No
     desk.pipeline.lag = lambda: dict.fromkeys((f"{topic.name}/0" for topic in TOPICS), 1000)
     desk.pipeline.generation = lambda: 1
     desk.pipeline.beats.append((_alarm_worker(result_delay_s=40.0), us(NOW_S)))
-    running = asyncio.ensure_future(desk.pipeline.run())
-    try:
-        with polled(desk):
-            await asyncio.sleep(0.5)
-    finally:
-        running.cancel()
+    with running(desk):
+        await asyncio.sleep(0.5)
     (late,) = desk.events()
     assert (late.condition, late.rings) == ("pipeline_late", True)
     assert late.cause == "results 40 s late > 10 s"
@@ -239,12 +245,8 @@ async def test_the_pipeline_itself_is_not_forgotten_at_every_checkpoint() -> Non
     desk = Desk()
     desk.pipeline.lag = lambda: dict.fromkeys((f"{topic.name}/0" for topic in TOPICS), 0)
     desk.pipeline.generation = lambda: 1
-    running = asyncio.ensure_future(desk.pipeline.run())
-    try:
-        with polled(desk):
-            await asyncio.sleep(0.7)
-    finally:
-        running.cancel()
+    with running(desk):
+        await asyncio.sleep(0.7)
     assert {stored.key for stored in desk.stored(ALARM_STATE.name)} == {b"d1"}
 
 
@@ -262,12 +264,8 @@ async def test_an_alarm_of_a_part_that_nobody_knows_any_more_ends() -> None:
     desk = Desk([AlarmState(device_id=PIPELINE, episodes=(lost,))])
     desk.pipeline.lag = lambda: dict.fromkeys((f"{topic.name}/0" for topic in TOPICS), 0)
     desk.pipeline.generation = lambda: 1
-    running = asyncio.ensure_future(desk.pipeline.run())
-    try:
-        with polled(desk):
-            await asyncio.sleep(0.5)
-    finally:
-        running.cancel()
+    with running(desk):
+        await asyncio.sleep(0.5)
     assert [(e.condition, e.state_to) for e in desk.events()] == [("monitoring_lost/b1", "cleared")]
 
 
@@ -291,20 +289,16 @@ async def test_time_passes_only_where_nothing_waits_to_be_read() -> None:
     )
     desk.pipeline.lag = lambda: lag
     desk.pipeline.generation = lambda: 1
-    running = asyncio.ensure_future(desk.pipeline.run())
-    try:
-        with polled(desk):
-            lag["pcg.results/0"] = 1000
-            await asyncio.sleep(0.3)
-            assert desk.pipeline.counters()["devices"] == 1  # the pipeline, told of all the same
-            lag["pcg.results/0"] = 0
-            await asyncio.sleep(0.5)
-            assert desk.pipeline.counters()["devices"] == 2  # the one that is worn, the pipeline
-            desk.pipeline.drop()
-            await asyncio.sleep(0.3)
-            assert desk.pipeline.counters()["devices"] == 0  # others have them by now
-            desk.pipeline.generation = lambda: 2
-            await asyncio.sleep(0.5)
-            assert desk.pipeline.counters()["devices"] == 2
-    finally:
-        running.cancel()
+    with running(desk):
+        lag["pcg.results/0"] = 1000
+        await asyncio.sleep(0.3)
+        assert desk.pipeline.counters()["devices"] == 1  # the pipeline, told of all the same
+        lag["pcg.results/0"] = 0
+        await asyncio.sleep(0.5)
+        assert desk.pipeline.counters()["devices"] == 2  # the one that is worn, the pipeline
+        desk.pipeline.drop()
+        await asyncio.sleep(0.3)
+        assert desk.pipeline.counters()["devices"] == 0  # others have them by now
+        desk.pipeline.generation = lambda: 2
+        await asyncio.sleep(0.5)
+        assert desk.pipeline.counters()["devices"] == 2
