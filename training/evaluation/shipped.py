@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from models.errors import ConfigurationError
+from models.predictor import SEGMENT
 from models.registry import ARTIFACTS, Entry, read_manifest
 from training.evaluation.collected import Row
 from training.evaluation.cost import Cost
@@ -47,10 +48,11 @@ def lines(
     benchmark
         What ``python -m tests.benchmarks.bench_inference`` wrote.
     """
-    entries = [entry for entry in read_manifest(folder).models if entry.default]
+    entries = read_manifest(folder).models
+    classifiers = [entry for entry in entries if entry.task != SEGMENT]
     return [
         *(_size(entry, folder) for entry in entries),
-        *(line for entry in entries for line in _times(entry, costs)),
+        *(line for entry in classifiers for line in _times(entry, costs)),
         *_usual_ways(benchmark),
         _literature(rows, gaps),
     ]
