@@ -74,24 +74,30 @@ def examine(
     mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnection
 ) -> Iterator[Verdict]:
     """Run every check, the quick ones first; one verdict as soon as each is known."""
+    for name, check in checks(mqtt, kafka, influx).items():
+        yield judge(name, check)
+
+
+def checks(
+    mqtt: MqttConnection, kafka: KafkaConnection, influx: InfluxConnection
+) -> dict[str, Callable[[], str]]:
+    """All by name: each, called, says what it saw or raises what is wrong."""
     beats = _once(lambda: _heartbeats(kafka))
-    checks: list[tuple[str, Callable[[], str]]] = [
-        ("Python", _python),
-        ("Packages", _packages),
-        ("Embedded brokers", _embedded_brokers),
-        ("Loopback ports", _ports),
-        ("Disk space", _disk),
-        ("Clock", _clock),
-        ("Models", _models),
-        ("MQTT broker", lambda: _mqtt(mqtt)),
-        ("Kafka", lambda: _kafka(kafka)),
-        ("Parts of the ward", lambda: _parts(beats())),
-        ("Sound to results", lambda: _flow(beats())),
-        ("InfluxDB", lambda: _influx(influx)),
-        ("Results in InfluxDB", lambda: _stored(kafka, influx, beats)),
-    ]
-    for name, check in checks:
-        yield _verdict(name, check)
+    return {
+        "Python": _python,
+        "Packages": _packages,
+        "Embedded brokers": _embedded_brokers,
+        "Loopback ports": _ports,
+        "Disk space": _disk,
+        "Clock": _clock,
+        "Models": _models,
+        "MQTT broker": lambda: _mqtt(mqtt),
+        "Kafka": lambda: _kafka(kafka),
+        "Parts of the ward": lambda: _parts(beats()),
+        "Sound to results": lambda: _flow(beats()),
+        "InfluxDB": lambda: _influx(influx),
+        "Results in InfluxDB": lambda: _stored(kafka, influx, beats),
+    }
 
 
 def _once(ask: Callable[[], _Answer]) -> Callable[[], _Answer]:
@@ -112,7 +118,8 @@ def _once(ask: Callable[[], _Answer]) -> Callable[[], _Answer]:
     return answer
 
 
-def _verdict(name: str, check: Callable[[], str]) -> Verdict:
+def judge(name: str, check: Callable[[], str]) -> Verdict:
+    """Run one check."""
     try:
         return Verdict(name, ok=True, seen=check())
     except Problem as problem:

@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 import pytest
 
 from deploy import doctor
-from deploy.doctor import Verdict, examine
+from deploy.doctor import Verdict, checks, examine, judge
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
 from models.errors import ModelError
 from models.registry import Registry
@@ -25,14 +25,21 @@ class _Usage(NamedTuple):
     free: int
 
 
-def _verdicts(influx: InfluxConnection | None = None) -> dict[str, Verdict]:
-    none = MqttConnection.model_construct(), KafkaConnection.model_construct()
-    given = influx or InfluxConnection.model_construct()
-    return {verdict.check: verdict for verdict in examine(*none, given)}
+_NO_MQTT = MqttConnection.model_construct()
+_NO_KAFKA = KafkaConnection.model_construct()
+_NO_INFLUX = InfluxConnection.model_construct()
+
+
+def _verdict(
+    check: str, kafka: KafkaConnection = _NO_KAFKA, influx: InfluxConnection = _NO_INFLUX
+) -> Verdict:
+    """What one check says; the others are not run."""
+    return judge(check, checks(_NO_MQTT, kafka, influx)[check])
 
 
 def test_a_good_machine_without_brokers_passes() -> None:
-    verdicts = _verdicts()
+    examined = examine(_NO_MQTT, _NO_KAFKA, _NO_INFLUX)
+    verdicts = {verdict.check: verdict for verdict in examined}
     assert [name for name, verdict in verdicts.items() if verdict.ok is False] == []
     assert verdicts["Kafka"].ok is None
     assert "the demo brings its own" in verdicts["MQTT broker"].seen
@@ -40,22 +47,21 @@ def test_a_good_machine_without_brokers_passes() -> None:
 
 def test_a_full_disk_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: _Usage(10, 10, 3 * 2**20))
-    verdict = _verdicts()["Disk space"]
+    verdict = _verdict("Disk space")
     assert (verdict.ok, verdict.seen.startswith("3 MiB free")) == (False, True)
     assert "TMPDIR" in verdict.remedy
 
 
 def test_an_old_python_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 2))
-    verdict = _verdicts()["Python"]
+    verdict = _verdict("Python")
     assert (verdict.ok, verdict.seen) == (False, "3.9.2 is too old")
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_installed", lambda name: name not in {"scipy", "iotcore"})
-    verdicts = _verdicts()
-    assert verdicts["Packages"].seen == "missing: scipy"
-    assert verdicts["Embedded brokers"].ok is None
+    assert _verdict("Packages").seen == "missing: scipy"
+    assert _verdict("Embedded brokers").ok is None
 
 
 def test_an_altered_model_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +69,7 @@ def test_an_altered_model_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ModelError("model file screen.onnx does not match its checksum")
 
     monkeypatch.setattr(Registry, "load", refuse)
-    verdict = _verdicts()["Models"]
+    verdict = _verdict("Models")
     assert (verdict.ok, verdict.seen) == (
         False,
         "model file screen.onnx does not match its checksum",
@@ -107,7 +113,7 @@ def test_the_database_is_asked_with_our_token(
     token: str, bucket: str, ok: bool, said: str, influx_url: str
 ) -> None:
     given = load(InfluxConnection, {"url": influx_url, "token": token, "bucket": bucket})
-    verdict = _verdicts(given)["InfluxDB"]
+    verdict = _verdict("InfluxDB", influx=given)
     assert verdict.ok is ok
     assert said in verdict.seen
     assert bool(verdict.remedy) is not ok
@@ -115,7 +121,7 @@ def test_the_database_is_asked_with_our_token(
 
 def test_a_database_that_is_not_there_is_told() -> None:
     given = load(InfluxConnection, {"url": "http://127.0.0.1:1"})
-    verdict = _verdicts(given)["InfluxDB"]
+    verdict = _verdict("InfluxDB", influx=given)
     assert verdict.ok is False
     assert "Connection refused" in verdict.seen
     assert "HEARTWARD_INFLUX_URL" in verdict.remedy
@@ -125,7 +131,7 @@ def test_something_else_that_listens_where_the_database_should_is_told() -> None
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_speak_no_http, args=(server,), daemon=True).start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        verdict = _verdicts(load(InfluxConnection, {"url": url}))["InfluxDB"]
+        verdict = _verdict("InfluxDB", influx=load(InfluxConnection, {"url": url}))
     assert verdict.ok is False
     assert "SSH-2.0" in verdict.seen
     assert "HEARTWARD_INFLUX_URL" in verdict.remedy
@@ -163,8 +169,7 @@ def _seen(check: str, beats: list[Heartbeat], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(doctor, "_heartbeats", lambda _kafka: beats)
     kafka = load(KafkaConnection, {"servers": "127.0.0.1:1"})
     influx = load(InfluxConnection, {"url": "http://127.0.0.1:1"})
-    none = MqttConnection.model_construct(), kafka, influx
-    verdict = {verdict.check: verdict for verdict in examine(*none)}[check]
+    verdict = _verdict(check, kafka, influx)
     assert bool(verdict.remedy) == (verdict.ok is False)
     return verdict
 
