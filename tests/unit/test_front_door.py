@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 import heartward
+from ingest.kafka_contact import require_kafka
 from ingest.sounds import PACKAGED
 from tests.unit.models import tiny
 
@@ -96,7 +98,6 @@ def test_it_says_its_version(
         (["worker", "--kafka-user", "a"], "HEARTWARD_KAFKA_USER 'a' has no password"),
         (["topics", "list", "--kafka-servers", "kafka"], "'kafka' is not HOST:PORT"),
         (["influx", "--influx-url", "nonsense"], "HEARTWARD_INFLUX_URL 'nonsense'"),
-        (["topics", "list", "--kafka-servers", "127.0.0.1:1"], "Kafka 127.0.0.1:1 cannot be used"),
         (["assign", "d 1/+", "--patient", "p", "--ward", "w", "--bed", "b"], "no device id"),
         (["evaluate", "nowhere.onnx"], "nowhere.onnx is neither a file nor a folder"),
         (["evaluate", "none"], "model none is not in "),
@@ -117,6 +118,15 @@ def test_what_goes_wrong_is_told_in_one_line(
     left = _call(monkeypatch, *arguments)
     assert isinstance(left, str)
     assert said in left
+    assert "\n" not in left
+
+
+def test_a_kafka_that_is_away_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurried = partial(require_kafka, timeout_s=0.5)
+    monkeypatch.setattr("stream_processors.topic_admin.require_kafka", hurried)
+    left = _call(monkeypatch, "topics", "list", "--kafka-servers", "127.0.0.1:1")
+    assert isinstance(left, str)
+    assert "Kafka 127.0.0.1:1 cannot be used" in left
     assert "\n" not in left
 
 
