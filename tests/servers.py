@@ -161,6 +161,7 @@ class ApacheKafka(Server):
 
     name = "kafka"
     start_timeout_s = 60.0
+    _CLUSTER = "aGVhcnR3YXJkLWNsdXN0ZQ"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -170,8 +171,27 @@ class ApacheKafka(Server):
         program = _program("HEARTWARD_TEST_KAFKA", SHARED / "kafka" / "kafka")
         if shutil.which("java") is None:
             missing("java", "apt-get install openjdk-17-jre-headless")
-        data = str(self.folder / "data")
-        return [program, "start", data, str(self.port), str(self._controller_port)]
+        return [program, "start", str(self._data), str(self.port), str(self._controller_port)]
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def format(self, settings: str) -> None:
+        """Make its folder with settings of a test's own, which the start command then leaves."""
+        file = self._data / "server.properties"
+        file.parent.mkdir()
+        file.write_text(settings)
+        program, *_ = self.command()
+        tool = ("kafka.tools.StorageTool", "format", "-t", self._CLUSTER, "-c", str(file))
+        done = subprocess.run(
+            [program, "run", *tool],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 class InfluxDb(Server):

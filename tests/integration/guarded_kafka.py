@@ -13,7 +13,6 @@ from tests.servers import ROOT, ApacheKafka
 
 _SHIPPED = ROOT / "deploy" / "kafka" / "server.properties"
 MAKE_SECRETS = ROOT / "deploy" / "compose" / "make-secrets"
-_CLUSTER = "aGVhcnR3YXJkLWNsdXN0ZQ"
 ALONE = {"BROKER_NUMBER": "1", "BROKER_COPIES": "1", "BROKER_COPIES_IN_SYNC": "1"}
 
 
@@ -32,23 +31,9 @@ class GuardedKafka(ApacheKafka):
         subprocess.run([MAKE_SECRETS, secrets], check=True)
 
     def start(self) -> Self:
-        settings = self.folder / "data" / "server.properties"
-        if not settings.exists():
-            settings.parent.mkdir()
-            settings.write_text(self._shipped())
-            self._run("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(settings))
+        if not self._data.exists():
+            self.format(self._shipped())
         return super().start()
-
-    def _run(self, *java: str) -> None:
-        program, *_ = self.command()
-        done = subprocess.run(
-            [program, "run", *java],
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
 
     def environment(self) -> dict[str, str]:
         voters = [f"{each.given['BROKER_NUMBER']}@{each.controller}" for each in self.voters]
@@ -85,7 +70,7 @@ class GuardedKafka(ApacheKafka):
             "SASL_SSL://:9092": f"SASL_SSL://localhost:{self.port}",
             "${env:BROKER_HOST}:9092": f"${{env:BROKER_HOST}}:{self.port}",
             "/run/secrets": str(self.secrets),
-            "/var/lib/kafka/data": str(self.folder / "data" / "log"),
+            "/var/lib/kafka/data": str(self._data / "log"),
         }
         for shipped, here in replaced.items():
             assert shipped in text

@@ -7,6 +7,7 @@ from deploy.embedded import LOOPBACK, free_port
 from tests.servers import ApacheKafka
 
 USER, PASSWORD = "ward", "right-password"
+PROTOCOLS = "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT"
 
 
 class SecuredKafka(ApacheKafka):
@@ -21,27 +22,25 @@ class SecuredKafka(ApacheKafka):
         return f"{LOOPBACK}:{self._secured_port}"
 
     def start(self) -> Self:
-        settings = self.folder / "data" / "server.properties"
-        if not settings.exists():
-            super().start().stop()  # the first start formats its folder and writes its settings
-            self._secure(settings)
+        if not self._data.exists():
+            self.format(self._settings())
         return super().start()
 
-    def _secure(self, settings: Path) -> None:
-        lines = [self._secured(line) for line in settings.read_text().splitlines()]
-        protocols = {name: name for name in ("PLAINTEXT", "SASL_PLAINTEXT")}
-        protocols["CONTROLLER"] = "PLAINTEXT"
-        pairs = ",".join(f"{name}:{protocol}" for name, protocol in protocols.items())
+    def _settings(self) -> str:
+        controller = f"{LOOPBACK}:{self._controller_port}"
+        entrances = f"PLAINTEXT://{self.address},SASL_PLAINTEXT://{self.secured_address}"
         login = "org.apache.kafka.common.security.plain.PlainLoginModule"
-        jaas = f'{login} required user_{USER}="{PASSWORD}";'
-        lines += [
-            f"listener.security.protocol.map={pairs}",
-            "sasl.enabled.mechanisms=PLAIN",
-            f"listener.name.sasl_plaintext.plain.sasl.jaas.config={jaas}",
-        ]
-        settings.write_text("\n".join(lines) + "\n")
-
-    def _secured(self, line: str) -> str:
-        if line.startswith(("listeners=", "advertised.listeners=")):
-            return f"{line},SASL_PLAINTEXT://{self.secured_address}"
-        return line
+        return f"""process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{controller}
+controller.listener.names=CONTROLLER
+listeners={entrances},CONTROLLER://{controller}
+advertised.listeners={entrances}
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map={PROTOCOLS}
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config={login} required user_{USER}="{PASSWORD}";
+log.dirs={self._data / "log"}
+offsets.topic.replication.factor=1
+auto.create.topics.enable=false
+"""
