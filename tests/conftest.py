@@ -19,6 +19,40 @@ from tests.servers import (
     Server,
 )
 
+TESTS = Path(__file__).resolve().parent
+
+# Files of some 45 s and more begin before all others, or one process ends long after the rest.
+LONGEST_FIRST = (
+    "chaos/test_nothing_lost.py",
+    "integration/test_alarm_worker.py",
+    "integration/test_worker.py",
+    "integration/test_c_client.py",
+    "integration/test_rolling_upgrade.py",
+    "browser/test_console.py",
+    "integration/console/test_postgresql.py",
+    "browser/test_alarms.py",
+    "integration/test_kafka_access.py",
+    "integration/test_boards.py",
+    "browser/test_recordings.py",
+    "integration/test_bridge_failures.py",
+    "integration/test_influx_writer.py",
+    "integration/test_topic_admin.py",
+    "integration/test_worker_group.py",
+    "integration/test_simulator_bridge.py",
+    "integration/test_simulator_ward.py",
+    "integration/test_bridge_delivery.py",
+    "integration/test_recorded_period.py",
+    "integration/test_demo.py",
+    "chaos/test_alarms.py",
+    "chaos/test_embedded.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; all others stay in their order."""
+    ranks = {TESTS / name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
 
 def _running(server: Server) -> Iterator[Server]:
     server.start()
