@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
-    """Forty seconds of some devices, in both forms, and a part out of the middle."""
+    """Some twenty seconds of some devices, in both forms, and a part out of the middle."""
     folder = tmp_path_factory.mktemp("ward")
     ward = Ward(
         folder,
@@ -30,7 +30,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pat
     )
     try:
         ward.start(workers=1)
-        with load_on(ward, devices=4) as running:
+        with load_on(ward, devices=8) as running:
             until(lambda: len(ward.published("")) >= 60, "sixty results", timeout_s=90)
             running.end()
         forms: tuple[Format, ...] = ("flac", "wfdb")
