@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from deploy.embedded import free_port
+from tests.browser.steps import log_in
 from tests.console_stack import Stack, running
 
 BEDS = 4
@@ -50,8 +51,14 @@ def browser(chromium: str) -> Iterator[Browser]:
         launched.close()
 
 
+@pytest.fixture(scope="package")
+def sessions() -> dict[str, StorageState]:
+    """What the browser of each person held who has logged in: once for all tests."""
+    return {}
+
+
 @pytest.fixture
-def open_page(stack: Stack, browser: Browser) -> Iterator[Open]:
+def open_page(stack: Stack, browser: Browser, sessions: dict[str, StorageState]) -> Iterator[Open]:
     """Open a page as somebody, in a browser of its own.
 
     An error in a page, or a page that breaks its own policy, fails the test.
@@ -59,20 +66,21 @@ def open_page(stack: Stack, browser: Browser) -> Iterator[Open]:
     contexts, errors = [], []
 
     def opened(path: str = "/", *, user: str = "", password: str = "", **given: Any) -> Page:
+        name = user or stack.user
         context = browser.new_context(
-            base_url=stack.address, viewport=given.pop("viewport", None), **given
+            base_url=stack.address,
+            viewport=given.pop("viewport", None),
+            storage_state=sessions.get(name),
+            **given,
         )
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if _POLICY in said.text else None)
-        page.goto("/login/")
-        page.fill("#id_username", user or stack.user)
-        page.fill("#id_password", password or stack.password)
-        page.click("button.primary")
-        page.wait_for_url("**/")
-        if path != "/":
-            page.goto(path)
+        if name not in sessions:
+            log_in(page, name, password or stack.password)
+            sessions[name] = context.storage_state()
+        page.goto(path)
         return page
 
     yield opened

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from playwright.sync_api import TimeoutError as OverdueError
 
 from deploy.embedded import free_port
+from tests.browser.steps import log_in
 from tests.console_stack import Stack, running
 
 FOLDER = Path("dashboards/console/screenshots")
@@ -26,11 +27,7 @@ def _log_in(
     browser: Browser, stack: Stack, *, viewport: ViewportSize, scheme: Literal["dark", "light"]
 ) -> Page:
     page = browser.new_page(viewport=viewport, color_scheme=scheme, base_url=stack.address)
-    page.goto("/login/")
-    page.fill("#id_username", stack.user)
-    page.fill("#id_password", stack.password)
-    page.click("button.primary")
-    page.wait_for_url("**/")
+    log_in(page, stack.user, stack.password)
     return page
 
 

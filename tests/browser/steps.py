@@ -47,3 +47,11 @@ def miss_soon(stack: Stack, device_id: str) -> Callable[[], None]:
     its = f"/api/v1/assignments/{assignment['assignment_id']}"
     stack.put(f"{its}/limits", {"limits": {"offline_s": 10}})
     return lambda: stack.post(f"{its}/discharge", None)
+
+
+def log_in(page: Page, user: str, password: str) -> None:
+    page.goto("/login/")
+    page.fill("#id_username", user)
+    page.fill("#id_password", password)
+    page.click("button.primary")
+    page.wait_for_url("**/")

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from scipy.signal import resample_poly
 
 from tests.browser.conftest import Open
+from tests.browser.steps import log_in
 from tests.console_stack import Stack
 
 People = dict[str, tuple[str, str]]
@@ -30,7 +31,7 @@ def _upload(page: Page, *files: str) -> None:
 def address(browser: Browser, stack: Stack) -> str:
     """Where the result of a real recording is, uploaded through the page."""
     page = browser.new_page(base_url=stack.address)
-    _log_in(page, stack)
+    log_in(page, stack.user, stack.password)
     page.goto("/recordings/")
     page.fill("#note", "left sternal border")
     _upload(page, "d0012.flac")
@@ -47,14 +48,6 @@ def result(open_page: Open, address: str) -> Page:
     page = open_page(address)
     expect(page.locator(".plots[data-shown]")).to_be_visible(timeout=SLOW_MS)
     return page
-
-
-def _log_in(page: Page, stack: Stack) -> None:
-    page.goto("/login/")
-    page.fill("#id_username", stack.user)
-    page.fill("#id_password", stack.password)
-    page.click("button.primary")
-    page.wait_for_url("**/")
 
 
 def _is_painted(page: Page, selector: str) -> bool:
@@ -217,7 +210,7 @@ def listening(browser: Browser, chromium: str, tmp_path: Path) -> Iterator[Brows
 
 
 def _examine(page: Page, stack: Stack) -> None:
-    _log_in(page, stack)
+    log_in(page, stack.user, stack.password)
     page.goto("/recordings/live/")
     page.click("#start")
     # The second of them: what the wards' own sound path would have after 7.5 s.
