@@ -161,6 +161,7 @@ def test_assignments_are_joined_and_models_switched_without_a_restart(
     assert [bool(results[index].findings) for index in sorted(results)] == [True] * 3 + [False] * 4
 
 
+@ON_EMBEDDED_KAFKA
 def test_live_sound_is_answered_well_within_a_second(log: WorkerLog) -> None:
     """Faust asks Kafka to wait up to 1.5 s for more sound; ours does not."""
     worker = log.add_worker()
