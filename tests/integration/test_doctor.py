@@ -9,13 +9,19 @@ import pytest
 from deploy.doctor import Verdict, examine
 from deploy.embedded import free_port
 from ingest.connections import InfluxConnection, KafkaConnection, MqttConnection, load
+from ingest.kafka_contact import require_kafka
 from ingest.kafka_sink import ConfluentSink
+from stream_processors import record_files, topic_admin
 from stream_processors.records import Heartbeat, encode
 from stream_processors.topic_admin import apply_topics
 from stream_processors.topics import HEARTBEATS
 from tests.servers import EmbeddedKafka, Mosquitto, Server
 
 _NO_INFLUX = InfluxConnection.model_construct()
+
+
+def _hurried(kafka: KafkaConnection, **_patience: float) -> None:
+    require_kafka(kafka, timeout_s=2.0)
 
 
 def _examine(mqtt: MqttConnection, kafka: KafkaConnection) -> dict[str, Verdict]:
@@ -88,7 +94,11 @@ def test_a_wrong_password_is_told(password: str, ok: bool, tmp_path: Path) -> No
         assert "HEARTWARD_MQTT_USER" in verdict.seen
 
 
-def test_a_kafka_that_is_away_is_one_line_in_each_check(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_kafka_that_is_away_is_one_line_in_each_check(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (topic_admin, record_files):
+        monkeypatch.setattr(module, "require_kafka", _hurried)
     kafka = load(KafkaConnection, {"servers": f"127.0.0.1:{free_port()}"})
     found = _examine(MqttConnection.model_construct(), kafka)
     for check in ("Kafka", "Parts of the ward"):

@@ -1,6 +1,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,27 +9,29 @@ from kafka.admin import KafkaAdminClient
 
 from deploy.embedded import free_port
 from ingest.connections import KafkaConnection, load
+from ingest.kafka_contact import require_kafka
 from models.errors import UserError
 from stream_processors.topic_admin import DEFAULT_PARTITIONS, apply_topics, check_topics, describe
 from stream_processors.topics import ALL, ASSIGNMENTS, AUDIO, RESULTS, Topic
-from tests.servers import ApacheKafka, EmbeddedKafka, Server
+from tests.servers import EmbeddedKafka, Server
 
 
 def _at(address: str) -> KafkaConnection:
     return load(KafkaConnection, {"servers": address})
 
 
-@pytest.fixture(params=[EmbeddedKafka, ApacheKafka], scope="module")
-def kafka(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[KafkaConnection]:
-    server: Server = request.param(tmp_path_factory.mktemp("kafka")).start()
-    yield _at(server.address)
+@pytest.fixture(scope="module")
+def own_embedded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = EmbeddedKafka(tmp_path_factory.mktemp("kafka")).start()
+    yield server
     server.stop()
 
 
-@pytest.fixture
-def empty_kafka(kafka: KafkaConnection) -> KafkaConnection:
+@pytest.fixture(params=["own_embedded_kafka", "apache_kafka"])
+def empty_kafka(request: pytest.FixtureRequest) -> KafkaConnection:
+    """Without a topic of ours, whatever other tests have left."""
+    server: Server = request.getfixturevalue(request.param)
+    kafka = _at(server.address)
     with _admin(kafka) as admin:
         admin.delete_topics(list(describe(kafka)))
     while describe(kafka):
@@ -91,7 +94,9 @@ def test_check_names_what_is_missing_and_what_differs(empty_kafka: KafkaConnecti
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "nowhere.invalid"])
-def test_says_in_one_line_that_kafka_is_away(host: str) -> None:
+def test_says_in_one_line_that_kafka_is_away(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hurried = partial(require_kafka, timeout_s=2.0)
+    monkeypatch.setattr("stream_processors.topic_admin.require_kafka", hurried)
     with pytest.raises(UserError, match=r"cannot be used \(.+\): start it") as caught:
         apply_topics(_at(f"{host}:{free_port()}"))
 
