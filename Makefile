@@ -33,11 +33,11 @@ test: lint ## Check style, types and layers, then run every test but the slow on
 	@$(MAKE) --no-print-directory --jobs=2 test-parts test-units
 
 # Java's quick compiler alone: the other takes longer than most of these servers live.
-test-parts: $(DEV_STAMP)
+test-parts: $(DEV_STAMP) ## Run the tests of whole parts, on real servers, alone
 	OMP_NUM_THREADS=1 JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 \
 		$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/unit
 
-test-units: $(DEV_STAMP)
+test-units: $(DEV_STAMP) ## Run the unit tests alone
 	OMP_NUM_THREADS=1 nice -n 5 $(BIN)/pytest -n 2 --dist loadfile tests/unit
 
 lint: $(DEV_STAMP) ## Check style, types and layers
