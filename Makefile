@@ -38,7 +38,7 @@ test-parts: $(DEV_STAMP) ## Run the tests of whole parts, on real servers, alone
 		$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/unit
 
 test-units: $(DEV_STAMP) ## Run the unit tests alone
-	OMP_NUM_THREADS=1 nice -n 5 $(BIN)/pytest -n 2 --dist loadfile tests/unit
+	OMP_NUM_THREADS=1 nice -n 10 $(BIN)/pytest -n 2 --dist loadfile tests/unit
 
 lint: $(DEV_STAMP) ## Check style, types and layers
 	$(BIN)/ruff check
