@@ -27,7 +27,7 @@ demo: $(RUN_STAMP) ## Watch a simulated ward of 12 beds come alive (ARGS="--beds
 setup: $(DEV_STAMP) ## Make .venv with all that demo, tests and benchmarks need
 
 # Two cores are kept busy: the tests of whole parts start servers of their own and mostly wait for
-# them, so four files go at once, in the order of `tests/conftest.py`. Unit tests share nothing and
+# them, so three files go at once, in the order of `tests/conftest.py`. Unit tests share nothing and
 # compute, and take what time those leave.
 test: lint ## Check style, types and layers, then run every test but the slow ones
 	@$(MAKE) --no-print-directory --jobs=2 test-parts test-units
@@ -35,7 +35,7 @@ test: lint ## Check style, types and layers, then run every test but the slow on
 # Java's quick compiler alone: the other takes longer than most of these servers live.
 test-parts: $(DEV_STAMP) ## Run the tests of whole parts, on real servers, alone
 	OMP_NUM_THREADS=1 JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 \
-		$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/unit
+		$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/unit
 
 test-units: $(DEV_STAMP) ## Run the unit tests alone
 	OMP_NUM_THREADS=1 nice -n 10 $(BIN)/pytest -n 2 --dist loadfile tests/unit
