@@ -84,7 +84,7 @@ def _raise(turn: Turn, episode: AlarmEpisode, reading: Reading) -> None:
         cause=reading.words,
         rings=rings,
         rang=rings or still_sounds,
-        escalate_us=turn.escalation_due(episode.priority) if rings else episode.escalate_us,
+        escalate_us=turn.escalation_due(known),
     )
 
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-import msgspec
-
 from stream_processors.alarms.conditions import AUDIO_PAUSE, STANDBY
 from stream_processors.alarms.life_cycle import lapse
 from stream_processors.alarms.turn import Turn
@@ -56,7 +54,7 @@ def end_shelf(turn: Turn, condition: str, *, actor: str | None = None) -> None:
         rings=rings,
         rang=rings,
         until_us=None,
-        escalate_us=turn.escalation_due(episode.priority) if rings else None,
+        escalate_us=turn.escalation_due(episode),
         **_by(actor, due_us),
     )
 
@@ -127,18 +125,12 @@ def _remind(turn: Turn, episode: AlarmEpisode) -> None:
         rang=rings,
         due_us=episode.remind_us,
         remind_us=None,
-        escalate_us=turn.escalation_due(episode.priority) if rings else None,
+        escalate_us=turn.escalation_due(episode),
     )
 
 
 def _escalate(turn: Turn, episode: AlarmEpisode) -> None:
-    """Call for somebody else; in an audio pause somebody is there, so it waits for its end."""
-    pause = turn.episodes.get(AUDIO_PAUSE)
-    if pause is not None and pause.until_us is not None:
-        after_us = pause.until_us + round(turn.limits.escalate_s(episode.priority) * 1e6)
-        waiting = msgspec.structs.replace(episode, escalate_us=after_us)
-        turn.episodes[episode.condition] = waiting
-        return
+    """Call for somebody else, in an audio pause too: to pause, however often, is no answer."""
     more = episode.escalation + 1 < turn.limits.escalations
     turn.move(
         episode,
@@ -147,7 +139,7 @@ def _escalate(turn: Turn, episode: AlarmEpisode) -> None:
         why="nobody has answered",
         due_us=episode.escalate_us,
         escalation=episode.escalation + 1,
-        escalate_us=turn.escalation_due(episode.priority) if more else None,
+        escalate_us=turn.due(turn.limits.escalate_s(episode.priority)) if more else None,
     )
 
 

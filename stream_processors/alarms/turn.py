@@ -186,20 +186,24 @@ class Turn:
     def ring_what_has_not(self, *, why: str) -> None:
         """Let ring what was raised while nothing could: in a backlog, or in an audio pause."""
         for episode in self.alarms():
-            if episode.state == "active" and not episode.rang and self.may_ring(episode.priority):
-                self.move(
-                    episode,
-                    "active",
-                    "rang",
-                    why=why,
-                    rings=True,
-                    rang=True,
-                    escalate_us=self.escalation_due(episode.priority),
-                )
+            if episode.state != "active" or episode.rang:
+                continue
+            escalate_us = self.escalation_due(episode)
+            calling = msgspec.structs.replace(episode, escalate_us=escalate_us)
+            if self.may_ring(episode.priority):
+                self.move(calling, "active", "rang", why=why, rings=True, rang=True)
+            else:
+                self.episodes[episode.condition] = calling
 
-    def escalation_due(self, priority: Priority) -> int | None:
-        """When an alarm that rings now escalates, if nobody answers."""
-        return self.due(self.limits.escalate_s(priority))
+    def escalation_due(self, episode: AlarmEpisode) -> int | None:
+        """When an alarm that calls now escalates, if nobody answers.
+
+        The time begins with the call, sounding or in an audio pause, and is set once: were it set
+        anew after each pause, pauses could put it off for ever. What is late does not call yet.
+        """
+        if self.late or episode.escalate_us is not None or episode.escalation:
+            return episode.escalate_us
+        return self.due(self.limits.escalate_s(episode.priority))
 
     def due(self, in_s: float) -> int | None:
         """So many seconds from now; never, for 0."""

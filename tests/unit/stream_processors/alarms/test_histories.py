@@ -5,6 +5,7 @@
 
 import dataclasses
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -21,8 +22,14 @@ from hypothesis.stateful import (
 
 from ingest.chunk import DeviceStatus
 from stream_processors.alarms.machine import Tick, step
-from stream_processors.alarms.turn import Moment
-from stream_processors.records import AlarmAction, AlarmState, Assignment, decode, encode
+from stream_processors.alarms.turn import Moment, Step
+from stream_processors.records import (
+    AlarmAction,
+    AlarmState,
+    Assignment,
+    decode,
+    encode,
+)
 from tests.unit.stream_processors.alarms.bedside import ANN, BOB, QUICK, SILENCE, us, window
 from tests.unit.stream_processors.alarms.simulated import (
     TOPICS,
@@ -228,6 +235,32 @@ def test_the_same_inputs_give_the_same_events_however_often_it_restarts(
     assert once == again
 
 
+_about_pauses = st.one_of(
+    st.builds(
+        lambda bpm: ("window", {"abnormal": 0.9, "bpm": bpm, "verdict": "good", "late": False}),
+        st.sampled_from([72.0, 150.0]),
+    ),
+    st.builds(
+        lambda action: ("action", action), st.sampled_from(["pause_audio", "resume", "acknowledge"])
+    ),
+    st.builds(lambda seconds: ("time", seconds), _seconds),
+)
+
+
+@given(st.lists(_about_pauses | _inputs, min_size=20, max_size=60))
+@settings(max_examples=30, derandomize=True, deadline=None)
+def test_nothing_but_an_answer_puts_an_escalation_off(inputs: list[tuple[str, Any]]) -> None:
+    due_us: dict[str, dict[int, int]] = {}
+    for after in _steps(inputs):
+        for episode in after.state.episodes:
+            due = due_us.setdefault(episode.episode_id, {})
+            if episode.state not in ("active", "latched"):
+                due.clear()
+            elif episode.escalate_us is not None:
+                first_us = due.setdefault(episode.escalation, episode.escalate_us)
+                assert episode.escalate_us == first_us
+
+
 @given(st.lists(_inputs, max_size=40))
 @settings(max_examples=30, derandomize=True, deadline=None)
 def test_windows_that_come_again_change_nothing(inputs: list[tuple[str, Any]]) -> None:
@@ -244,6 +277,14 @@ def test_windows_that_come_again_change_nothing(inputs: list[tuple[str, Any]]) -
 def _run(inputs: list[tuple[str, Any]], *, restarts: bool) -> tuple[AlarmState, list[bytes]]:
     state = AlarmState(device_id="d1")
     events: list[bytes] = []
+    for after in _steps(inputs, restarts=restarts):
+        state = after.state
+        events += map(encode, after.events)
+    return state, events
+
+
+def _steps(inputs: list[tuple[str, Any]], *, restarts: bool = False) -> Iterator[Step]:
+    state = AlarmState(device_id="d1")
     now_s = 0.0
     for index, (kind, said) in enumerate(inputs):
         now_s += said if kind == "time" else 2.5
@@ -257,5 +298,4 @@ def _run(inputs: list[tuple[str, Any]], *, restarts: bool) -> tuple[AlarmState, 
             state = decode(AlarmState, encode(state))
         after = step(state, one, Moment(us(now_s), us(now_s), ANN, LIMITS))
         state = after.state
-        events += map(encode, after.events)
-    return state, events
+        yield after

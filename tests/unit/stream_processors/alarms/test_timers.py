@@ -100,13 +100,46 @@ def test_who_answers_ends_the_escalation() -> None:
     assert told(bed.events)[-1] == "acknowledged"
 
 
-def test_in_an_audio_pause_escalation_waits() -> None:
+@pytest.mark.parametrize("condition", [ABNORMAL, "tachycardia"])
+def test_pauses_again_and_again_put_no_escalation_off(condition: str) -> None:
+    """Neither of what rang before the first, nor of what is raised in one and never rings."""
     bed = raised(escalate_medium_s=100)
     bed.act("pause_audio")
-    paused_s = bed.now_s
+    bed.windows(4, abnormal=0.9, bpm=130)  # the third is believed
+    raised_at = next(
+        e.at_us for e in bed.events if (e.transition, e.condition) == ("raised", condition)
+    )
+    for _ in range(10):
+        bed.wait(60)
+        bed.act("pause_audio")
+    escalated = [e for e in bed.events if e.transition == "escalated" and e.condition == condition]
+    assert [(e.escalation, e.at_us - raised_at) for e in escalated] == [(1, 100e6), (2, 200e6)]
+    assert "resumed*" not in told(bed.events)
+
+
+def test_what_is_raised_late_and_in_a_pause_escalates_from_the_end_of_the_backlog_on() -> None:
+    bed = raised(escalate_medium_s=100)
+    bed.act("pause_audio")
+    bed.wall_s = 60
+    bed.windows(4, abnormal=0.9, bpm=130)
+    assert told(bed.events, "tachycardia") == ["pending", "raised"]
+    bed.now_s = 70
+    bed.wait(20)
+    bed.act("pause_audio")
+    bed.wait(100)
+    assert told(bed.events, "tachycardia") == ["pending", "raised", "escalated"]
+    assert us(170) <= bed.events[-1].at_us <= us(172)
+
+
+def test_an_end_of_a_pause_begins_no_new_wait_for_an_answer() -> None:
+    bed = raised(escalate_medium_s=130)
+    bed.act("pause_audio")
+    bed.windows(4, abnormal=0.9, bpm=130)
+    raised_us = bed.events[-1].at_us
     bed.wait(300)
+    assert told(bed.events, "tachycardia")[1:4] == ["raised", "rang*", "escalated"]
     escalated = [event for event in bed.events if event.transition == "escalated"]
-    assert [event.due_us for event in escalated] == [us(paused_s + 220)]
+    assert escalated[1].at_us == raised_us + 130_000_000
 
 
 def test_a_latched_alarm_escalates_too() -> None:
