@@ -4,6 +4,7 @@ Nothing that silences is without an end, and none is longer than the limits allo
 """
 
 from stream_processors.alarms.conditions import AUDIO_PAUSE, STANDBY
+from stream_processors.alarms.events import shelf_id
 from stream_processors.alarms.timers import end_pause, end_shelf, end_standby
 from stream_processors.alarms.turn import Turn
 from stream_processors.records import AlarmAction, AlarmEpisode, Priority
@@ -114,7 +115,7 @@ def _stand_by(turn: Turn, action: AlarmAction) -> bool:
 
 
 def _resume(turn: Turn, action: AlarmAction) -> list[bool]:
-    """End what silences: all of it, or the one that is named."""
+    """End what silences: all of it, or the one that is named; a shelf also where it is empty."""
     meant = {
         condition: episode
         for condition, episode in turn.episodes.items()
@@ -125,8 +126,9 @@ def _resume(turn: Turn, action: AlarmAction) -> list[bool]:
         if condition in meant:
             end(turn, actor=action.actor)
             done.append(True)
-    for condition in list(turn.shelves):
-        if action.episode_id is None or condition in meant:
+    for condition, until_us in list(turn.shelves.items()):
+        is_named = action.episode_id == shelf_id(turn.facts.device_id, condition, until_us)
+        if action.episode_id is None or is_named or condition in meant:
             end_shelf(turn, condition, actor=action.actor)
             done.append(True)
     return done

@@ -18,7 +18,7 @@ from stream_processors.alarms.parts_heard import PIPELINE
 from stream_processors.alarms.profiles import Profiles
 from stream_processors.alarms.turn import Moment
 from stream_processors.assignments import AssignmentHistory
-from stream_processors.records import AlarmEvent, AlarmState, Assignment
+from stream_processors.records import AlarmAction, AlarmEvent, AlarmState, Assignment
 
 _IDLE_US = 86_400_000_000
 
@@ -99,8 +99,9 @@ class Desk:
             return done.note
         device.is_changed = device.is_changed or not _same_but_clock(device.state, done.state)
         device.state = done.state
-        if done.events:
-            device.outbox.update((event.event_id, event) for event in done.events)
+        device.outbox.update((event.event_id, event) for event in done.events)
+        # Who asked for something sees at once what came of it, also where it makes no event.
+        if done.events or isinstance(given, AlarmAction):
             device.is_urgent = True
         return done.note
 

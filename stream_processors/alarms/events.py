@@ -47,6 +47,11 @@ def episode_id(state: AlarmState, condition: str, began_us: int) -> str:
     return _hash(state.device_id, state.assignment_id or "", condition, str(began_us), number)
 
 
+def shelf_id(device_id: str, condition: str, until_us: int) -> str:
+    """What a shelf is called by who takes it back, whether or not an alarm lies on it."""
+    return _hash(device_id, "shelf", condition, str(until_us))
+
+
 def event_id(episode: str, transition_no: int) -> str:
     return _hash(episode, str(transition_no))
 

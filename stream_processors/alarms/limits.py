@@ -97,7 +97,9 @@ class Limits:
     limits_refused_priority: int = _priority(LOW, "of a profile that is refused")
 
     forget_s: float = _limit(120, 10, 3600, "without a good window for so long counting restarts")
-    audio_pause_s: float = _limit(120, 10, 120, "an audio pause lasts at most; alarms escalate in it")
+    audio_pause_s: float = _limit(
+        120, 10, 120, "an audio pause lasts at most; alarms escalate in it"
+    )
     shelve_s: float = _limit(1800, 60, 86_400, "a shelf without an end lasts")
     shelve_most_s: float = _limit(28_800, 60, 86_400, "a shelf lasts at most")
     standby_s: float = _limit(1800, 60, 86_400, "a standby without an end lasts")

@@ -34,6 +34,15 @@ class AlarmSerializer(serializers.Serializer):
     patient_id = serializers.CharField(allow_null=True)
 
 
+class ShelfSerializer(serializers.Serializer):
+    """A condition that is shelved and does not hold; `resume` with `shelf_id` takes it back."""
+
+    shelf_id = serializers.CharField()
+    condition = serializers.CharField()
+    title = serializers.CharField()
+    until_us = serializers.IntegerField()
+
+
 class BedSerializer(serializers.Serializer):
     """A device as its tile shows it; times in UTC microseconds, `age_s` of the latest result."""
 
@@ -66,10 +75,11 @@ class BedSerializer(serializers.Serializer):
     paused_until_us = serializers.IntegerField(allow_null=True)
     standby_until_us = serializers.IntegerField(allow_null=True)
     alarms = AlarmSerializer(many=True)
+    shelves = ShelfSerializer(many=True)
 
 
 class ActionSerializer(serializers.Serializer):
-    """What a person asks of an alarm (`episode_id`) or of all of a device.
+    """What a person asks of an alarm or an empty shelf (`episode_id`), or of all of a device.
 
     `action_id` is the asker's own name for it: the same one sent again is done once.
     """

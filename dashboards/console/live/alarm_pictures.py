@@ -1,8 +1,9 @@
 """What the alarm worker's state of a device means on a screen."""
 
-from dashboards.console.live.pictures import AlarmPicture
+from dashboards.console.live.pictures import AlarmPicture, ShelfPicture
 from dashboards.console.live.words import cause_in_words, title
 from stream_processors.alarms.conditions import AUDIO_PAUSE, STANDBY
+from stream_processors.alarms.events import shelf_id
 from stream_processors.records import AlarmEpisode, AlarmState
 
 _SHOWN = frozenset({"active", "latched", "acknowledged", "shelved"})
@@ -19,6 +20,22 @@ def alarms_of(state: AlarmState) -> tuple[AlarmPicture, ...]:
         if episode.state in _SHOWN and episode.condition not in (AUDIO_PAUSE, STANDBY)
     ]
     return tuple(sorted(shown, key=urgency))
+
+
+def empty_shelves(state: AlarmState) -> tuple[ShelfPicture, ...]:
+    """The shelves on which no alarm lies, the first to end first."""
+    taken = {episode.condition for episode in state.episodes if episode.state == "shelved"}
+    shown = [
+        ShelfPicture(
+            shelf_id=shelf_id(state.device_id, condition, until_us),
+            condition=condition,
+            title=title(condition),
+            until_us=until_us,
+        )
+        for condition, until_us in state.shelves.items()
+        if condition not in taken
+    ]
+    return tuple(sorted(shown, key=lambda shelf: (shelf.until_us, shelf.condition)))
 
 
 def ending(state: AlarmState, condition: str) -> int | None:

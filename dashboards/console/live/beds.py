@@ -4,7 +4,7 @@ from collections import deque
 
 from msgspec.structs import replace
 
-from dashboards.console.live.alarm_pictures import alarms_of, ending
+from dashboards.console.live.alarm_pictures import alarms_of, empty_shelves, ending
 from dashboards.console.live.pictures import URGENCY, BedPicture, Standing
 from dashboards.console.live.strips import end_us, kept_strips
 from ingest.chunk import DeviceStatus
@@ -75,6 +75,7 @@ class LiveBed:
             paused_until_us=self._ending(AUDIO_PAUSE),
             standby_until_us=self._ending(STANDBY),
             alarms=alarms,
+            shelves=() if self.alarms is None else empty_shelves(self.alarms),
         )
         if self.assignment is not None:
             picture = _with_assignment(picture, self.assignment)

@@ -33,6 +33,18 @@ class AlarmPicture(msgspec.Struct, frozen=True, kw_only=True):
     patient_id: str | None = None
 
 
+class ShelfPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """A condition that is shelved and does not hold: what it raises until then is silent.
+
+    `resume` with `shelf_id` as its `episode_id` takes it back.
+    """
+
+    shelf_id: str
+    condition: str
+    title: str
+    until_us: int
+
+
 class BedPicture(msgspec.Struct, frozen=True, kw_only=True):
     """A device as its tile shows it, on a bed or on none.
 
@@ -69,6 +81,7 @@ class BedPicture(msgspec.Struct, frozen=True, kw_only=True):
     paused_until_us: int | None = None
     standby_until_us: int | None = None
     alarms: tuple[AlarmPicture, ...] = ()
+    shelves: tuple[ShelfPicture, ...] = ()
 
 
 class StripPicture(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from dashboards.console.live.room import Room
 from dashboards.console.live.strips import strip_of
 from models.errors import RecordError
 from stream_processors.alarms.conditions import AUDIO_PAUSE
+from stream_processors.alarms.events import shelf_id
 from stream_processors.records import Heartbeat, Quality, encode
 from stream_processors.topics import ASSIGNMENTS, HEARTBEATS, RESULTS
 from tests.unit.dashboards.console import examples
@@ -84,6 +85,22 @@ def test_a_paused_or_acknowledged_alarm_is_seen_and_not_heard() -> None:
     assert not acknowledged.sounds
     assert not paused.sounds
     assert paused.title == "Heart rate high"
+
+
+def test_a_shelf_is_shown_by_itself_where_no_alarm_lies_on_it(room: Room) -> None:
+    fill(room, ("west", 1))
+    shelves = {"tachycardia": NOW_US + 2, "offline": NOW_US + 1, "bradycardia": NOW_US + 3}
+    state = alarm_state(
+        episode(state="shelved", until_us=NOW_US + 2), episode(condition="offline", state="pending")
+    )
+    examples.raise_alarm(room, msgspec.structs.replace(state, shelves=shelves))
+    (bed,) = room.ward.pictures(NOW_US)
+    assert [alarm.condition for alarm in bed.alarms] == ["tachycardia"]
+    assert [(shelf.title, shelf.until_us) for shelf in bed.shelves] == [
+        ("Device offline", NOW_US + 1),
+        ("Heart rate low", NOW_US + 3),
+    ]
+    assert bed.shelves[0].shelf_id == shelf_id("dev-west-1", "offline", NOW_US + 1)
 
 
 def test_a_device_on_no_bed_is_shown_to_those_who_may_assign_it(room: Room) -> None:

@@ -7,7 +7,7 @@ from stream_processors.alarms.desk import Desk
 from stream_processors.alarms.machine import Input, Tick
 from stream_processors.alarms.profiles import Profiles
 from stream_processors.assignments import AssignmentHistory
-from stream_processors.records import AlarmEvent, AlarmState
+from stream_processors.records import AlarmAction, AlarmEvent, AlarmState
 from tests.unit.stream_processors.alarms.bedside import ANN, BOB, QUICK, told, us, window
 
 HANDED_OVER_S = 100.0
@@ -73,3 +73,17 @@ def test_a_state_of_another_version_is_written_on_as_this_one_writes_it() -> Non
         owner_us=8, states=[of_next], profiles=Profiles(QUICK), assignments=AssignmentHistory()
     )
     assert [(state.v, state.owner_us) for state in taken.states] == [(1, 7)]
+
+
+def test_what_somebody_asked_for_is_saved_at_once_though_it_makes_no_event() -> None:
+    of_bob = ringing_for_bob()
+    shelve = AlarmAction(action_id="1", action="shelve", device_id="d1", actor="nurse", at_us=0)
+    give(of_bob, shelve, at_s=112.0, wall_s=112.0)
+    for index in range(2, 6):
+        give(of_bob, window(index, at_s=112.0 + index, assignment_id="a2"), at_s=120, wall_s=120)
+    resume = AlarmAction(action_id="2", action="resume", device_id="d1", actor="nurse", at_us=0)
+    of_bob.take("d1", resume, at_us=us(121), wall_us=us(121))
+    (saved,) = of_bob.unsaved(urgent_only=True)
+    assert saved.events == ()
+    assert saved.state is not None
+    assert saved.state.shelves == {}

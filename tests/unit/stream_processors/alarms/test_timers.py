@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stream_processors.alarms.events import shelf_id
 from tests.unit.stream_processors.alarms.bedside import HOP_S, SILENCE, Bedside, told, us
 
 ABNORMAL = "finding/screen/abnormal"
@@ -170,6 +171,32 @@ def test_what_is_raised_on_the_shelf_stays_silent() -> None:
     assert bed.standing(ABNORMAL) == "shelved"
     bed.wait(600)
     assert "unshelved*" in told(bed.events)
+
+
+def test_a_shelf_whose_condition_is_over_is_taken_back_by_itself() -> None:
+    bed = raised()
+    bed.windows(4, abnormal=0.9, bpm=130)
+    bed.act("shelve")
+    bed.windows(6)
+    assert not bed.state.episodes
+    until_us = bed.state.shelves[ABNORMAL]
+    bed.act("resume", episode_id=shelf_id("d1", ABNORMAL, until_us))
+    assert bed.note is None
+    assert list(bed.state.shelves) == ["tachycardia"]
+    bed.windows(4, abnormal=0.9, bpm=130)
+    assert told(bed.events)[-4:] == ["pending", "raised*", "pending", "raised"]
+    assert bed.standing(ABNORMAL) == "active"
+    assert bed.standing("tachycardia") == "shelved"
+
+
+def test_what_lifted_an_earlier_shelf_lifts_no_later_one() -> None:
+    bed = raised()
+    bed.act("shelve", until_s=bed.now_s + 600)
+    before = shelf_id("d1", ABNORMAL, bed.state.shelves[ABNORMAL])
+    bed.act("shelve", until_s=bed.now_s + 900)
+    bed.act("resume", episode_id=before)
+    assert bed.note is not None
+    assert bed.standing(ABNORMAL) == "shelved"
 
 
 def test_in_standby_nothing_is_raised_and_its_end_is_visible() -> None:

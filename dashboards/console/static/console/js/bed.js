@@ -53,7 +53,7 @@ function show(picture) {
 function showAlarms() {
   const alarms = [...(bed?.alarms ?? []), ...pipeline];
   banner.show(alarms);
-  aside.show(bed?.alarms ?? []);
+  aside.show(bed);
   notifier.show(alarms);
   ring();
 }

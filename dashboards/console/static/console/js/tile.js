@@ -1,7 +1,7 @@
 // One tile: painted from a picture, and only where it differs from what is shown.
 
 import { Strip } from "./strip.js";
-import { SYMBOLS, STATES, age, clock, finding, findingNote, isFresh, place, until } from "./words.js";
+import { EMPTY_SHELF, SYMBOLS, STATES, age, clock, finding, findingNote, isFresh, place, shelved, until } from "./words.js";
 
 const QUALITY = { good: [3, "good signal"], poor: [1, "poor signal"], unusable: [0, "no usable signal"] };
 const OVER = { offline: "OFFLINE", silent: "NO RESULT", waiting: "WAITING", standby: "STANDBY" };
@@ -35,7 +35,7 @@ export class Tile {
     this.showFinding(bed);
     text(parts.over, OVER[bed.standing] ?? "");
     parts.over.hidden = !OVER[bed.standing];
-    this.showAlarm(alarm, bed.alarms.length);
+    this.showAlarm(alarm, bed.alarms.length, bed.shelves[0]);
     this.showBase(bed);
     text(parts.open, "");
     parts.open.setAttribute("aria-label", this.spoken());
@@ -51,16 +51,25 @@ export class Tile {
     this.parts.finding.replaceChildren(words, small);
   }
 
-  showAlarm(alarm, count) {
+  showAlarm(alarm, count, shelf) {
     const { alarm: line, tag, why } = this.parts;
-    line.hidden = !alarm;
-    if (!alarm) return;
+    line.hidden = !alarm && !shelf;
+    if (!alarm) { if (shelf) this.showShelf(shelf); return; }
     const state = STATES[alarm.state];
     line.classList.toggle("answered", Boolean(state));
     tag.className = `tag ${alarm.state === "acknowledged" || alarm.state === "shelved" ? "off" : alarm.priority}`;
     text(tag, `${state === "acknowledged" ? "✓" : SYMBOLS[alarm.priority]} ${alarm.title}${count > 1 ? ` +${count - 1}` : ""}`);
     why.title = alarm.cause;
     text(why, state ? state + until(alarm) : alarm.cause);
+  }
+
+  showShelf(shelf) {
+    const { alarm: line, tag, why } = this.parts;
+    line.classList.add("answered");
+    tag.className = "tag off";
+    text(tag, shelf.title);
+    text(why, shelved(shelf));
+    why.title = EMPTY_SHELF;
   }
 
   showBase(bed) {

@@ -2,6 +2,7 @@
 
 export const SYMBOLS = { high: "▲▲▲", medium: "▲▲", low: "▲" };
 export const STATES = { active: "", latched: "over, not yet seen", acknowledged: "acknowledged", shelved: "shelved" };
+export const EMPTY_SHELF = "not so now, and silent if it comes back before then";
 
 const STANDINGS = {
   offline: "Device offline", silent: "No result", poor: "Poor signal", waiting: "Waiting for sound",
@@ -45,8 +46,16 @@ export function clock(seconds) {
 
 // Until when what is shelved stays so, by the clock on the wall.
 export function until(alarm) {
-  if (alarm.state !== "shelved" || !alarm.until_us) return "";
-  return ` until ${new Date(alarm.until_us / 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })}`;
+  return alarm.state === "shelved" && alarm.until_us ? untilClock(alarm) : "";
+}
+
+function untilClock({ until_us: untilUs }) {
+  return ` until ${new Date(untilUs / 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })}`;
+}
+
+// A shelf on which no alarm lies.
+export function shelved(shelf) {
+  return `shelved${untilClock(shelf)}`;
 }
 
 export function place(bed) {
