@@ -50,6 +50,32 @@ def test_an_alarm_is_put_aside_with_an_end_that_is_shown_and_taken_back(calling:
     expect(aside).to_be_hidden()
 
 
+def test_a_shelf_whose_condition_is_over_says_so_and_is_taken_back(
+    calling: Page, stack: Stack
+) -> None:
+    page = calling
+    alarm_of(page, BED).get_by_role("button", name="Shelve").click()
+    page.get_by_role("dialog").get_by_role("button", name="30 min").click()
+    line = tile_of(page, DEVICE).locator(".alarm-line")
+    expect(line).to_contain_text("▲▲ Device offline", timeout=SLOW_MS)
+    (now,) = [
+        one
+        for one in stack.get("/api/v1/assignments")["results"]
+        if one["device_id"] == DEVICE and one["until_us"] is None
+    ]
+    turned_off = {"limits": {"offline_s": 10, "offline_priority": 0}}
+    stack.put(f"/api/v1/assignments/{now['assignment_id']}/limits", turned_off)
+    expect(line).to_have_text(
+        re.compile(r"^\s*Device offline\s*shelved until \d\d:\d\d$"), timeout=SLOW_MS
+    )
+    page.goto(f"/beds/{DEVICE}/")
+    aside = page.get_by_role("region", name="Alarms that are answered")
+    expect(aside).to_contain_text("not so now, and silent if it comes back before then")
+    aside.get_by_role("button", name="Take").click()
+    expect(aside).to_be_hidden(timeout=SLOW_MS)
+    assert stack.get(f"/api/v1/beds/{DEVICE}")["shelves"] == []
+
+
 def test_who_cancels_shelves_nothing(calling: Page) -> None:
     alarm_of(calling, BED).get_by_role("button", name="Shelve").click()
     calling.keyboard.press("Escape")
