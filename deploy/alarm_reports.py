@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.assignments import note
+from ingest import connections
 from ingest.connections import KafkaConnection
 from models.errors import BadInputError, RecordError, UserError
+from models.registry import finding_labels
 from stream_processors.alarm_inputs import read_input
 from stream_processors.alarms.load import Load, load_of, patient_hours
 from stream_processors.alarms.profiles import load_profiles
@@ -26,6 +28,7 @@ from stream_processors.record_files import (
     write_file,
 )
 from stream_processors.records import AlarmEvent, Assignment, Strip, WindowResult, decode
+from stream_processors.settings import WorkerSettings
 from stream_processors.topics import (
     ALARM_ACTIONS,
     ALARMS,
@@ -104,7 +107,8 @@ def replay(period: Period, limits: Path, against: Path | None, *, as_json: bool)
     UserError
         When limits are nonsense, or no results were recorded.
     """
-    proposed, in_force = load_profiles(limits), load_profiles(against)
+    labels = finding_labels(connections.load(WorkerSettings).models_dir)
+    proposed, in_force = (load_profiles(file, labels=labels) for file in (limits, against))
     assignments: dict[str, Assignment] = {}
     recorded: list[Recorded] = []
     for kept in period.records((ASSIGNMENTS, *_REPLAYED)):

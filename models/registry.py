@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 MANIFEST = "manifest.json"
+_NO_FINDINGS = ("segment", "quality")  # tasks whose labels are no findings
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -209,3 +210,17 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     except msgspec.DecodeError as error:
         raise ModelError(f"{path} is not a manifest of models: {error}") from None
+
+
+def finding_labels(folder: Path = ARTIFACTS) -> dict[str, tuple[str, ...]]:
+    """What each listed model can find, all its versions together; raises `ModelError`.
+
+    Of a model whose manifest does not list its labels it is nothing.
+    """
+    labels: dict[str, tuple[str, ...]] = {}
+    for entry in read_manifest(folder).models:
+        if entry.task not in _NO_FINDINGS:
+            others = labels.get(entry.name, entry.labels)
+            is_whole = others and entry.labels
+            labels[entry.name] = (*dict.fromkeys((*others, *entry.labels)),) if is_whole else ()
+    return labels

@@ -18,6 +18,7 @@ from ingest.watched import listen
 from models import logs
 from models.errors import RecordError
 from models.processes import exit_code
+from models.registry import finding_labels
 from stream_processors.alarm_inputs import TOPICS
 from stream_processors.alarm_pipeline import AlarmPipeline
 from stream_processors.alarm_settings import AlarmSettings
@@ -28,6 +29,7 @@ from stream_processors.common_agents import declare_alarms, follow_assignments, 
 from stream_processors.compacted import CompactedTopics, Follow
 from stream_processors.driver import FetchApp, Reading
 from stream_processors.records import Heartbeat, decode
+from stream_processors.settings import WorkerSettings
 from stream_processors.topics import (
     ALARM_STATE,
     ALARMS,
@@ -76,7 +78,8 @@ def run(settings: AlarmSettings, kafka: KafkaConnection) -> None:
     listen()
     for chatty in ("aiokafka", "faust", "mode", "stream_processors.driver"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    profiles = load_profiles(settings.limits)
+    labels = finding_labels(load(WorkerSettings).models_dir)
+    profiles = load_profiles(settings.limits, labels=labels)
     sink = ConfluentSink(kafka, client_id=settings.name)
     sink.require([topic.name for topic in (*TOPICS, *_WRITTEN)])
     assignments = AssignmentHistory()

@@ -6,7 +6,7 @@ does not name comes from the ward's profile, and what that does not name from he
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high")
 
 # finding_probability/MODEL/LABEL holds for one label of one model alone.
 _OF_ONE_LABEL = "finding_probability/"
+_HEALTHY = frozenset({"normal", "n"})
 _MAX_SHOWN = 60
 # A limit beyond which no rate is ever told would turn its alarm off and say nothing of it.
 _BEYOND_BPM = 5.0
@@ -163,6 +164,42 @@ def with_profile(base: Limits, profile: Mapping[str, Any], *, where: str) -> Lim
     for problem in _contradictions(limits):
         raise ConfigurationError(f"limits of {where}: {problem}")
     return limits
+
+
+def refuse_unknown_labels(
+    names: Iterable[str], known: Mapping[str, tuple[str, ...]], *, where: str
+) -> None:
+    """See that limits of one label are of labels that the installed models have and that can ring.
+
+    Parameters
+    ----------
+    known
+        Of each model its labels; none where they are not listed, and then any may be named.
+
+    Raises
+    ------
+    ConfigurationError
+        In one line, with the name and those that there are.
+    """
+    for name in names:
+        if not name.startswith(_OF_ONE_LABEL):
+            continue
+        model, _, label = _label(name, where).partition("/")
+        if label in known.get(model, ()) and not is_healthy(label):
+            continue
+        if model in known and not known[model]:
+            continue
+        there_are = [f"{m}/{lab}" for m, labels in known.items() for lab in labels or ("LABEL",)]
+        abnormal = ", ".join(each for each in there_are if not is_healthy(each.partition("/")[2]))
+        raise ConfigurationError(
+            f"limits of {where}: {name[:_MAX_SHOWN]!r} is of no label that an installed model "
+            f"raises: there are {abnormal or 'none'}"
+        )
+
+
+def is_healthy(label: str) -> bool:
+    """Whether a label says that all is well; such a one raises nothing."""
+    return label.lower() in _HEALTHY
 
 
 def _label(name: str, where: str) -> str:

@@ -10,7 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 from models.errors import ConfigurationError
-from stream_processors.alarms.limits import BUILT_IN, Limits, with_profile
+from stream_processors.alarms.limits import (
+    BUILT_IN,
+    Limits,
+    refuse_unknown_labels,
+    with_profile,
+)
 from stream_processors.records import Assignment
 
 _WARDS = "ward"
@@ -53,8 +58,16 @@ class Profiles:
             return ward, f"{error}; the ward's limits hold"
 
 
-def load_profiles(file: Path | None) -> Profiles:
+def load_profiles(
+    file: Path | None, *, labels: Mapping[str, tuple[str, ...]] | None = None
+) -> Profiles:
     """Read the wards' limits; without a file those built in hold.
+
+    Parameters
+    ----------
+    labels
+        Of each installed model its labels (`models.registry.finding_labels`), where limits are to
+        be held to those.
 
     Raises
     ------
@@ -67,14 +80,26 @@ def load_profiles(file: Path | None) -> Profiles:
     wards = table.pop(_WARDS, {})
     if not isinstance(wards, dict) or not all(isinstance(w, dict) for w in wards.values()):
         raise ConfigurationError(f"{file}: [{_WARDS}.NAME] is no table of limits")
-    common = with_profile(BUILT_IN, table, where=str(file))
+    common = _profile(BUILT_IN, table, labels, where=str(file))
     return Profiles(
         common,
         {
-            name: with_profile(common, _flat(profile), where=f"{file}, ward {name}")
+            name: _profile(common, _flat(profile), labels, where=f"{file}, ward {name}")
             for name, profile in wards.items()
         },
     )
+
+
+def _profile(
+    base: Limits,
+    profile: Mapping[str, Any],
+    labels: Mapping[str, tuple[str, ...]] | None,
+    *,
+    where: str,
+) -> Limits:
+    if labels is not None:
+        refuse_unknown_labels(profile, labels, where=where)
+    return with_profile(base, profile, where=where)
 
 
 def _table(file: Path) -> dict[str, Any]:

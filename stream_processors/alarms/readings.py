@@ -18,11 +18,10 @@ from stream_processors.alarms.conditions import (
     Reading,
     beyond,
 )
-from stream_processors.alarms.limits import Limits
+from stream_processors.alarms.limits import Limits, is_healthy
 from stream_processors.alarms.loudness import is_quieter
 from stream_processors.records import DeviceStats, Finding, Quality, WindowResult
 
-_HEALTHY = frozenset({"normal", "n"})
 # How `models.quality` says that there is nothing to hear, and not that something covers it.
 _NOTHING_TO_HEAR = ("no contact: ", "there is no sound", "the heart is hardly audible")
 _NO_BEATS = "no periodic heart sound"
@@ -94,7 +93,7 @@ def _why(quality: Quality) -> str:
 
 def _of_finding(finding: Finding, limits: Limits) -> Iterator[Reading]:
     for label, probability in finding.probabilities.items():
-        if label.lower() in _HEALTHY or not math.isfinite(probability):
+        if is_healthy(label) or not math.isfinite(probability):
             continue
         limit = limits.probability_of(finding.model, label)
         holds = beyond(probability, limit, limits.finding_clear_probability, reached=True)

@@ -18,9 +18,12 @@ from dashboards.console.outbox import duty
 from dashboards.console.outbox.models import Outgoing, post
 from dashboards.console.outbox.postman import wake_after_commit
 from ingest.chunk import is_device_id
-from models.errors import ConfigurationError
+from ingest.connections import load
+from models.errors import ConfigurationError, ModelError
+from models.registry import finding_labels
 from stream_processors import records
-from stream_processors.alarms.limits import BUILT_IN, with_profile
+from stream_processors.alarms.limits import BUILT_IN, refuse_unknown_labels, with_profile
+from stream_processors.settings import WorkerSettings
 from stream_processors.topics import ASSIGNMENTS
 
 NAME_CHARACTERS = 64
@@ -108,11 +111,14 @@ def change_limits(assignment: Assignment, limits: Mapping[str, float], actor: st
     AdmissionError
         Naming the limit, its value and what is allowed.
     """
-    try:
-        with_profile(BUILT_IN, limits, where=f"assignment {assignment.assignment_id}")
-    except ConfigurationError as error:
-        raise AdmissionError(str(error)) from None
     now = _still_in_force(assignment)
+    where = f"assignment {assignment.assignment_id}"
+    try:
+        # What was of a model that is gone since must not keep the others from being changed.
+        refuse_unknown_labels(limits.keys() - now.limits.keys(), _labels(), where=where)
+        with_profile(BUILT_IN, limits, where=where)
+    except (ConfigurationError, ModelError) as error:
+        raise AdmissionError(str(error)) from None
     LimitsChange.objects.create(assignment=now, actor=actor, before=now.limits, after=dict(limits))
     assignment.limits = dict(limits)
     _put_limits(now, limits)
@@ -157,6 +163,10 @@ def _put_limits(assignment: Assignment, limits: Mapping[str, float]) -> None:
     assignment.limits = dict(limits)
     assignment.save(update_fields=["limits"])
     _tell(assignment)
+
+
+def _labels() -> dict[str, tuple[str, ...]]:
+    return finding_labels(load(WorkerSettings).models_dir)
 
 
 def _still_in_force(assignment: Assignment) -> Assignment:

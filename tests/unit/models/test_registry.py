@@ -8,7 +8,7 @@ import pytest
 
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID
 from models.errors import ModelError
-from models.registry import ARTIFACTS, MANIFEST, Entry, Manifest, Registry
+from models.registry import ARTIFACTS, MANIFEST, Entry, Manifest, Registry, finding_labels
 from tests.unit.models.tiny import CONTRACT, artifact
 
 MODEL = artifact()
@@ -230,3 +230,23 @@ def test_files_are_checked_without_loading_the_runtime(tmp_path: Path) -> None:
     (folder / "tiny.onnx").write_bytes(MODEL + b"x")
     with pytest.raises(ModelError, match="does not match its checksum"):
         Registry(folder).check()
+
+
+def test_labels_that_can_be_found_are_told_by_model_and_those_of_the_heart_sounds_are_not() -> None:
+    labels = finding_labels()
+    assert labels["screen"] == ("normal", "abnormal")
+    assert "AS" in labels["valve"]
+    assert "segment" not in labels
+
+
+def test_labels_of_all_versions_of_a_model_are_told_unless_one_lists_none(tmp_path: Path) -> None:
+    def listed(*labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        entries = [
+            Entry(name="a", version=str(n), task="t", file="f", sha256="0", card="c", labels=each)
+            for n, each in enumerate(labels)
+        ]
+        (tmp_path / MANIFEST).write_bytes(msgspec.json.encode({"models": entries}))
+        return finding_labels(tmp_path)
+
+    assert listed(("x", "y"), ("y", "z")) == {"a": ("x", "y", "z")}
+    assert listed(("x",), (), ("y",)) == {"a": ()}

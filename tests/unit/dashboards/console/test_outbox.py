@@ -137,6 +137,18 @@ def test_the_changes_of_a_patients_limits_are_shown_after_a_move(client_of: Clie
     assert b"carl" not in page.content, "what was changed in another ward is for that one"
 
 
+def test_a_limit_of_a_model_that_is_not_installed_is_refused_unless_it_was_set_before() -> None:
+    made = desk.assign(device_id="d1", pseudonym="p1", ward="west", bed="1")
+    with pytest.raises(
+        desk.AdmissionError, match=r"'finding_probability/scren/abnormal'.*screen/abn"
+    ):
+        desk.change_limits(made, {"finding_probability/scren/abnormal": 0.7}, "carl")
+    set_before = {"finding_probability/gone/murmur": 0.7}
+    Assignment.objects.filter(pk=made.pk).update(limits=set_before)
+    desk.change_limits(made, set_before | {"tachycardia_bpm": 150.0}, "carl")
+    assert Assignment.objects.get(pk=made.pk).limits["tachycardia_bpm"] == 150
+
+
 @pytest.mark.parametrize(
     "limits", [{"tachycardia_bpm": 1000}, {"no_such": 1}, {"bradycardia_bpm": 120}]
 )

@@ -60,6 +60,34 @@ def test_nonsense_is_refused(profile: dict[str, Any], message: str) -> None:
     assert len(text) < 250
 
 
+LABELS = {"screen": ("normal", "abnormal"), "valve": ("AS", "N"), "unlisted": ()}
+
+
+@pytest.mark.parametrize(
+    "name", ["scren/abnormal", "screen/abnormol", "screen/normal", "valve/N", "valve/as"]
+)
+def test_a_limit_of_a_label_that_no_model_raises_is_refused_with_those_that_there_are(
+    name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "limits.toml"
+    file.write_text(f'[ward.west]\n"finding_probability/{name}" = 0.7\n')
+    assert load_profiles(file) is not None  # nobody has said which models there are
+    with pytest.raises(ConfigurationError) as refused:
+        load_profiles(file, labels=LABELS)
+    assert str(refused.value) == (
+        f"limits of {file}, ward west: 'finding_probability/{name}' is of no label that an "
+        "installed model raises: there are screen/abnormal, valve/AS, unlisted/LABEL"
+    )
+
+
+@pytest.mark.parametrize("name", ["screen/abnormal", "valve/AS", "unlisted/anything"])
+def test_a_limit_of_a_label_that_a_model_raises_is_taken(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "limits.toml"
+    file.write_text(f'tachycardia_bpm = 130\n"finding_probability/{name}" = 0.7\n')
+    profiles = load_profiles(file, labels=LABELS)
+    assert profiles.common.finding_probabilities == {name: 0.7}
+
+
 def test_every_default_is_within_its_own_bounds() -> None:
     for name, default, low, high, what in described():
         assert low <= default <= high, name
