@@ -46,7 +46,9 @@ class WorkerSettings(BaseSettings):
     )
     heart: bool = Field(
         default=False,
-        description="Whether heart rate, S1 and S2 are told; it adds half to the cost of a window.",
+        description="Whether heart rate, S1 and S2 are told: without it no fast or slow heart "
+        "alarms. What ships for Compose, Kubernetes and systemd, demo and up set it; it adds half "
+        "to the cost of a window, and the README's capacity is without.",
     )
     batch_windows: int = Field(
         64, ge=1, le=1024, description="Windows that are classified together at most."

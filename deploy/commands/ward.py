@@ -139,7 +139,11 @@ def worker(
         str | None, typer.Option(help="Its own among all workers, for heartbeats and logs.")
     ] = None,
 ) -> None:
-    """Cut the sound into windows, judge, classify and publish them; run as many as you like."""
+    """Cut the sound into windows, judge, classify and publish them; run as many as you like.
+
+    It tells the heart rate only with HEARTWARD_WORKER_HEART=true, and else no fast or slow heart
+    alarms.
+    """
     from stream_processors.app import run
     from stream_processors.settings import WorkerSettings
 

@@ -99,3 +99,11 @@ def test_defaults_are_written_as_one_would_write_them() -> None:
     assert defaults["HEARTWARD_SIMULATOR_DRAIN_S"] == "10"
     assert defaults["HEARTWARD_SIMULATOR_REPORT"] == ""
     assert defaults["HEARTWARD_SIMULATOR_RECORDINGS"] == "packaged"
+
+
+def test_a_worker_says_that_it_tells_no_rate_unless_asked_to(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = " ".join(_help_of("worker", monkeypatch, capsys).split())
+    assert "only with HEARTWARD_WORKER_HEART=true" in said
+    assert "no fast or slow heart alarms" in said
