@@ -104,7 +104,7 @@ def discharge(assignment: Assignment) -> None:
 
 @transaction.atomic
 def change_limits(assignment: Assignment, limits: Mapping[str, float], actor: str) -> None:
-    """Hold the patient's alarms against these limits; what is not named is the ward's.
+    """Hold the patient's alarms, whatever they wear, against these; the rest is the ward's.
 
     Raises
     ------
@@ -119,9 +119,14 @@ def change_limits(assignment: Assignment, limits: Mapping[str, float], actor: st
         with_profile(BUILT_IN, limits, where=where)
     except (ConfigurationError, ModelError) as error:
         raise AdmissionError(str(error)) from None
-    LimitsChange.objects.create(assignment=now, actor=actor, before=now.limits, after=dict(limits))
+    before = now.limits
+    for each in (now, *current(_now_us()).filter(patient=now.patient).exclude(pk=now.pk)):
+        if each == now or each.limits != before:
+            LimitsChange.objects.create(
+                assignment=each, actor=actor, before=each.limits, after=dict(limits)
+            )
+        _put_limits(each, limits)
     assignment.limits = dict(limits)
-    _put_limits(now, limits)
 
 
 def take_limits_back(assignment: Assignment) -> None:

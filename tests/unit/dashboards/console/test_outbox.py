@@ -95,6 +95,37 @@ def test_limits_go_on_with_another_device_of_the_same_patient() -> None:
     assert desk.assign(device_id="d2", pseudonym="p2", ward="west", bed="2").limits == {}
 
 
+def test_limits_are_the_patients_whichever_of_two_devices_they_are_set_at() -> None:
+    first, second = (
+        desk.assign(device_id=device, pseudonym="p1", ward="west", bed="1")
+        for device in ("d1", "d2")
+    )
+    other = desk.assign(device_id="d3", pseudonym="p2", ward="west", bed="2")
+    for changed, bpm in ((first, 150.0), (second, 160.0)):
+        desk.change_limits(changed, {"tachycardia_bpm": bpm}, "carl")
+        sink = MemorySink()
+        Postman(sink).step()
+        told = {one.device_id: one.limits for one in _sent(sink)}
+        assert told["d1"] == told["d2"] == {"tachycardia_bpm": bpm}
+        assert told.get("d3", {}) == {}
+    assert LimitsChange.objects.count() == 2, "one change, one line of their history"
+    desk.discharge(first)
+    desk.change_limits(second, {}, "carl")
+    assert Assignment.objects.get(pk=first.pk).limits == {"tachycardia_bpm": 160.0}
+    assert Assignment.objects.get(pk=other.pk).limits == {}
+
+
+def test_what_two_devices_of_a_patient_were_held_against_apart_stays_in_the_history() -> None:
+    first, second = (
+        desk.assign(device_id=device, pseudonym="p1", ward="west", bed="1")
+        for device in ("d1", "d2")
+    )
+    Assignment.objects.filter(pk=second.pk).update(limits={"tachycardia_bpm": 140.0})
+    desk.change_limits(first, {"tachycardia_bpm": 150.0}, "carl")
+    before = {one.assignment.pk: one.before for one in LimitsChange.objects.all()}
+    assert before == {first.pk: {}, second.pk: {"tachycardia_bpm": 140.0}}
+
+
 def test_what_has_ended_is_neither_moved_nor_given_limits_nor_ended_again() -> None:
     made = desk.assign(device_id="d1", pseudonym="p1", ward="west", bed="1")
     before = Assignment.objects.get()  # as somebody else's page has it
