@@ -1,13 +1,18 @@
 """What browsers are told beside the content security policy, and what no page can look for."""
 
+import sys
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from django.db import DataError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.views import defaults
 
 UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 (nobody listens on it)
+_AWAY = (OperationalError, InterfaceError)
+_RETRY_S = 5
 _PERMISSIONS = "camera=(), geolocation=(), microphone=(self), payment=(), usb=()"
 
 
@@ -65,3 +70,36 @@ class Unstorable:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return render(request, "400.html", status=400) if isinstance(error, DataError) else None
+
+
+class DatabaseAway:
+    """A page that the database does not serve says so and comes again by itself.
+
+    Nothing is shown of which it cannot be written down who saw it: so while nothing can be written
+    a page waits as long as the database lets it, and then there is none.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return _database_away(request) if isinstance(error, _AWAY) else None
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """What is uncaught; a database that is away also where sessions are read or saved."""
+    if isinstance(sys.exception(), _AWAY):
+        return _database_away(request)
+    answer: HttpResponse = defaults.server_error(request)
+    return answer
+
+
+def _database_away(request: HttpRequest) -> HttpResponse:
+    """Made without the request: who asks for its user asks the database."""
+    is_form = request.method not in ("GET", "HEAD")
+    words = "What was sent was not taken: go back and send it again." if is_form else ""
+    page = render_to_string("database_away.html", {"words": words, "retry_s": _RETRY_S})
+    return HttpResponse(page, status=503, headers={"Retry-After": str(_RETRY_S)})

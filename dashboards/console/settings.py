@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "dashboards.console.middleware.plain_address",
     "dashboards.console.middleware.browser_rights",
     "dashboards.console.middleware.Unstorable",
+    "dashboards.console.middleware.DatabaseAway",
     "dashboards.console.ward.middleware.NotYet",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.urls import include, path
 
+handler500 = "dashboards.console.middleware.server_error"
 urlpatterns = [
     path("", include("dashboards.console.ward.urls")),
     path("", include("dashboards.console.people.urls")),
