@@ -1,11 +1,11 @@
 """What goes around resources: bundles with their links, what went wrong, what is on offer; pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboards.console.fhir.observations import DISCLAIMER
+from dashboards.console.fhir.observations import DISCLAIMER, Heading
 
 _ISSUES = {
     400: "invalid",
@@ -26,28 +26,25 @@ class Page:
     offset: int
     count: int
 
+    def of(self, found: Sequence[Heading]) -> Sequence[Heading]:
+        return found[self.offset : self.offset + self.count]
+
     def link(self, relation: str, offset: int) -> dict[str, str]:
         query = urlencode([*self.asked, ("_count", self.count), ("_offset", offset)])
         return {"relation": relation, "url": f"{self.address}?{query}"}
 
 
-def bundle(
-    found: Sequence[dict[str, Any]], page: Page, whole: Callable[[dict[str, Any]], dict[str, Any]]
-) -> dict[str, Any]:
-    """A searchset: `total` is of all that was found, the links lead through the pages of it.
-
-    `whole` completes a resource that is shown.
-    """
-    shown = [whole(one) for one in found[page.offset : page.offset + page.count]]
+def bundle(shown: Sequence[dict[str, Any]], page: Page, *, total: int) -> dict[str, Any]:
+    """A searchset: `total` is of all that was found, the links lead through the pages of it."""
     links = [page.link("self", page.offset)]
     if page.count and page.offset:
         links.append(page.link("previous", max(0, page.offset - page.count)))
-    if page.count and page.offset + page.count < len(found):
+    if page.count and page.offset + page.count < total:
         links.append(page.link("next", page.offset + page.count))
     made = {
         "resourceType": "Bundle",
         "type": "searchset",
-        "total": len(found),
+        "total": total,
         "link": links,
     }
     if not shown:
@@ -80,7 +77,8 @@ def capability(address: str, version: str) -> dict[str, Any]:
         "type": "Observation",
         "interaction": [{"code": "read"}, {"code": "search-type"}],
         "searchParam": [*tokens, *references, {"name": "date", "type": "date"}],
-        "documentation": "The last minute of each bed that the asker may see, the newest first.",
+        "documentation": "The last minute of each bed that the asker may see, the newest first; "
+        "nothing older is served here.",
     }
     security = {"cors": False, "description": "Authorization: Bearer TOKEN, or a page's session."}
     return {

@@ -7,7 +7,7 @@ SampledData of the window's new sound alone, so its time is that part's.
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,11 +17,65 @@ from stream_processors.records import Finding, WindowResult
 SYSTEM = "https://heartward.dev/fhir/codes"
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 _UNITS = "http://unitsofmeasure.org"
-KINDS = ("rate", "finding", "quality", "strip")
 DISCLAIMER = "Research software, not a medical device."
 PSEUDONYM, DEVICE = f"{SYSTEM}/pseudonym", f"{SYSTEM}/device"
 _MOST_DIGITS = 6
 _MOST_CHARACTERS = 64
+_CODES = {
+    "rate": {"system": "http://loinc.org", "code": "8867-4", "display": "Heart rate"},
+    "finding": {"system": SYSTEM, "code": "heart-sound-finding", "display": "Heart sound finding"},
+    "quality": {"system": SYSTEM, "code": "signal-quality", "display": "Signal quality"},
+    "strip": {"system": SYSTEM, "code": "heart-sound", "display": "Filtered heart sound"},
+}
+STATUS = "preliminary"  # nobody has looked at it
+
+
+class Heading(NamedTuple):
+    """What an Observation is about: enough to find it by, without making it.
+
+    A ward has ten thousand at a time, of which a page shows a hundred.
+    """
+
+    result: WindowResult
+    kind: str
+
+    @property
+    def id(self) -> str:
+        result = self.result
+        return observation_id(result.device_id, result.boot_id, result.window_index, self.kind)
+
+    @property
+    def code(self) -> dict[str, str]:
+        return _CODES[self.kind]
+
+    @property
+    def category(self) -> dict[str, str]:
+        code = "vital-signs" if self.kind == "rate" else "exam"
+        return {"system": _CATEGORY, "code": code}
+
+    @property
+    def period(self) -> tuple[datetime, datetime]:
+        """Of the whole window; of its sound, of what is new in it."""
+        result = self.result
+        lead_s = strip_lead_s(result) if self.kind == "strip" else 0.0
+        begin_us, end_us = (result.start_us + s * 1e6 for s in (lead_s, result.window_s))
+        return _instant(begin_us), _instant(end_us)
+
+
+def headings(result: WindowResult) -> list[Heading]:
+    """All that a window says, one Observation each."""
+    said = ["quality", "strip"]
+    if _finding_of(result) is not None:
+        said.insert(0, "finding")
+    if result.heart is not None:
+        said.insert(0, "rate")
+    return [Heading(result, kind) for kind in said]
+
+
+def observation(heading: Heading) -> dict[str, Any]:
+    """The Observation itself, its sound included."""
+    values = {"rate": _rate, "finding": _finding, "quality": _quality, "strip": _strip}
+    return _common(heading) | values[heading.kind](heading.result)
 
 
 def observation_id(device_id: str, boot_id: int, window_index: int, kind: str) -> str:
@@ -33,43 +87,20 @@ def observation_id(device_id: str, boot_id: int, window_index: int, kind: str) -
     return f"{device}{rest}"
 
 
-def observations(result: WindowResult) -> list[dict[str, Any]]:
-    """All that a window says, one Observation each; `with_sound` makes that of the sound whole."""
-    made = [_quality(result), _strip(result)]
-    finding = next((f for f in result.findings if not f.shadow), None)
-    if finding is not None:
-        made.insert(0, _finding(result, finding))
-    if result.heart is not None:
-        made.insert(0, _rate(result, result.heart.rate_bpm))
-    return made
-
-
-def with_sound(observation: dict[str, Any], result: WindowResult) -> dict[str, Any]:
-    """The same with the samples of its sound, if it is about that.
-
-    They are written out only for what is sent: it takes longer than all else together.
-    """
-    if "valueSampledData" not in observation:
-        return observation
-    samples = np.frombuffer(result.strip.samples, "<i2")
-    data = {"data": " ".join(map(str, samples.tolist()))}
-    return observation | {"valueSampledData": observation["valueSampledData"] | data}
-
-
-def _common(
-    result: WindowResult, kind: str, code: dict[str, str], *, category: str = "exam"
-) -> dict[str, Any]:
+def _common(heading: Heading) -> dict[str, Any]:
+    result, code = heading.result, heading.code
+    begin, end = heading.period
     made = {
         "resourceType": "Observation",
-        "id": observation_id(result.device_id, result.boot_id, result.window_index, kind),
-        "status": "preliminary",  # nobody has looked at it
-        "category": [{"coding": [{"system": _CATEGORY, "code": category}]}],
+        "id": heading.id,
+        "status": STATUS,
+        "category": [{"coding": [heading.category]}],
         "code": {"coding": [code], "text": code["display"]},
         "device": {
             "type": "Device",
             "identifier": {"system": DEVICE, "value": result.device_id},
         },
-        "effectivePeriod": _period(result),
+        "effectivePeriod": {"start": _written(begin), "end": _written(end)},
         "note": [{"text": DISCLAIMER}],
     }
     if result.patient_id is not None:
@@ -78,27 +109,27 @@ def _common(
     return made
 
 
-def _period(result: WindowResult, from_s: float = 0.0) -> dict[str, str]:
-    """From so long after the window's begin to its end."""
-    start_us, end_us = (result.start_us + s * 1e6 for s in (from_s, result.window_s))
-    return {"start": _instant(start_us), "end": _instant(end_us)}
-
-
-def _rate(result: WindowResult, rate_bpm: float) -> dict[str, Any]:
-    code = {"system": "http://loinc.org", "code": "8867-4", "display": "Heart rate"}
+def _rate(result: WindowResult) -> dict[str, Any]:
+    if result.heart is None:
+        raise ValueError("a window without a rate has no heading for one")
     value = {
-        "value": round(rate_bpm, 1),
+        "value": round(result.heart.rate_bpm, 1),
         "unit": "beats/minute",
         "system": _UNITS,
         "code": "/min",
     }
-    return _common(result, "rate", code, category="vital-signs") | {"valueQuantity": value}
+    return {"valueQuantity": value}
 
 
-def _finding(result: WindowResult, finding: Finding) -> dict[str, Any]:
-    code = {"system": SYSTEM, "code": "heart-sound-finding", "display": "Heart sound finding"}
-    made = _common(result, "finding", code)
-    made["method"] = {"text": f"{finding.model} {finding.version}"}
+def _finding_of(result: WindowResult) -> Finding | None:
+    return next((finding for finding in result.findings if not finding.shadow), None)
+
+
+def _finding(result: WindowResult) -> dict[str, Any]:
+    finding = _finding_of(result)
+    if finding is None:
+        raise ValueError("a window without a finding has no heading for one")
+    made: dict[str, Any] = {"method": {"text": f"{finding.model} {finding.version}"}}
     if finding.abstained:
         reason = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
         made["dataAbsentReason"] = {"coding": [{"system": reason, "code": "not-performed"}]}
@@ -116,25 +147,27 @@ def _finding(result: WindowResult, finding: Finding) -> dict[str, Any]:
 
 
 def _quality(result: WindowResult) -> dict[str, Any]:
-    code = {"system": SYSTEM, "code": "signal-quality", "display": "Signal quality"}
     value = {"value": round(result.quality.score, 3), "unit": "1", "system": _UNITS, "code": "1"}
-    made = _common(result, "quality", code) | {"valueQuantity": value}
-    made["interpretation"] = [{"text": result.quality.verdict}]
-    return made
+    return {"valueQuantity": value, "interpretation": [{"text": result.quality.verdict}]}
 
 
 def _strip(result: WindowResult) -> dict[str, Any]:
-    code = {"system": SYSTEM, "code": "heart-sound", "display": "Filtered heart sound"}
-    made = _common(result, "strip", code)
-    made["effectivePeriod"] = _period(result, strip_lead_s(result))
-    made["valueSampledData"] = {
+    samples = np.frombuffer(result.strip.samples, "<i2")
+    data = {
         "origin": {"value": 0, "unit": "1", "system": _UNITS, "code": "1"},
         "period": round(1000 / result.strip.sample_rate_hz, _MOST_DIGITS),
         "factor": result.strip.full_scale / 32767,
         "dimensions": 1,
+        "data": " ".join(map(str, samples.tolist())),
     }
-    return made
+    return {"valueSampledData": data}
 
 
-def _instant(at_us: float) -> str:
-    return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="milliseconds")
+def _instant(at_us: float) -> datetime:
+    """To the millisecond, as it is written."""
+    at = datetime.fromtimestamp(at_us / 1e6, UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _written(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")

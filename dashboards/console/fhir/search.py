@@ -1,4 +1,4 @@
-"""FHIR R4 search over Observations that are in memory; pure.
+"""FHIR R4 search over what Observations are about, before any is made; pure.
 
 Tokens are ``CODE``, ``SYSTEM|CODE`` or ``|CODE``, references ``ID``, ``Type/ID`` or, with the
 modifier ``:identifier``, ``SYSTEM|VALUE``; a comma parts what may be, and a parameter that is given
@@ -7,9 +7,10 @@ twice must hold twice. Dates are compared with the observation's whole period.
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-Resource = dict[str, Any]
+from dashboards.console.fhir.observations import DEVICE, PSEUDONYM, STATUS, Heading
+
+Test = Callable[[Heading], bool]
 # How an answer looks, and not what it is about: what is not offered may be passed over.
 FORM = frozenset({"_elements", "_format", "_pretty", "_sort", "_summary", "_total", "format"})
 _PREFIXES = ("eq", "ge", "gt", "le", "lt")
@@ -20,8 +21,8 @@ class SearchError(Exception):
     """In one sentence, what cannot be looked for."""
 
 
-def matching(resources: Iterable[Resource], asked: Iterable[tuple[str, str]]) -> list[Resource]:
-    """The resources that hold all that is asked, in their order.
+def matching(headings: Iterable[Heading], asked: Iterable[tuple[str, str]]) -> list[Heading]:
+    """Those that hold all that is asked, in their order.
 
     Raises
     ------
@@ -30,38 +31,39 @@ def matching(resources: Iterable[Resource], asked: Iterable[tuple[str, str]]) ->
         be shown something else.
     """
     tests = [_test(name, value) for name, value in asked]
-    return [resource for resource in resources if all(test(resource) for test in tests)]
+    return [heading for heading in headings if all(test(heading) for test in tests)]
 
 
-def _test(name: str, value: str) -> Callable[[Resource], bool]:
+def _test(name: str, value: str) -> Test:
     bare = name.removesuffix(":identifier")
     values = value.split(",")
     if len(values) > _MOST_VALUES:
         raise SearchError(f"{name} has more than {_MOST_VALUES} values")
     if name == "_id":
-        return lambda one: one["id"] in values
+        return lambda one: one.id in values
     if name in _TOKENS:
-        concept = _TOKENS[name]
-        return lambda one: any(_is_coded(coding, values) for coding in concept(one))
+        coding_of = _TOKENS[name]
+        return lambda one: _is_coded(coding_of(one), values)
     if bare in _REFERENCES:
-        field, kind = _REFERENCES[bare]
-        return lambda one: _is_meant(one.get(field), kind, values)
+        value_of, system, kind = _REFERENCES[bare]
+        return lambda one: _is_meant(value_of(one), system, kind, values)
     if name == "date":
         spans = [_span(text) for text in values]
-        return lambda one: any(_is_within(one["effectivePeriod"], *span) for span in spans)
+        return lambda one: any(_is_within(one.period, *span) for span in spans)
     known = ", ".join(("_id", *_TOKENS, *_REFERENCES, "date"))
     raise SearchError(f"{name[:40]} cannot be looked for; what can is {known}")
 
 
-_TOKENS: dict[str, Callable[[Resource], Sequence[dict[str, str]]]] = {
-    "code": lambda one: one["code"]["coding"],
-    "category": lambda one: one["category"][0]["coding"],
-    "status": lambda one: [{"code": one["status"]}],
+_TOKENS: dict[str, Callable[[Heading], dict[str, str]]] = {
+    "code": lambda one: one.code,
+    "category": lambda one: one.category,
+    "status": lambda _: {"code": STATUS},
 }
-_REFERENCES = {
-    "patient": ("subject", "Patient"),
-    "subject": ("subject", "Patient"),
-    "device": ("device", "Device"),
+_OF_PATIENT = (lambda one: one.result.patient_id, PSEUDONYM, "Patient")
+_REFERENCES: dict[str, tuple[Callable[[Heading], str | None], str, str]] = {
+    "patient": _OF_PATIENT,
+    "subject": _OF_PATIENT,
+    "device": (lambda one: one.result.device_id, DEVICE, "Device"),
 }
 
 
@@ -73,16 +75,10 @@ def _is_coded(coding: dict[str, str], values: Sequence[str]) -> bool:
     return False
 
 
-def _is_meant(reference: Resource | None, kind: str, values: Sequence[str]) -> bool:
-    if reference is None:
-        return False
-    identifier = reference["identifier"]
-    forms = {
-        identifier["value"],
-        f"{kind}/{identifier['value']}",
-        f"{identifier['system']}|{identifier['value']}",
-    }
-    return not forms.isdisjoint(values)
+def _is_meant(value: str | None, system: str, kind: str, values: Sequence[str]) -> bool:
+    return value is not None and not {value, f"{kind}/{value}", f"{system}|{value}"}.isdisjoint(
+        values
+    )
 
 
 def _span(text: str) -> tuple[str, datetime, datetime]:
@@ -109,8 +105,10 @@ def _length(said: str) -> timedelta:
     return timedelta(milliseconds=1) if "." in clock else timedelta(seconds=1)
 
 
-def _is_within(period: dict[str, str], prefix: str, begin: datetime, end: datetime) -> bool:
-    starts, ends = (datetime.fromisoformat(period[name]) for name in ("start", "end"))
+def _is_within(
+    period: tuple[datetime, datetime], prefix: str, begin: datetime, end: datetime
+) -> bool:
+    starts, ends = period
     return {
         "eq": begin <= starts and ends <= end,
         "ge": ends > begin,

@@ -3,6 +3,7 @@
 GET /fhir/Observation?patient:identifier=PSEUDONYM&code=http://loinc.org|8867-4&_count=50
 """
 
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -19,13 +20,12 @@ from rest_framework.views import APIView
 
 from dashboards.console.audit import log
 from dashboards.console.fhir.documents import Page, bundle, capability, outcome
-from dashboards.console.fhir.observations import observations, with_sound
+from dashboards.console.fhir.observations import Heading, headings, observation
 from dashboards.console.fhir.search import FORM, SearchError, matching
 from dashboards.console.live import current
 from dashboards.console.live.beds import LiveBed
 from dashboards.console.people.access import Role
 from dashboards.console.people.models import access_of
-from stream_processors.records import WindowResult
 
 _USUAL, _MOST = 100, 200
 _MOST_DIGITS = 9
@@ -88,25 +88,24 @@ class Observations(_Fhir):
             _number(request, "_offset", 0),
             min(_number(request, "_count", _USUAL), _MOST),
         )
-        known = _known(request)
         try:
-            found = matching((one for one, _ in known.values()), asked)
+            found = matching(_headings(request), asked)
         except SearchError as error:
             raise ValidationError({"detail": str(error)}) from None
-        answer = bundle(found, page, lambda one: with_sound(*known[one["id"]]))
-        _write_down(request, [entry["resource"] for entry in answer.get("entry", ())])
-        return Response(answer)
+        shown = page.of(found)
+        _write_down(request, shown)
+        return Response(bundle(list(map(observation, shown)), page, total=len(found)))
 
 
 class OneObservation(_Fhir):
     @extend_schema(responses=_FHIR, operation_id="fhir_observation")
     def get(self, request: Any, identity: str) -> Response:
         """While it is one of the last minute; that it was looked at is written down."""
-        known = _known(request).get(identity)
-        if known is None:
+        shown = [one for one in _headings(request) if one.id == identity]
+        if not shown:
             raise NotFound("there is no such thing, or not for you")
-        _write_down(request, [known[0]])
-        return Response(with_sound(*known))
+        _write_down(request, shown)
+        return Response(observation(shown[0]))
 
 
 def _seen(request: Any) -> list[LiveBed]:
@@ -115,17 +114,17 @@ def _seen(request: Any) -> list[LiveBed]:
     return [bed for bed in beds if access.may(Role.VIEWER, bed.ward)]
 
 
-def _known(request: Any) -> dict[str, tuple[dict[str, Any], WindowResult]]:
-    """All that may be seen by its id, the newest first, with what it is made of."""
+def _headings(request: Any) -> Iterator[Heading]:
+    """Of all that may be seen, the newest first."""
     results = [result for bed in _seen(request) for result in list(bed.strips)]
     results.sort(key=lambda result: result.start_us, reverse=True)
-    return {one["id"]: (one, result) for result in results for one in observations(result)}
+    return (heading for result in results for heading in headings(result))
 
 
-def _write_down(request: Any, shown: list[dict[str, Any]]) -> None:
+def _write_down(request: Any, shown: Sequence[Heading]) -> None:
     """One entry by the hour for each ward of which something was shown, for its administrators."""
     ward_of = {bed.device_id: bed.ward for bed in _seen(request)}
-    wards = {ward_of.get(one["device"]["identifier"]["value"]) or "" for one in shown}
+    wards = {ward_of.get(one.result.device_id) or "" for one in shown}
     for ward in sorted(wards):
         log.note_view(request, ward=ward, subject="FHIR", within=log.HOUR)
 

@@ -10,11 +10,12 @@ import pytest
 from django.test import Client
 
 from dashboards.console.audit.models import AuditEntry
-from dashboards.console.fhir.observations import observations, with_sound
+from dashboards.console.fhir import views
+from dashboards.console.fhir.observations import Heading, headings, observation
 from dashboards.console.live.room import Room
 from dashboards.console.people.access import Role
 from models.rhythm import Heart
-from stream_processors.records import Finding, encode
+from stream_processors.records import Finding, WindowResult, encode
 from stream_processors.topics import RESULTS
 from tests.unit.dashboards.console import examples
 from tests.unit.dashboards.console.conftest import ClientOf
@@ -23,6 +24,10 @@ from tests.unit.dashboards.console.examples import HOP_US, NOW_US, fill
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
 _LOINC = "http://loinc.org"
+
+
+def observations(result: WindowResult) -> list[dict[str, Any]]:
+    return list(map(observation, headings(result)))
 
 
 def _by_code(**given: Any) -> dict[str, dict[str, Any]]:
@@ -93,7 +98,7 @@ def test_what_a_model_would_not_say_is_absent_for_a_reason() -> None:
 
 def test_sampled_data_gives_back_the_strip_at_its_own_time() -> None:
     result = examples.result()
-    strip = with_sound(_by_code()["heart-sound"], result)
+    strip = _by_code()["heart-sound"]
     data = strip["valueSampledData"]
     samples = np.array([int(word) for word in data["data"].split()])
     assert data["period"] == 2.0
@@ -204,10 +209,32 @@ def test_pages_lead_through_all_that_was_found_the_newest_first(program_of: Clie
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("ward")
+def test_only_what_is_shown_is_made_however_much_there_is(
+    program_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def counted(heading: Heading) -> dict[str, Any]:
+        made.append(heading.id)
+        return observation(heading)
+
+    monkeypatch.setattr(views, "observation", counted)
+    program = program_of(Role.VIEWER, "west")
+    assert program.get("/fhir/Observation?patient=p-west-1&_count=5&_offset=3").status_code == 200
+    assert len(made) == 5
+    program.get("/fhir/Observation?date=gt2100-01-01")
+    program.get("/fhir/Observation?_count=0")
+    program.get(f"/fhir/Observation/{made[0]}")
+    assert made[5:] == [made[0]]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("ward")
 @pytest.mark.parametrize(
     ("address", "status", "code"),
     [
         ("/fhir/Observation/nothing", 404, "not-found"),
+        (f"/fhir/Observation/{'x,' * 60}y", 404, "not-found"),
         ("/fhir/Observation?encounter=7", 400, "invalid"),
         ("/fhir/Observation?date=soon", 400, "invalid"),
         ("/fhir/Observation?_count=many", 400, "invalid"),
