@@ -12,6 +12,8 @@ from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from dashboards.console.lib.provided_roles import parsed
+
 _DATABASES = ("postgresql", "postgres")
 _MOST_SECRET_BYTES = 16 * 1024
 
@@ -110,6 +112,19 @@ class ConsoleSettings(BaseSettings):
     oidc_logout_url: str | None = Field(
         None, description="Where the provider ends its own session; else only the console's ends."
     )
+    oidc_scopes: str = Field(
+        "openid profile", description="What is asked of the provider, space between."
+    )
+    oidc_roles_claim: str | None = Field(
+        None,
+        description="The provider's claim with roles, such as groups or realm_access.roles: at "
+        "each login it decides the user's roles. Without it administrators grant them here.",
+    )
+    oidc_roles: str = Field(
+        "",
+        description="What its values mean: VALUE=ROLE for every ward or VALUE=ROLE@WARD, "
+        "semicolon between.",
+    )
     mail_host: str | None = Field(None, description="SMTP server for notifications by e-mail.")
     mail_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
     mail_user: str | None = Field(None, description="User of the SMTP server.")
@@ -133,7 +148,18 @@ class ConsoleSettings(BaseSettings):
         missing = [name for name in oidc if not getattr(self, f"oidc_{name}")]
         if self.oidc_client_id and missing:
             raise ValueError(f"HEARTWARD_CONSOLE_OIDC_{missing[0].upper()} is missing")
+        self._check_provided_roles()
         return self
+
+    def _check_provided_roles(self) -> None:
+        """One without the other would grant nothing, or take from everybody what they have."""
+        try:
+            roles = parsed(self.oidc_roles)
+        except ValueError as error:
+            raise ValueError(f"HEARTWARD_CONSOLE_OIDC_ROLES: {error}") from None
+        if bool(roles) != bool(self.oidc_roles_claim):
+            missing = "ROLES" if self.oidc_roles_claim else "ROLES_CLAIM"
+            raise ValueError(f"HEARTWARD_CONSOLE_OIDC_{missing} is missing")
 
     def _check_production(self) -> None:
         for name in ("secret_key", "identity_key"):

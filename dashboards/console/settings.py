@@ -9,6 +9,7 @@ from django.core.management.utils import get_random_secret_key
 
 from dashboards.console.configuration import ConsoleSettings
 from dashboards.console.lib.kept_secrets import kept_secret
+from dashboards.console.lib.provided_roles import parsed
 from ingest.connections import load
 
 CONSOLE = load(ConsoleSettings)
@@ -205,6 +206,8 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = CONSOLE.mail_from
 
 SINGLE_SIGN_ON = bool(CONSOLE.oidc_client_id)
+PROVIDED_ROLES_CLAIM = CONSOLE.oidc_roles_claim
+PROVIDED_ROLES = parsed(CONSOLE.oidc_roles)
 if SINGLE_SIGN_ON:
     if importlib.util.find_spec("mozilla_django_oidc") is None:
         raise ModuleNotFoundError("mozilla_django_oidc", name="mozilla_django_oidc")
@@ -213,7 +216,7 @@ if SINGLE_SIGN_ON:
     OIDC_RP_CLIENT_ID = CONSOLE.oidc_client_id
     OIDC_RP_CLIENT_SECRET = CONSOLE.secret("oidc_client_secret") or ""
     OIDC_RP_SIGN_ALGO = "RS256"
-    OIDC_RP_SCOPES = "openid profile"
+    OIDC_RP_SCOPES = CONSOLE.oidc_scopes
     OIDC_RP_ISSUER = CONSOLE.oidc_issuer
     OIDC_USE_PKCE = True
     OIDC_TIMEOUT = 10

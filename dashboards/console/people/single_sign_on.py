@@ -10,6 +10,7 @@ from django.db import transaction
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
 from dashboards.console.people.models import ProvidedLogin
+from dashboards.console.people.provided import give_roles
 
 _NAME = re.compile(r"[\w.@+-]{1,150}")
 _LEEWAY_S = 60
@@ -50,7 +51,12 @@ class Backend(OIDCAuthenticationBackend):
     def create_user(self, claims: dict[str, Any]) -> Any:
         made = self.UserModel.objects.create_user(self.get_username(claims))
         self._remember(made, claims)
+        give_roles(made, claims)
         return made
+
+    def update_user(self, user: Any, claims: dict[str, Any]) -> Any:
+        give_roles(user, claims)
+        return user
 
     def get_user(self, user_id: Any) -> Any:
         """None as soon as the account is closed, whatever session it still has."""
@@ -76,7 +82,9 @@ class Backend(OIDCAuthenticationBackend):
         claims = super().get_userinfo(access_token, id_token, payload)
         if claims.get("sub") != payload["sub"]:
             raise SuspiciousOperation("what the provider tells is of somebody else")
-        return claims
+        # Some providers tell roles in the token alone.
+        head = (settings.PROVIDED_ROLES_CLAIM or "").partition(".")[0]
+        return {head: payload[head]} | claims if head in payload else claims
 
     def _remember(self, user: Any, claims: dict[str, Any]) -> None:
         ProvidedLogin.objects.create(

@@ -100,6 +100,7 @@ def user(request: HttpRequest, number: int) -> HttpResponse:
         "tokens": somebody.api_tokens.count(),
         "is_own": somebody == request.user,
         "single_sign_on": settings.SINGLE_SIGN_ON,
+        "roles_are_provided": settings.PROVIDED_ROLES_CLAIM and hasattr(somebody, "provided_login"),
     }
     return render(request, "people/user.html", context)
 

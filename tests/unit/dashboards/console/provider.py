@@ -18,7 +18,10 @@ CODE, KEY_ID = "the-code", "key-1"
 
 @dataclass(frozen=True)
 class Said:
-    """What a provider says of one login; `info_subject` is of whom it then tells, if of another."""
+    """What a provider says of one login; `info_subject` is of whom it then tells, if of another.
+
+    Other `claims` it tells with the user, or `in_token` alone.
+    """
 
     user: str = "ann.nurse"
     subject: str = "1234"
@@ -27,6 +30,8 @@ class Said:
     lives_s: float = 60.0
     info_subject: str | None = None
     is_broken: bool = False
+    claims: tuple[tuple[str, Any], ...] = ()
+    in_token: bool = False
 
 
 class Provider:
@@ -72,6 +77,7 @@ class Provider:
             "aud": audience if isinstance(audience, str) else list(audience),
             "nonce": self._asked["nonce"],
             "exp": time.time() + self.now.lives_s,
+            **(dict(self.now.claims) if self.now.in_token else {}),
         }
         token = jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": KEY_ID})
         return {"access_token": "access", "token_type": "Bearer", "id_token": token}
@@ -93,7 +99,8 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
                 case "/user":
                     now = provider.now
                     subject = now.info_subject or now.subject
-                    self._say({"sub": subject, "preferred_username": now.user})
+                    more = {} if now.in_token else dict(now.claims)
+                    self._say({"sub": subject, "preferred_username": now.user, **more})
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()

@@ -138,3 +138,22 @@ def test_a_key_that_was_made_once_stays_and_is_its_owners_alone(tmp_path: Path) 
     assert kept_secret(file, lambda: "one") == "one"
     assert kept_secret(file, lambda: "two") == "one"
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"ROLES": "a=nurse"}, "OIDC_ROLES_CLAIM is missing"),
+        ({"ROLES_CLAIM": "groups"}, "OIDC_ROLES is missing"),
+        ({"ROLES_CLAIM": "groups", "ROLES": "a=nurse; b=boss"}, "'b=boss' is no VALUE=ROLE"),
+        ({"ROLES_CLAIM": "groups", "ROLES": "nurse"}, "'nurse' is no VALUE=ROLE"),
+        ({"ROLES_CLAIM": "groups", "ROLES": "a=nurse@"}, "'a=nurse@' is no VALUE=ROLE"),
+    ],
+)
+def test_roles_of_a_claim_that_cannot_be_are_refused_at_start(
+    settings: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"HEARTWARD_CONSOLE_OIDC_{name}", value)
+    with pytest.raises(ConfigurationError, match=said):
+        load(ConsoleSettings)

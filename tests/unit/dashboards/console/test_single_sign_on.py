@@ -20,6 +20,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import Client
 from dashboards.console.audit.models import AuditEntry
+from dashboards.console.people.models import Membership
 call_command("migrate", verbosity=0)
 users = get_user_model().objects
 for name in json.loads(os.environ["WITH_PASSWORD"]):
@@ -40,7 +41,9 @@ for _ in range(int(os.environ["LOGINS"])):
         "as": profile.content.decode().partition("<h1>")[2].partition("<")[0] or None,
         "again": again and (again.headers["Location"], browser.get("/profile/").status_code),
         "is_without_rights": "None yet" in profile.content.decode(),
-        "beds": browser.get("/api/v1/beds").status_code,
+        "roles": [m.in_words() for m in Membership.objects.order_by("ward")],
+        # No ward lives in this process that those who may see one could be shown.
+        "beds": None if Membership.objects.exists() else browser.get("/api/v1/beds").status_code,
         "says": page.partition('class="messages"')[2].partition("</ul>")[0],
     })
 out = browser.post("/logout/")
@@ -187,3 +190,40 @@ def test_to_log_out_ends_the_providers_session_where_it_says_how(
     assert told.logout.startswith(f"{end}&client_id=heartward&post_logout_redirect_uri=http")
     # A browser follows a form only to where the policy lets it.
     assert "form-action 'self' https://provider.example.org;" in f"{told.policy};"
+
+
+_CLAIM = {
+    "OIDC_ROLES_CLAIM": "groups",
+    "OIDC_ROLES": "cn=west,ou=nurses=nurse@west; heads=clinician@west; heads=viewer; it=admin",
+}
+
+
+def _in_groups(*groups: str, in_token: bool = False) -> Said:
+    return Said(claims=(("groups", list(groups)),), in_token=in_token)
+
+
+def test_a_claim_of_the_provider_gives_roles_at_each_login_and_takes_them_away(
+    serve: Serve, tmp_path: Path
+) -> None:
+    both = ("cn=west,ou=nurses", "heads", "choir")
+    said = (
+        *(_in_groups("cn=west,ou=nurses"), _in_groups(*both), _in_groups(*both)),
+        *(_in_groups("it", in_token=True), _in_groups("choir"), Said()),
+    )
+    told = _log_in(serve(*said), tmp_path, logins=len(said), changed=_CLAIM)
+    assert [login["roles"] for login in told.logins] == [
+        ["nurse in west"],
+        ["viewer in every ward", "clinician in west"],
+        ["viewer in every ward", "clinician in west"],
+        ["admin in every ward"],
+        [],
+        [],
+    ]
+    assert told.logins[-1]["beds"] == 403
+    assert told.why == ["as the provider says"] * 4, "written down where anything has changed"
+
+
+def test_without_the_setting_no_claim_gives_a_role(serve: Serve, tmp_path: Path) -> None:
+    told = _log_in(serve(_in_groups("it", "admin")), tmp_path)
+    assert told.logins[0]["roles"] == []
+    assert told.why == []
