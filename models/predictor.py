@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol, Self
 
 # The runtime (1.31) reports to its maker over the network unless told not to before it is loaded.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -99,6 +100,14 @@ class OnnxPredictor:
         self._cut(artifact)
         silence = np.zeros((1, self.contract.window_samples), np.float32)
         self._shape = self.predict(silence).shape[1:]  # which warms up, too
+
+    @classmethod
+    def of_file(cls, path: Path, artifact: bytes) -> Self:
+        """The artifact that was read from a file, which a refusal names."""
+        try:
+            return cls(artifact)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from None
 
     def predict(self, windows: Floats) -> Floats:
         """See `Predictor.predict`."""

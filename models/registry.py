@@ -181,7 +181,8 @@ class Registry:
         # ONNX Runtime takes long to load, and who only checks needs none of it.
         from models.predictor import OnnxPredictor  # noqa: PLC0415
 
-        predictor = OnnxPredictor(self._checked(entry.file, entry.sha256))
+        artifact = self._checked(entry.file, entry.sha256)
+        predictor = OnnxPredictor.of_file(self._folder / entry.file, artifact)
         contract = predictor.contract
         found = (contract.name, contract.version, contract.task)
         if found != (entry.name, entry.version, entry.task):

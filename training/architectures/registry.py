@@ -104,7 +104,10 @@ def build(
         "frames": front_end.frames(window_samples),
         "config": front_end,
     }
-    net = family.net(labels, **{key: told[key] for key in _TOLD if key in asked}, **typed)
+    try:
+        net = family.net(labels, **{key: told[key] for key in _TOLD if key in asked}, **typed)
+    except ValueError as error:
+        raise ConfigurationError(f"{name} cannot be built with {options}: {error}") from None
     own_front = "config" in asked
     return Classifier(nn.Identity() if own_front else front_ends.build(front_end), net)
 

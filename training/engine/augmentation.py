@@ -74,9 +74,11 @@ class Augmentation(RecipeTable, frozen=True, kw_only=True):
             all(factor > 0 for factor in (*self.stretch, *self.speed)),
             "augmentation.stretch and speed must be positive",
         )
-        for name in (
+        self._require_share(
+            "augmentation",
             *("band_mask", "frame_mask", "microphone"),
             *("band_limit", "recorded_share", "repeat", "gaps"),
-        ):
-            share = getattr(self, name)
-            self._require(0 <= share <= 1, f"augmentation.{name} = {share:g}: give 0 to 1")
+        )
+        self._require_at_least(
+            0, "augmentation", "equaliser_db", "dither_steps", "gain_db", "masks", "mixup"
+        )

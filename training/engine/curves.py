@@ -29,7 +29,7 @@ def draw(history: Sequence[Epoch], kept: Epoch, title: str, path: Path) -> None:
         figures.plot(epochs, values, color=colour, marker=mark, label=name)
     figures.set(xlabel="epoch", ylabel="validation, per recording", ylim=(0, 1.02))
     for axes in (losses, figures):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.axvline(kept.epoch + 1, color="0.6", linestyle=":", label=f"kept: {kept.epoch + 1}")
         axes.legend(frameon=False, fontsize="small")
     figure.suptitle(title, fontsize="medium")

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import re
 from typing import Any, Literal
 
 import msgspec
@@ -67,6 +68,8 @@ class Data(RecipeTable, frozen=True, kw_only=True):
             0 < self.validation_share < 1,
             f"data.validation_share = {self.validation_share:g}: give a share within 0 and 1",
         )
+        for name, length_s in self.middle_s.items():
+            self._require(length_s > 0, f"data.middle_s.{name} = {length_s:g}: give more than 0")
 
 
 class Bandpass(RecipeTable, frozen=True, kw_only=True):
@@ -81,6 +84,9 @@ class Level(RecipeTable, frozen=True, kw_only=True):
     kind: Literal["rms", "peak", "none"] = "rms"
     target: float = 1.0
     clip: float = 10.0
+
+    def __post_init__(self) -> None:
+        self._require_positive("contract.scaling", "target", "clip")
 
 
 class Hearing(RecipeTable, frozen=True, kw_only=True):
@@ -161,6 +167,9 @@ class Sampling(RecipeTable, frozen=True, kw_only=True):
     kind: Literal["natural", "classes", "databases", "groups", "sets"] = "natural"
     windows_per_epoch: int = 0
 
+    def __post_init__(self) -> None:
+        self._require_at_least(0, "sampling", "windows_per_epoch")
+
 
 class Optimiser(RecipeTable, frozen=True, kw_only=True):
     """`clip_norm` limits the gradient's length; 0 does not."""
@@ -170,6 +179,11 @@ class Optimiser(RecipeTable, frozen=True, kw_only=True):
     weight_decay: float = 0.0
     momentum: float = 0.0
     clip_norm: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._require_positive("optimiser", "learning_rate")
+        self._require_at_least(0, "optimiser", "weight_decay", "clip_norm")
+        self._require_below_1("optimiser", "momentum")
 
 
 class Schedule(RecipeTable, frozen=True, kw_only=True):
@@ -188,6 +202,11 @@ class Schedule(RecipeTable, frozen=True, kw_only=True):
     warm_up: float = 0.0
     every_epochs: int = 10
     factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        self._require_below_1("schedule", "warm_up")
+        self._require_at_least(1, "schedule", "every_epochs")
+        self._require_positive("schedule", "factor")
 
 
 class Training(RecipeTable, frozen=True, kw_only=True):
@@ -216,12 +235,9 @@ class Training(RecipeTable, frozen=True, kw_only=True):
     mixed_precision: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch"):
-            value = getattr(self, name)
-            self._require(value >= 1, f"training.{name} = {value}: give at least 1")
-        for name in ("label_smoothing", "ema"):
-            value = getattr(self, name)
-            self._require(0 <= value < 1, f"training.{name} = {value:g}: give 0 to less than 1")
+        self._require_at_least(1, "training", "epochs", "batch")
+        self._require_at_least(0, "training", "seed", "patience")
+        self._require_below_1("training", "label_smoothing", "ema")
 
 
 class Distillation(RecipeTable, frozen=True, kw_only=True):
@@ -239,6 +255,11 @@ class Distillation(RecipeTable, frozen=True, kw_only=True):
     teachers: tuple[str, ...]
     temperature: float = 2.0
     weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        self._require(bool(self.teachers), "distillation.teachers is empty")
+        self._require_positive("distillation", "temperature")
+        self._require_share("distillation", "weight")
 
 
 class StateTask(RecipeTable, frozen=True, kw_only=True):
@@ -260,7 +281,8 @@ class StateTask(RecipeTable, frozen=True, kw_only=True):
     block: int = 4
 
     def __post_init__(self) -> None:
-        self._require(self.weight > 0, f"states.weight = {self.weight:g}: give more than 0")
+        self._require_positive("states", "weight")
+        self._require_at_least(0, "states", "block")
 
 
 class Pruning(RecipeTable, frozen=True, kw_only=True):
@@ -273,12 +295,21 @@ class Pruning(RecipeTable, frozen=True, kw_only=True):
     epochs: int = 5
     learning_rate: float = 1e-4
 
+    def __post_init__(self) -> None:
+        self._require_below_1("pruning", "share")
+        self._require_at_least(1, "pruning", "epochs")
+        self._require_positive("pruning", "learning_rate")
+
 
 class Quantisation(RecipeTable, frozen=True, kw_only=True):
     """In the end, train on for some epochs with weights rounded to 8 bits, and keep those."""
 
     epochs: int = 3
     learning_rate: float = 1e-4
+
+    def __post_init__(self) -> None:
+        self._require_at_least(1, "quantisation", "epochs")
+        self._require_positive("quantisation", "learning_rate")
 
 
 class Range(RecipeTable, frozen=True, kw_only=True):
@@ -293,6 +324,10 @@ class Range(RecipeTable, frozen=True, kw_only=True):
         a_range = self.low is not None and self.high is not None and self.low < self.high
         self._require(
             a_range != bool(self.among), "search gives neither low and high that rise, nor among"
+        )
+        self._require(
+            not self.log or self.low is None or self.low > 0,
+            f"search has a range from {self.low} that is drawn by its logarithm: give more than 0",
         )
 
 
@@ -328,6 +363,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     search: dict[str, Range] = {}
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w[\w.-]*", self.name):
+            raise ConfigurationError(
+                f"the recipe's name = {self.name!r}: it names folders and files, so give letters, "
+                "digits, - and _"
+            )
         if self.front_end.sample_rate_hz != self.contract.sample_rate_hz:
             raise ConfigurationError(
                 f"the recipe's front_end.sample_rate_hz = {self.front_end.sample_rate_hz} and "

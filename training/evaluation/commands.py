@@ -130,7 +130,7 @@ def _heard(
 ) -> list[Predictions]:
     if protocol is not None and data in catalogue.CATALOGUE:
         require_protocol(data, protocol)  # before the data are looked for
-    predictor = OnnxPredictor(artifact.read_bytes())
+    predictor = OnnxPredictor.of_file(artifact, artifact.read_bytes())
     return hear(predictor, catalogue.load(data), protocol, max_files=max_files)
 
 

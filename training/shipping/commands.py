@@ -128,6 +128,7 @@ def _told(
     return card.Told(
         contract=contract,
         artifact=f"{stem}.onnx",
+        size_bytes=len(chosen),
         mobile=f"{stem}{mobile.SUFFIX}",
         mobile_bytes=len(converted),
         operations=operations.count(chosen),
@@ -158,7 +159,7 @@ def _list(order: Order, told: card.Told, chosen: bytes, converted: bytes) -> Non
         card=text,
         default=order.default,
     )
-    for said in card.targets(told.compared):
+    for said in card.targets(told):
         _say(said)
     if not contract.fits(PIPELINE_GRID, PIPELINE_FILTER):
         _say("the pipeline's windows do not fit it: it runs in heartward classify alone")

@@ -162,7 +162,9 @@ def test_a_model_cut_short_is_refused(tmp_path: Path) -> None:
 def test_a_model_cut_short_before_it_was_listed_is_refused(tmp_path: Path) -> None:
     cut = MODEL[: len(MODEL) // 2]
     entry = msgspec.structs.replace(ENTRY, sha256=sha256(cut).hexdigest())
-    assert "not readable ONNX" in refusal(Registry(folder_of(tmp_path, entry, model=cut)))
+    said = refusal(Registry(folder_of(tmp_path, entry, model=cut)))
+    assert "not readable ONNX" in said
+    assert str(tmp_path / entry.file) in said
 
 
 def test_a_model_with_another_input_is_refused(tmp_path: Path) -> None:
@@ -170,6 +172,7 @@ def test_a_model_with_another_input_is_refused(tmp_path: Path) -> None:
     entry = msgspec.structs.replace(ENTRY, sha256=sha256(model).hexdigest())
     said = refusal(Registry(folder_of(tmp_path, entry, model=model)))
     assert "takes and gives waveFORM, probabilities, and not waveform and probabilities" in said
+    assert str(tmp_path / entry.file) in said
 
 
 def test_a_model_of_another_rate_is_refused_for_the_pipeline(tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ def test_channels_are_rounded_as_the_mobilenets_round() -> None:
         ("resnet19", LOG_MEL, {}, "choose one of ours"),
         ("ours", LOG_MEL, {"depth": 3}, "no option depth: it has maps"),
         ("ours", LOG_MEL, {"dropout": "high"}, "dropout = 'high': Expected `float`"),
+        ("ours", LOG_MEL, {"dropout": 2.0}, "dropout probability has to be between 0 and 1"),
         ("ours", LOG_MEL, {"pooling": "sum"}, "'sum'"),
         ("gru", LOG_MEL, {"cell": "lstm"}, "no option cell"),
         ("resnet18", LOG_MEL, {"channels": 3}, "no option channels"),

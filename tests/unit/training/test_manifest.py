@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import lzma
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,3 +122,13 @@ def test_what_is_not_listed_is_not_permitted() -> None:
     listed, doubtful = recording("AS/New_AS_001.flac"), recording("MR/New_MR_038.flac")
     assert manifest.not_permitted(yaseen2018.NAME, [listed, doubtful]) == [doubtful.path]
     assert manifest.not_permitted("bmdhs", [listed]) == [listed.path]
+
+
+@pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: f"{entry.name}-{entry.version}")
+def test_a_card_says_how_large_the_files_are_that_lie_beside_it(entry: Entry) -> None:
+    card = (ARTIFACTS / entry.card).read_text()
+    for name in filter(None, (entry.file, entry.mobile)):
+        size_kb = f"{(ARTIFACTS / name).stat().st_size / 1e3:.0f}"
+        assert re.findall(rf"`{re.escape(name)}`[^;|]*?, (\d+) kB", card) == [size_kb]
+    aimed = re.findall(r"^- (\d+) kB, aimed for", card, re.MULTILINE)
+    assert aimed in ([], [f"{(ARTIFACTS / entry.file).stat().st_size / 1e3:.0f}"])

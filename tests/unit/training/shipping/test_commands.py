@@ -135,6 +135,10 @@ def test_runs_become_a_listed_artifact_with_card_and_mobile_file(
     assert "1 net of the protocol's folds" in card
     assert "`training.epochs`" in card, "in which the fold's recipe differs"
     assert "holds none back" in card
+    size_kb = (tmp_path / entry.file).stat().st_size / 1e3
+    assert f"`{entry.file}`, {size_kb:.0f} kB" in card
+    assert f"- {size_kb:.0f} kB, aimed for" in card
+    assert f"{size_kb:.0f} kB, aimed for" in said
     assert "the licence of sounds" in card
     assert "Recordings of buzz were left out of its training" in card
     assert not list(tmp_path.glob("*.part"))
