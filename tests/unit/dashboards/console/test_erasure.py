@@ -28,11 +28,7 @@ from dashboards.console.history.batches import Batch, Published, write
 from dashboards.console.history.clip_keeper import ClipKeeper
 from dashboards.console.history.influx_erasure import Worn
 from dashboards.console.history.models import AlarmTransition, Clip, Erasure, Label, Note, Window
-from dashboards.console.history.retention import (
-    Housekeeping,
-    erase_before,
-    kafka_forgets_at,
-)
+from dashboards.console.history.retention import Housekeeping, erase_before, kafka_forgets_at
 from dashboards.console.history.sound import Sound
 from dashboards.console.notifications.models import Rule
 from dashboards.console.outbox.postman import Postman
