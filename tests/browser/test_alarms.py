@@ -57,7 +57,9 @@ def test_a_shelf_whose_condition_is_over_says_so_and_is_taken_back(
     alarm_of(page, BED).get_by_role("button", name="Shelve").click()
     page.get_by_role("dialog").get_by_role("button", name="30 min").click()
     line = tile_of(page, DEVICE).locator(".alarm-line")
-    expect(line).to_contain_text("▲▲ Device offline", timeout=SLOW_MS)
+    expect(line).to_contain_text(
+        re.compile(r"▲▲ Device offline.*shelved until \d\d:\d\d"), timeout=SLOW_MS
+    )
     (now,) = [
         one
         for one in stack.get("/api/v1/assignments")["results"]
