@@ -21,46 +21,63 @@ from training.datasets.recordings import DataSet
 from training.datasets.sources import Source
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """A data set; `can_download` is false for a part that only ``../shared/data`` holds."""
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A data set.
+
+    Attributes
+    ----------
+    labels, diagnoses
+        All that its recordings may be called, known without reading it.
+    can_download
+        False for a part that only ``../shared/data`` holds.
+    """
 
     load: Callable[[], DataSet]
     about: str
     source: Source
+    labels: tuple[str, ...]
+    diagnoses: tuple[str, ...] = ()
     can_download: bool = True
 
 
 CATALOGUE: dict[str, Entry] = {
     physionet2016.NAME: Entry(
-        physionet2016.load,
-        "adults, six databases, normal or abnormal",
-        sources.PHYSIONET_2016,
+        load=physionet2016.load,
+        about="adults, six databases, normal or abnormal",
+        source=sources.PHYSIONET_2016,
+        labels=physionet2016.LABELS,
+        diagnoses=physionet2016.DIAGNOSES,
     ),
     circor2022.NAME: Entry(
-        circor2022.load,
-        "Brazilian children, murmur or not: a part, cut",
-        sources.CIRCOR_2022,
+        load=circor2022.load,
+        about="Brazilian children, murmur or not: a part, cut",
+        source=sources.CIRCOR_2022,
+        labels=circor2022.LABELS,
         can_download=False,
     ),
     circor2022_full.NAME: Entry(
-        circor2022_full.load,
-        "Brazilian children, murmur or not: all of it",
-        sources.CIRCOR_2022,
+        load=circor2022_full.load,
+        about="Brazilian children, murmur or not: all of it",
+        source=sources.CIRCOR_2022,
+        labels=circor2022.LABELS,
     ),
     yaseen2018.NAME: Entry(
-        yaseen2018.load,
-        "clips of four valve lesions and normal hearts",
-        sources.YASEEN_2018,
+        load=yaseen2018.load,
+        about="clips of four valve lesions and normal hearts",
+        source=sources.YASEEN_2018,
+        labels=yaseen2018.LABELS,
     ),
     pascal2011.NAME: Entry(
-        pascal2011.load,
-        "telephones, a hospital: extra sounds, artefacts",
-        sources.PASCAL_2011,
+        load=pascal2011.load,
+        about="telephones, a hospital: extra sounds, artefacts",
+        source=sources.PASCAL_2011,
+        labels=pascal2011.LABELS,
     ),
     bmdhs.NAME: Entry(
-        bmdhs.load,
-        "Bangladesh, four valve lesions that may concur",
-        sources.BMD_HS,
+        load=bmdhs.load,
+        about="Bangladesh, four valve lesions that may concur",
+        source=sources.BMD_HS,
+        labels=bmdhs.LABELS,
     ),
 }
 

@@ -24,6 +24,7 @@ _NEED = {
         "test_optimisation.py",
         "test_published_names.py",
         "test_quantize.py",
+        "test_recipe_names.py",
         "test_recipes.py",
         "test_samplers.py",
         "test_train.py",
