@@ -1,6 +1,6 @@
 """Every data set that is known by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -28,6 +28,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     labels, diagnoses
         All that its recordings may be called, known without reading it.
+    people
+        What stands for persons there, where nobody says whose a clip is.
     can_download
         False for a part that only ``../shared/data`` holds.
     """
@@ -37,6 +39,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
     labels: tuple[str, ...]
     diagnoses: tuple[str, ...] = ()
+    people: str = "subjects"
     can_download: bool = True
 
 
@@ -66,6 +69,7 @@ CATALOGUE: dict[str, Entry] = {
         about="clips of four valve lesions and normal hearts",
         source=sources.YASEEN_2018,
         labels=yaseen2018.LABELS,
+        people="source groups",
     ),
     pascal2011.NAME: Entry(
         load=pascal2011.load,
@@ -98,6 +102,12 @@ def entry(name: str) -> Entry:
         return CATALOGUE[name]
     except KeyError:
         raise _unknown(name) from None
+
+
+def people_of(names: Iterable[str]) -> str:
+    """What those are who were recorded in some data sets: subjects, source groups, or either."""
+    own = {CATALOGUE[name].people if name in CATALOGUE else "subjects" for name in names}
+    return " or ".join(sorted(own, reverse=True))
 
 
 def _unknown(name: str) -> ConfigurationError:

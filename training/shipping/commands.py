@@ -262,7 +262,7 @@ def _show(compared: Comparison) -> None:
     Console().print(shown)
     quickest = compared.chosen
     _say(
-        f"on {compared.recordings} recordings of {compared.subjects} subjects that "
+        f"on {compared.recordings} recordings of {compared.subjects} {compared.people} that "
         f"{compared.nets} {'net' if compared.nets == 1 else 'nets'} held back; "
         f"{quickest.name} ships ({quickest.times_float:.2f} times {FLOAT}'s time)"
     )
