@@ -332,9 +332,9 @@ def _forms(told: Told) -> str:
                 f"{held} The gate: at most {100 * UAR_LOST:g} points of UAR lost, of no label "
                 f"over {100 * LABEL_LOST:g}. Times are medians of calls in turns with float's, "
                 "front end included, in one thread on one core; ms are of one window in calls of "
-                "so many. Sizes are from before the reference distributions and the embedding were "
-                "written in. UAR and what is lost of it are of recordings, in points; `differs` is "
-                "the largest difference of any probability of any window.\n"
+                "so many. Sizes and times are of the files as they would ship. UAR and what is "
+                "lost of it are of recordings, in points; `differs` is the largest difference of "
+                "any probability of any window.\n"
             ),
             table(heads, rows),
             (

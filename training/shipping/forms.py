@@ -134,6 +134,8 @@ def compare(
 
     Parameters
     ----------
+    shipping
+        Whole, as they would lie among the artifacts: their sizes count.
     tested
         Runs with every form of their own net.
     """

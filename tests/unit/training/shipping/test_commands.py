@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,7 @@ def test_runs_become_a_listed_artifact_with_card_and_mobile_file(
     size_kb = (tmp_path / entry.file).stat().st_size / 1e3
     assert f"`{entry.file}`, {size_kb:.0f} kB" in card
     assert f"- {size_kb:.0f} kB, aimed for" in card
+    assert re.search(rf"^\| \*\*\w+\*\* \| {size_kb:.0f} \|", card, re.MULTILINE)
     assert f"{size_kb:.0f} kB, aimed for" in said
     assert "the licence of sounds" in card
     assert "Recordings of CAD were left out of its training" in card
