@@ -123,13 +123,15 @@ def _of_result(result: WindowResult, active: Finding, shadow: Finding) -> Pair:
     )
 
 
-def recorded(kafka: KafkaConnection, *, hours: float) -> Iterator[WindowResult]:
+def recorded(
+    kafka: KafkaConnection, *, hours: float, timeout_s: float = _TIMEOUT_S
+) -> Iterator[WindowResult]:
     """Results of the last hours, by the window's own time; what cannot be read is passed by.
 
     Raises
     ------
     UserError
-        When Kafka or the topic is not there.
+        When Kafka does not answer in time, or the topic is not there.
     """
     since_us = time.time_ns() // 1000 - round(hours * 3.6e9)
     consumer = Consumer(
@@ -138,7 +140,7 @@ def recorded(kafka: KafkaConnection, *, hours: float) -> Iterator[WindowResult]:
         | {"group.id": "heartward-shadow", "enable.auto.commit": False}
     )
     try:
-        topic = consumer.list_topics(RESULTS.name, timeout=_TIMEOUT_S).topics[RESULTS.name]
+        topic = consumer.list_topics(RESULTS.name, timeout=timeout_s).topics[RESULTS.name]
         if topic.error is not None:
             raise UserError(f"Kafka {kafka.address} has no topic {RESULTS.name}: did a worker run?")
         starts = [TopicPartition(RESULTS.name, n, OFFSET_BEGINNING) for n in topic.partitions]

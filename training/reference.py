@@ -22,7 +22,7 @@ _BATCH = 32
 _SILENT = 1e-12  # power, whose logarithm is the least level
 
 
-class _Given(NamedTuple):
+class Given(NamedTuple):
     """Windows of one recording, shape (n, window), cut as in use, edges and all."""
 
     windows: Floats
@@ -30,39 +30,44 @@ class _Given(NamedTuple):
 
 
 def with_reference(artifact: bytes, owned: Sequence[Owned]) -> bytes:
+    """The artifact as `stamped` with what `given` says of recordings that were not trained on."""
+    return stamped(artifact, given(owned, contract_of(artifact)))
+
+
+def given(owned: Sequence[Owned], contract: ModelContract) -> list[Given]:
+    """What a model of this contract is given of recordings; of many, some spread evenly."""
+    most = min(len(owned), _MOST_RECORDINGS)
+    return [_given(owned[k * len(owned) // most], contract) for k in range(most)]
+
+
+def stamped(artifact: bytes, heard: Sequence[Given]) -> bytes:
     """The artifact with its embedding's distance as an output, and its reference distributions.
 
-    Parameters
-    ----------
-    owned
-        Recordings that were not trained on; of many, some that are spread evenly over them. Of
-        none nothing can be told, and the artifact stays as it is.
+    Of nothing heard nothing can be told, and the artifact stays as it is.
 
     Raises
     ------
     ModelError
         As `training.embedding.with_distance`.
     """
-    if not owned:
+    if not heard:
         return artifact
     contract = contract_of(artifact)
-    most = min(len(owned), _MOST_RECORDINGS)
-    given = [_given(owned[k * len(owned) // most], contract) for k in range(most)]
-    telling = with_distance(artifact, [each.windows for each in given])
-    reference = _distributions(OnnxPredictor(telling), given)
+    telling = with_distance(artifact, [each.windows for each in heard])
+    reference = _distributions(OnnxPredictor(telling), heard)
     return with_contract(telling, msgspec.structs.replace(contract, reference=reference))
 
 
-def _given(owned: Owned, contract: ModelContract) -> _Given:
+def _given(owned: Owned, contract: ModelContract) -> Given:
     data, recording = owned
     sound = Sound(*data.read(recording))
     scores = (each.score for each in sound.qualities(Pace.of(contract)))
-    return _Given(np.ascontiguousarray(sound.windows(contract)), tuple(scores))
+    return Given(np.ascontiguousarray(sound.windows(contract)), tuple(scores))
 
 
-def _distributions(predictor: OnnxPredictor, given: Sequence[_Given]) -> dict[str, Distribution]:
+def _distributions(predictor: OnnxPredictor, heard: Sequence[Given]) -> dict[str, Distribution]:
     batches = [
-        each.windows[k : k + _BATCH] for each in given for k in range(0, len(each.windows), _BATCH)
+        each.windows[k : k + _BATCH] for each in heard for k in range(0, len(each.windows), _BATCH)
     ]
     answers = [predictor.answer(batch) for batch in batches]
     probabilities = np.concatenate([each.probabilities for each in answers])
@@ -72,7 +77,7 @@ def _distributions(predictor: OnnxPredictor, given: Sequence[_Given]) -> dict[st
     return {
         **{f"{label}_probability": _deciles(probabilities[:, k]) for k, label in enumerate(labels)},
         "band_level_db": _deciles(np.concatenate(level_db)),
-        "quality_score": _deciles(np.array([each for own in given for each in own.quality])),
+        "quality_score": _deciles(np.array([each for own in heard for each in own.quality])),
         DISTANCE: _deciles(np.concatenate([each for each in distances if each is not None])),
     }
 

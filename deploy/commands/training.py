@@ -27,7 +27,14 @@ FewFiles = Annotated[
     int | None, typer.Option(min=2, help="Of each part no more recordings: for a quick try.")
 ]
 Weights = Annotated[Path | None, typer.Option(help="File of trained weights to begin from.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch.")]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on from the last whole epoch. Where a training was interrupted nothing begins "
+        "without this, unless you remove its folder, OUT.part.",
+    ),
+]
 Trials = Annotated[
     int | None, typer.Option(min=1, help="Try so many values of the recipe's ranges instead.")
 ]

@@ -167,7 +167,7 @@ def with_profile(base: Limits, profile: Mapping[str, Any], *, where: str) -> Lim
 
 
 def refuse_unknown_labels(
-    names: Iterable[str], known: Mapping[str, tuple[str, ...]], *, where: str
+    names: Iterable[str], known: Mapping[str, tuple[str, ...]], *, where: str, installed: str = ""
 ) -> None:
     """See that limits of one label are of labels that the installed models have and that can ring.
 
@@ -175,6 +175,8 @@ def refuse_unknown_labels(
     ----------
     known
         Of each model its labels; none where they are not listed, and then any may be named.
+    installed
+        How another model becomes an installed one, for whoever can do that.
 
     Raises
     ------
@@ -191,9 +193,10 @@ def refuse_unknown_labels(
             continue
         there_are = [f"{m}/{lab}" for m, labels in known.items() for lab in labels or ("LABEL",)]
         abnormal = ", ".join(each for each in there_are if not is_healthy(each.partition("/")[2]))
+        otherwise = f"; {installed}" if installed and model not in known else ""
         raise ConfigurationError(
             f"limits of {where}: {name[:_MAX_SHOWN]!r} is of no label that an installed model "
-            f"raises: there are {abnormal or 'none'}"
+            f"raises: there are {abnormal or 'none'}{otherwise}"
         )
 
 

@@ -21,6 +21,7 @@ from stream_processors.records import Assignment
 _WARDS = "ward"
 _MAX_BYTES = 1024 * 1024
 _MOST_REMEMBERED = 10_000
+_INSTALLED = "a model of one's own counts once HEARTWARD_WORKER_MODELS_DIR names its folder"
 
 
 class Profiles:
@@ -98,7 +99,7 @@ def _profile(
     where: str,
 ) -> Limits:
     if labels is not None:
-        refuse_unknown_labels(profile, labels, where=where)
+        refuse_unknown_labels(profile, labels, where=where, installed=_INSTALLED)
     return with_profile(base, profile, where=where)
 
 

@@ -100,7 +100,7 @@ def test_recorded_results_of_the_last_hours_are_compared(kafka: KafkaConnection)
 def test_a_kafka_without_results_is_told_in_one_line() -> None:
     nowhere = load(KafkaConnection, {"servers": "127.0.0.1:1"})
     with pytest.raises(UserError, match=r"Kafka 127\.0\.0\.1:1 cannot be read") as refused:
-        list(recorded(nowhere, hours=1))
+        list(recorded(nowhere, hours=1, timeout_s=0.5))
     assert "\n" not in str(refused.value)
 
 

@@ -1,6 +1,6 @@
 """Every data set that is known by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -21,46 +21,67 @@ from training.datasets.recordings import DataSet
 from training.datasets.sources import Source
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """A data set; `can_download` is false for a part that only ``../shared/data`` holds."""
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A data set.
+
+    Attributes
+    ----------
+    labels, diagnoses
+        All that its recordings may be called, known without reading it.
+    people
+        What stands for persons there, where nobody says whose a clip is.
+    can_download
+        False for a part that only ``../shared/data`` holds.
+    """
 
     load: Callable[[], DataSet]
     about: str
     source: Source
+    labels: tuple[str, ...]
+    diagnoses: tuple[str, ...] = ()
+    people: str = "subjects"
     can_download: bool = True
 
 
 CATALOGUE: dict[str, Entry] = {
     physionet2016.NAME: Entry(
-        physionet2016.load,
-        "adults, six databases, normal or abnormal",
-        sources.PHYSIONET_2016,
+        load=physionet2016.load,
+        about="adults, six databases, normal or abnormal",
+        source=sources.PHYSIONET_2016,
+        labels=physionet2016.LABELS,
+        diagnoses=physionet2016.DIAGNOSES,
     ),
     circor2022.NAME: Entry(
-        circor2022.load,
-        "Brazilian children, murmur or not: a part, cut",
-        sources.CIRCOR_2022,
+        load=circor2022.load,
+        about="Brazilian children, murmur or not: a part, cut",
+        source=sources.CIRCOR_2022,
+        labels=circor2022.LABELS,
         can_download=False,
     ),
     circor2022_full.NAME: Entry(
-        circor2022_full.load,
-        "Brazilian children, murmur or not: all of it",
-        sources.CIRCOR_2022,
+        load=circor2022_full.load,
+        about="Brazilian children, murmur or not: all of it",
+        source=sources.CIRCOR_2022,
+        labels=circor2022.LABELS,
     ),
     yaseen2018.NAME: Entry(
-        yaseen2018.load,
-        "clips of four valve lesions and normal hearts",
-        sources.YASEEN_2018,
+        load=yaseen2018.load,
+        about="clips of four valve lesions and normal hearts",
+        source=sources.YASEEN_2018,
+        labels=yaseen2018.LABELS,
+        people="source groups",
     ),
     pascal2011.NAME: Entry(
-        pascal2011.load,
-        "telephones, a hospital: extra sounds, artefacts",
-        sources.PASCAL_2011,
+        load=pascal2011.load,
+        about="telephones, a hospital: extra sounds, artefacts",
+        source=sources.PASCAL_2011,
+        labels=pascal2011.LABELS,
     ),
     bmdhs.NAME: Entry(
-        bmdhs.load,
-        "Bangladesh, four valve lesions that may concur",
-        sources.BMD_HS,
+        load=bmdhs.load,
+        about="Bangladesh, four valve lesions that may concur",
+        source=sources.BMD_HS,
+        labels=bmdhs.LABELS,
     ),
 }
 
@@ -81,6 +102,12 @@ def entry(name: str) -> Entry:
         return CATALOGUE[name]
     except KeyError:
         raise _unknown(name) from None
+
+
+def people_of(names: Iterable[str]) -> str:
+    """What those are who were recorded in some data sets: subjects, source groups, or either."""
+    own = {CATALOGUE[name].people if name in CATALOGUE else "subjects" for name in names}
+    return " or ".join(sorted(own, reverse=True))
 
 
 def _unknown(name: str) -> ConfigurationError:

@@ -10,6 +10,7 @@ patient. All of it, as published, is `training.datasets.circor2022_full`.
 from training.datasets.recordings import DataSet, Recording, data_folder, rows, said
 
 NAME = "circor2022"
+LABELS = ("normal", "abnormal")
 
 
 def load() -> DataSet:

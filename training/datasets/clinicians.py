@@ -71,8 +71,7 @@ class ClinicianLabel(msgspec.Struct, frozen=True, kw_only=True):
 def is_export(folder: Path) -> bool:
     """Whether the folder's table is one of clinicians' verdicts."""
     try:
-        with (folder / TABLE).open(newline="", encoding="utf-8-sig") as file:
-            return {"verdict", "labelled_by"} <= set(next(csv.reader(file), ()))
+        return {"verdict", "labelled_by"} <= set(_columns(folder))
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -88,12 +87,15 @@ def read(folder: Path) -> tuple[ClinicianLabel, ...]:
     if not (folder / TABLE).is_file():
         raise ConfigurationError(f"{folder} has no {TABLE}: name a folder that the console wrote")
     try:
-        table = rows(folder, TABLE)
+        columns, table = _columns(folder), rows(folder, TABLE)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(f"{folder / TABLE} is no table: {error}") from None
-    missing = [name for name in _NEEDED if table and name not in table[0]]
+    missing = [name for name in _NEEDED if name not in columns]
     if missing:
-        raise ConfigurationError(f"{folder / TABLE} lacks the column {missing[0]}")
+        raise ConfigurationError(
+            f"{folder / TABLE} lacks the column{'s' if len(missing) > 1 else ''} "
+            f"{', '.join(missing)}: it has {', '.join(columns) or 'none'}"
+        )
     latest: dict[str, ClinicianLabel] = {}
     for line, row in enumerate(table, start=2):
         label = _label(row, f"{folder / TABLE}, line {line}")
@@ -135,6 +137,11 @@ def write(folder: Path, labels: tuple[ClinicianLabel, ...]) -> None:
                     *(getattr(each, name) or "" for name in optional),
                 )
             )
+
+
+def _columns(folder: Path) -> list[str]:
+    with (folder / TABLE).open(newline="", encoding="utf-8-sig") as file:
+        return next(csv.reader(file), [])
 
 
 def _label(row: dict[str, str], where: str) -> ClinicianLabel:

@@ -13,6 +13,11 @@ Abnormal means a diagnosis, which need not be audible.
 from training.datasets.recordings import DataSet, Recording, data_folder, rows
 
 NAME = "physionet2016"
+LABELS = ("normal", "abnormal")
+DIAGNOSES = (
+    *("AD", "AS", "Benign", "CAD", "Controls", "MPC", "MR", "MVP", "Normal", "Normal: MARS500"),
+    *("Normal: NHC", "Pathologic"),
+)
 
 
 def load() -> DataSet:

@@ -55,8 +55,12 @@ def run(order: Order) -> None:
         return
     count = divided.folds(told)
     numbers = range(count) if order.all_folds else [order.fold]
-    for fold in numbers:
-        _train(order, told, fold, device, folder=_folder(order, told, fold))
+    folders = {fold: _folder(order, told, fold) for fold in numbers}
+    if not order.resume:
+        for folder in folders.values():  # all before the first: the last begins hours later
+            runs.require_room(folder)
+    for fold, folder in folders.items():
+        _train(order, told, fold, device, folder=folder)
 
 
 def _told(order: Order) -> Recipe:

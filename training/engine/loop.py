@@ -153,7 +153,7 @@ class Trainer:
         if (state.get("recipe"), state.get("heard")) != (self._recipe.sha256(), self._heard_sha256):
             raise ModelError(
                 f"{checkpoint} is of another recipe or other recordings: resume with the same, or "
-                "begin anew without --resume"
+                f"remove {checkpoint.parent} to begin anew"
             )
         self.history = [msgspec.convert(epoch, Epoch) for epoch in state["history"]]
         self._kept = state["kept"]

@@ -14,7 +14,7 @@ from models.errors import ConfigurationError
 from training import splits
 from training.datasets.catalogue import load
 from training.datasets.recordings import DataSet, Recording
-from training.engine import clips
+from training.engine import clips, recipe_names
 from training.engine.recipe import Data, Recipe
 from training.splits import Fold, Protocol
 
@@ -76,9 +76,12 @@ def parts(recipe: Recipe, fold: int, *, max_files: int | None = None) -> Parts:
     count = folds(recipe)
     if not 0 <= fold < count:
         raise ConfigurationError(f"{recipe.name} has folds 0 to {count - 1}, not {fold}")
-    found = [_of_protocol(name, fold, recipe.data) for name in recipe.data.protocols]
-    found += [_of_whole(name, recipe.data) for name in recipe.data.whole]
     _require_apart(recipe)
+    divided = [(name, _data_set(name)) for name in recipe.data.protocols]
+    whole = [load(name) for name in recipe.data.whole]
+    recipe_names.require_known(recipe, [*(data for _, data in divided), *whole])
+    found = [_of_protocol(name, data, fold, recipe.data) for name, data in divided]
+    found += [_of_whole(data, recipe.data) for data in whole]
     every = Parts(
         title="; ".join(part.title for part in found),
         leaks=any(part.leaks for part in found),
@@ -147,9 +150,12 @@ def _protocol(name: str) -> Protocol:
         raise ConfigurationError(f"the recipe's data.protocols: {error}") from None
 
 
-def _of_protocol(name: str, fold: int, told: Data) -> Parts:
+def _data_set(protocol: str) -> DataSet:
+    return load(protocol if is_own(protocol) else _protocol(protocol).data_set)
+
+
+def _of_protocol(name: str, data: DataSet, fold: int, told: Data) -> Parts:
     protocol = _protocol(name)
-    data = load(name if is_own(name) else protocol.data_set)
     turn = _turns(name)[fold]
     held = Held(data.name, protocol.name, turn.leaks, turn.tested, repeats=bool(protocol.shares))
     if not turn.validation:
@@ -157,8 +163,7 @@ def _of_protocol(name: str, fold: int, told: Data) -> Parts:
     return _parts(turn, data, told)._replace(held=(held,))
 
 
-def _of_whole(name: str, told: Data) -> Parts:
-    data = load(name)
+def _of_whole(data: DataSet, told: Data) -> Parts:
     every = tuple(recording.path for recording in data.recordings)
     whole = Fold(
         title=f"{data.name}, {_OF_WHOLE}", leaks=False, train=every, validation=(), test=()

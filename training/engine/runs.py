@@ -18,7 +18,6 @@ import io
 import math
 import platform
 import shutil
-import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +29,7 @@ from models.errors import ConfigurationError, ModelError
 from training import initial_weights, splits
 from training.architectures.registry import Classifier
 from training.datasets import manifest
-from training.engine import checkpoints, curves, noise, recipe_files
+from training.engine import checkpoints, curves, noise, provenance, recipe_files
 from training.engine import parts as divided
 from training.engine.loop import Epoch, Trainer
 from training.engine.measures import Figures
@@ -96,6 +95,28 @@ def part_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.part")
 
 
+def require_room(folder: Path) -> None:
+    """See that a new run destroys nothing: no run's folder, no interrupted training, no others'.
+
+    Raises
+    ------
+    ConfigurationError
+        In one line that says what is there and what to do.
+    """
+    if folder.exists():
+        raise ConfigurationError(f"{folder} exists: name another with --out, or remove it")
+    part = part_of(folder)
+    if not part.exists():
+        return
+    if not all(_is_own(file.name) for file in part.iterdir()):
+        raise ConfigurationError(f"{part} holds files of others: remove it, or choose --out")
+    if (part / RESUME).is_file():
+        raise ConfigurationError(
+            f"{part} holds a training that was interrupted: go on with --resume, or remove it to "
+            "begin anew"
+        )
+
+
 def begin(folder: Path, *, resume: bool) -> Path | None:
     """Make room for a run; returns the checkpoint to resume from, if there is one.
 
@@ -106,19 +127,15 @@ def begin(folder: Path, *, resume: bool) -> Path | None:
     ConfigurationError
         If the folder is taken, or there is nothing to resume.
     """
-    if folder.exists():
-        raise ConfigurationError(f"{folder} exists: name another with --out, or remove it")
     part = part_of(folder)
     checkpoint = part / RESUME
-    if resume and checkpoint.is_file():
+    if resume and not folder.exists() and checkpoint.is_file():
         return checkpoint
+    require_room(folder)
     if resume and not part.exists():
         raise ConfigurationError(f"there is nothing to resume in {part}: run without --resume")
-    if part.exists():
-        if not all(_is_own(file.name) for file in part.iterdir()):
-            raise ConfigurationError(f"{part} holds files of others: remove it, or choose --out")
-        shutil.rmtree(part)
     try:
+        shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
     except OSError as error:
         raise ConfigurationError(f"{part} cannot be made: {error.strerror}") from None
@@ -333,10 +350,10 @@ def _run(
         best=kept.epoch,
         validation=kept.validation,
         training_s=sum(epoch.seconds for epoch in trainer.history),
-        device=_device_name(device),
+        device=provenance.device_name(device),
         torch=str(torch.__version__),
         python=platform.python_version(),
-        git_commit=git_commit(),
+        git_commit=provenance.git_commit(),
         initial_weights=None,
         split_files={
             name: splits.sha256(name) for name in told.data.protocols if not divided.is_own(name)
@@ -350,27 +367,6 @@ def _run(
 
 def _union(tables: Iterable[dict[str, str]]) -> dict[str, str]:
     return {name: sha256 for table in tables for name, sha256 in table.items()}
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()}, {torch.get_num_threads()} threads"
-
-
-def git_commit() -> str | None:
-    """None outside a checkout."""
-    try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return answer.stdout.strip()
 
 
 def _split(parts: Parts) -> bytes:

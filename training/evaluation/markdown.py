@@ -38,7 +38,8 @@ drawing subjects (or source groups) anew; ± is the standard deviation over seed
 probabilities are the mean of its usable windows', everywhere. UAR is the mean of the labels' \
 recalls, once of the likelier label, once at the limit that served the training's validation part \
 best; AUC within databases is the mean over those with five of each label, for the name of the \
-database alone tells much.
+database alone tells much. Rows that lack some of their protocol's trainings stand after those \
+that lack none, and quick tries on few recordings last, whatever they reach.
 
 **Compare only within a section.** One that says LEAKS has recordings of one person, or cuts of \
 one source, in training and test, as the literature's random splits have: it says little about \
@@ -157,11 +158,21 @@ def _turns(row: Row) -> str:
     """Which of the protocol's trainings there are."""
     known = {protocol.name: protocol for protocol in splits.PROTOCOLS}
     protocol = known.get(row.run.protocol)
-    if protocol is None or len(row.tests) == (wanted := len(splits.turns(protocol))) == 1:
+    given, wanted = _trainings(row)
+    if protocol is None or given == wanted == 1:
         return ""
     what = "seeds" if protocol.shares else "folds"
-    given = len(row.tests)
-    return f", {given} {what}" if given == wanted else f", only {given} of {wanted} {what}"
+    return f", {given} {what}" if given >= wanted else f", only {given} of {wanted} {what}"
+
+
+def _trainings(row: Row) -> tuple[int, int]:
+    """How many of its protocol's folds or repetitions a row has, and how many there are."""
+    known = {protocol.name: protocol for protocol in splits.PROTOCOLS}
+    protocol = known.get(row.run.protocol)
+    if protocol is None:  # nothing divides the set: whoever heard it heard it whole
+        return 1, 1
+    own = {each.run.seed if protocol.shares else each.run.fold for each in row.tests}
+    return len(own), len(splits.turns(protocol))
 
 
 def _published_cells(result: Result, shown: Sequence[str]) -> list[str]:
@@ -289,10 +300,11 @@ def _who(row: Row) -> tuple[str, str, str, str]:
     return (run.data_set, *net, run.recipe)
 
 
-def _worst_last(row: Row) -> tuple[bool, float]:
-    """Quick tries come after all others: a few recordings are easily all right."""
+def _worst_last(row: Row) -> tuple[bool, bool, float]:
+    """Whole rows, then those that lack trainings, then quick tries: few are easily all right."""
     tried = any(each.run.max_files is not None for each in row.tests)
-    return (tried, -row.found.metrics["uar"].value)
+    given, wanted = _trainings(row)
+    return (tried, given < wanted, -row.found.metrics["uar"].value)
 
 
 def _metric(metric: Metric | None) -> str:

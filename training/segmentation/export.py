@@ -5,7 +5,7 @@ from models.predictor import SEGMENT
 from models.segmentation import STATES
 from training import splits
 from training.datasets import manifest
-from training.engine.runs import git_commit
+from training.engine.provenance import git_commit
 from training.export import OPSET, export
 from training.segmentation.net import StateNet
 from training.segmentation.train import DATA_SETS, SCALING

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from models.contract import ModelContract
+from training.datasets import catalogue
 from training.engine import noise
 from training.evaluation.markdown_table import count, number, table
 from training.evaluation.operations import Operations
@@ -230,6 +231,7 @@ def _measured(told: Told) -> str:
 
 def _protocol(each: Figures) -> str:
     found = each.found
+    people = catalogue.people_of([each.run.data_set])
     rows = [
         (name, number(own.value), f"{number(own.low)} to {number(own.high)}")
         for name, own in found.metrics.items()
@@ -245,12 +247,13 @@ def _protocol(each: Figures) -> str:
         )
         for own in found.per_class
     ]
-    heads = ("label", "recordings of subjects", "precision", "recall", "specificity", "F1", "AUC")
+    whose = f"recordings of {people}"
+    heads = ("label", whose, "precision", "recall", "specificity", "F1", "AUC")
     trained_on = ", ".join(each.run.trained_on)
     return "\n".join(
         [
             f"### {each.title}\n",
-            f"{found.recordings} recordings of {found.subjects} subjects"
+            f"{found.recordings} recordings of {found.subjects} {people}"
             + (f"; trained on {trained_on}" if trained_on else "")
             + (f"; {len(found.folds)} trainings" if len(found.folds) > 1 else "")
             + f" (`{each.key}` in the file).\n",
@@ -323,14 +326,15 @@ def _forms(told: Told) -> str:
             "## Form\n",
             (
                 f"{words}. The front end is in floating point in all. Answers were held against "
-                f"float's on {compared.recordings} recordings of {compared.subjects} subjects, "
-                f"held back by {_whose(told)} after calibration on subjects that were trained on."
+                f"float's on {compared.recordings} recordings of {compared.subjects} "
+                f"{compared.people}, held back by {_whose(told)} after calibration on recordings "
+                "that were trained on."
                 f"{held} The gate: at most {100 * UAR_LOST:g} points of UAR lost, of no label "
                 f"over {100 * LABEL_LOST:g}. Times are medians of calls in turns with float's, "
                 "front end included, in one thread on one core; ms are of one window in calls of "
-                "so many. Sizes are from before the reference distributions and the embedding were "
-                "written in. UAR and what is lost of it are of recordings, in points; `differs` is "
-                "the largest difference of any probability of any window.\n"
+                "so many. Sizes and times are of the files as they would ship. UAR and what is "
+                "lost of it are of recordings, in points; `differs` is the largest difference of "
+                "any probability of any window.\n"
             ),
             table(heads, rows),
             (

@@ -14,10 +14,9 @@ from models.contract import PIPELINE_FILTER, PIPELINE_GRID, ModelContract
 from models.errors import ConfigurationError, ModelError
 from models.predictor import OnnxPredictor
 from models.registry import ARTIFACTS
-from training import export, quantize
+from training import export, quantize, reference
 from training.evaluation import operations
 from training.export import AS_LEARNT, Scale
-from training.reference import with_reference
 from training.shipping import card, figures, forms, listening, listing, mobile, origin, trained
 from training.shipping import scale as scales
 from training.shipping.figures import Figures
@@ -75,7 +74,7 @@ def export_run(
         artifacts[f"{called.name}-{version}-int8"] = quantize.weights(made.artifact)
     out.mkdir(parents=True, exist_ok=True)
     for stem, artifact in artifacts.items():
-        stamped = artifact if bare else with_reference(artifact, run.owned("validation"))
+        stamped = artifact if bare else reference.with_reference(artifact, run.owned("validation"))
         for suffix, content in ((".onnx", stamped), (mobile.SUFFIX, mobile.converted(stamped))):
             listing.write_whole(out / f"{stem}{suffix}", content)
             _say(f"{out / f'{stem}{suffix}'}: {len(content) / 1e3:.0f} kB")
@@ -106,7 +105,7 @@ def ship(order: Order) -> None:
     with console.status("comparing forms"):
         artifacts, compared = _compared(made.artifact, contract, finals, folds, by)
     _show(compared)
-    chosen = with_reference(artifacts[compared.chosen.name], finals[0].owned("validation"))
+    chosen = artifacts[compared.chosen.name]
     converted = mobile.converted(chosen)
     told = _told(chosen, converted, made, compared, finals, folds, own)
     _list(order, told, chosen, converted)
@@ -239,8 +238,10 @@ def _compared(
     folds: Sequence[Trained],
     by: Scale,
 ) -> tuple[dict[str, bytes], Comparison]:
-    """Every form of what ships, and how they compare on what the folds held back."""
-    shipping = _forms(artifact, finals[0])
+    """Every form as it would ship, and how they compare on what the folds held back."""
+    heard = reference.given(finals[0].owned("validation"), contract)
+    plain = _forms(artifact, finals[0])
+    shipping = {name: reference.stamped(each, heard) for name, each in plain.items()}
     if [run.folder for run in folds] == [run.folder for run in finals]:
         return shipping, forms.compare(shipping, [(folds[0], shipping)])
     tested = [(run, _forms(export.export(run.net, contract, at=by), run)) for run in folds]
@@ -262,7 +263,7 @@ def _show(compared: Comparison) -> None:
     Console().print(shown)
     quickest = compared.chosen
     _say(
-        f"on {compared.recordings} recordings of {compared.subjects} subjects that "
+        f"on {compared.recordings} recordings of {compared.subjects} {compared.people} that "
         f"{compared.nets} {'net' if compared.nets == 1 else 'nets'} held back; "
         f"{quickest.name} ships ({quickest.times_float:.2f} times {FLOAT}'s time)"
     )

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from models.dsp import scale
 from models.predictor import OnnxPredictor
 from training import quantize
+from training.datasets import catalogue
 from training.evaluation import metrics
 from training.evaluation.cost import times_in_turns
 from training.evaluation.scored import Scored
@@ -88,12 +89,16 @@ class Agreement(NamedTuple):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """All forms, and on how many recordings of whom they were compared."""
+    """All forms, and on how many recordings of whom they were compared.
+
+    `people` is what the `subjects` are; see `catalogue.people_of`.
+    """
 
     forms: tuple[Form, ...]
     recordings: int
     subjects: int
     nets: int
+    people: str = "subjects"
 
     @property
     def chosen(self) -> Form:
@@ -129,6 +134,8 @@ def compare(
 
     Parameters
     ----------
+    shipping
+        Whole, as they would lie among the artifacts: their sizes count.
     tested
         Runs with every form of their own net.
     """
@@ -156,6 +163,7 @@ def compare(
         recordings=sum(map(len, pooled)),
         subjects=len(subjects),
         nets=len(tested),
+        people=catalogue.people_of(name for run, _ in tested for name in run.listed["test"]),
     )
 
 

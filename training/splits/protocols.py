@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from training.datasets import catalogue
 from training.datasets.recordings import Recording
 from training.splits import dealing, held_out
 from training.splits.parts import Part
@@ -69,7 +70,11 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     def title(self) -> str:
         """For reports: what is apart, and a warning where nothing is."""
         said = f"{self.data_set}, {self.after}"
-        return f"{said} ({LEAK})" if self.leaks else f"{said}, {self.separates} kept apart"
+        if self.leaks:
+            return f"{said} ({LEAK})"
+        by_person = self.separates == "subjects"
+        apart = catalogue.people_of([self.data_set]) if by_person else self.separates
+        return f"{said}, {apart} kept apart"
 
     def divide(self, recordings: Sequence[Recording]) -> Table:
         """By path, the part in each repetition."""

@@ -108,8 +108,33 @@ def test_a_missing_column_is_refused(tmp_path: Path, column: str) -> None:
         table = csv.DictWriter(file, rows[0])
         table.writeheader()
         table.writerows(rows)
-    with pytest.raises(ConfigurationError, match=f"lacks the column {column}"):
+    with pytest.raises(ConfigurationError, match=f"lacks the column {column}: it has "):
         clinicians.read(folder)
+
+
+@pytest.mark.parametrize("row", ["", "clips/a.wav,abnormal,p-1\n"])
+def test_all_missing_columns_are_told_with_those_found_whether_there_are_rows_or_not(
+    tmp_path: Path, row: str
+) -> None:
+    folder = exported(tmp_path)
+    (folder / "labels.csv").write_text(f"path,label,patient\n{row}")
+    with pytest.raises(ConfigurationError) as refused:
+        clinicians.read(folder)
+    assert str(refused.value).endswith(
+        "labels.csv lacks the columns model, version, said, verdict, subject, labelled_by, "
+        "labelled_at: it has path, label, patient"
+    )
+
+
+def test_an_empty_file_has_no_columns(tmp_path: Path) -> None:
+    folder = exported(tmp_path)
+    (folder / "labels.csv").write_text("")
+    with pytest.raises(ConfigurationError, match=r"labelled_at: it has none$"):
+        clinicians.read(folder)
+
+
+def test_a_table_without_rows_holds_no_labels(tmp_path: Path) -> None:
+    assert clinicians.read(exported(tmp_path)) == ()
 
 
 def test_a_folder_without_a_table_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import math
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,54 @@ def test_ctrl_c_says_how_to_go_on(place: Path, monkeypatch: pytest.MonkeyPatch) 
     ordered(epochs=3, out=place / "one", resume=True)
     ordered(epochs=3, out=place / "two")
     assert same(place / "one", place / "two")
+
+
+def interrupt(out: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Leave a training as Ctrl-C does after its first epoch."""
+
+    def interrupted(_bar: commands._Bar, heard: Heard) -> None:
+        if heard.epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commands._Bar, "__call__", interrupted)
+        with pytest.raises(UserError, match="go on with --resume"):
+            ordered(epochs=3, out=out)
+    return runs.part_of(out) / "resume.pt"
+
+
+def test_what_was_interrupted_is_never_thrown_away_unasked(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = interrupt(place / "one", monkeypatch)
+    kept = checkpoint.read_bytes()
+    with pytest.raises(
+        ConfigurationError, match=r"one\.part holds a training that was interrupted.*--resume"
+    ) as told:
+        ordered(epochs=3, out=place / "one")
+    assert "\n" not in str(told.value)
+    assert checkpoint.read_bytes() == kept
+    shutil.rmtree(checkpoint.parent)
+    ordered(epochs=3, out=place / "one")
+    assert (place / "one" / "checkpoint.pt").is_file()
+
+
+def test_an_interrupted_fold_is_told_before_any_other_is_trained(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(divided, "folds", lambda _told: 3)
+    interrupt(place / "all" / "fold-2-seed-1", monkeypatch)
+    with pytest.raises(ConfigurationError, match=r"fold-2-seed-1\.part holds a training"):
+        ordered(epochs=3, out=place / "all", all_folds=True)
+    assert {it.name for it in (place / "all").iterdir()} == {"fold-2-seed-1.part"}
+
+
+def test_a_checkpoint_of_another_recipe_is_told_how_to_begin_anew(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = interrupt(place / "one", monkeypatch).parent
+    with pytest.raises(ModelError, match=f"another recipe .*or remove {part} to begin anew"):
+        ordered(epochs=4, out=place / "one", resume=True)
 
 
 def test_a_full_disk_is_told_in_one_line_and_the_training_goes_on_from_before(

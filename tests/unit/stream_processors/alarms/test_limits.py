@@ -60,6 +60,7 @@ def test_nonsense_is_refused(profile: dict[str, Any], message: str) -> None:
     assert len(text) < 250
 
 
+OWN = "a model of one's own counts once HEARTWARD_WORKER_MODELS_DIR names its folder"
 LABELS = {"screen": ("normal", "abnormal"), "valve": ("AS", "N"), "unlisted": ()}
 
 
@@ -77,6 +78,7 @@ def test_a_limit_of_a_label_that_no_model_raises_is_refused_with_those_that_ther
     assert str(refused.value) == (
         f"limits of {file}, ward west: 'finding_probability/{name}' is of no label that an "
         "installed model raises: there are screen/abnormal, valve/AS, unlisted/LABEL"
+        + ("; " + OWN if name.startswith("scren") else "")
     )
 
 

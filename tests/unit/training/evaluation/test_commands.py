@@ -101,6 +101,42 @@ def test_a_row_says_what_is_missing_and_what_it_was_trained_on(page: str) -> Non
     assert "trained on physionet2016" in section(page, "circor2022")
 
 
+FOLDS = [str(fold) for fold in range(5)]
+
+
+def put_fold(folder: Path, model: str, fold: str, missed: int, **changes: object) -> None:
+    """Eight recordings of one fold, half of them abnormal, of which some are missed."""
+    run = msgspec.structs.replace(
+        RUN, model=model, protocol="physionet2016-5-fold", fold=fold, **changes
+    )
+    own = [msgspec.structs.replace(each, path=f"{fold}-{each.path}") for each in records(8)]
+    given = [0.2] * 4 + [0.3 if k < missed else 0.8 for k in range(4)]
+    said = predictions(given, [0] * 4 + [1] * 4, run=run, recordings=own)
+    write(said, folder / model / file_name(run))
+
+
+def test_what_lacks_trainings_stands_after_what_is_whole_whatever_it_reaches(
+    tmp_path: Path,
+) -> None:
+    """Seeds of one fold are not folds, and a quick try of all folds is still a try."""
+    for fold in FOLDS:
+        put_fold(tmp_path, "whole-worse", fold, 2)
+        put_fold(tmp_path, "whole-better", fold, 1)
+        put_fold(tmp_path, "tried", fold, 0, max_files=8)
+    for fold in FOLDS[:4]:
+        put_fold(tmp_path, "four-folds", fold, 0)
+    for seed in range(1, 6):
+        put_fold(tmp_path, "five-seeds-of-one", "0", 1, seed=seed)
+    write_report(tmp_path, tmp_path / "page", draws=10)
+    page = (tmp_path / "page" / "comparison.md").read_text(encoding="utf-8")
+    honest = section(page, "physionet2016, 5 folds")
+    rows = [line.split()[1] for line in honest.splitlines() if " of 4 subjects, " in line]
+    assert rows == ["whole-better", "whole-worse", "four-folds", "five-seeds-of-one", "tried"]
+    assert honest.count("only 4 of 5 folds") == honest.count("only 1 of 5 folds") == 1
+    assert "McNemar's exact test of whole-better 1.0.0, the first" in honest
+    assert "### whole-better 1.0.0 in detail" in honest
+
+
 def test_the_literatures_figures_stand_in_the_section_of_their_split(page: str) -> None:
     leaking = section(page, "physionet2016, random 3:1:1")
     assert "*work E: PANNs CNN14* | *cnn14, log-mel* | *80.7 M* | *as printed* | *0.897" in leaking

@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("ship")
     (made / "sounds").mkdir()
     two_tones.write(made / "sounds")
-    train(made, "final", data__without=["buzz"])
-    hold_back(train(made, "fold", data__without=["buzz"], training__epochs=2))
+    train(made, "final", data__without=["CAD"])
+    hold_back(train(made, "fold", data__without=["CAD"], training__epochs=2))
     write_predictions(made / "runs" / "fold", ("low", "high"))
     return made
 
@@ -138,9 +139,10 @@ def test_runs_become_a_listed_artifact_with_card_and_mobile_file(
     size_kb = (tmp_path / entry.file).stat().st_size / 1e3
     assert f"`{entry.file}`, {size_kb:.0f} kB" in card
     assert f"- {size_kb:.0f} kB, aimed for" in card
+    assert re.search(rf"^\| \*\*\w+\*\* \| {size_kb:.0f} \|", card, re.MULTILINE)
     assert f"{size_kb:.0f} kB, aimed for" in said
     assert "the licence of sounds" in card
-    assert "Recordings of buzz were left out of its training" in card
+    assert "Recordings of CAD were left out of its training" in card
     assert not list(tmp_path.glob("*.part"))
     mobile = OnnxPredictor((tmp_path / entry.mobile).read_bytes())
     assert mobile.contract == contract
