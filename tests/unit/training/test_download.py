@@ -74,8 +74,8 @@ class Publisher:
         request.send_header("Content-Length", str(len(content) - start))
         request.end_headers()
         rest = content[start : self.breaks_after.pop(path, None)]
+        self.sent[path] += len(rest)  # before they go: who has them all may look at once
         request.wfile.write(rest)
-        self.sent[path] += len(rest)
 
 
 @pytest.fixture
