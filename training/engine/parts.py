@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from models.errors import ConfigurationError
 from training import splits
+from training.datasets import catalogue
 from training.datasets.catalogue import load
 from training.datasets.recordings import DataSet, Recording
 from training.engine import clips, recipe_names
@@ -127,6 +128,13 @@ def _require_apart(recipe: Recipe) -> None:
             f"{recipe.name} names {', '.join(twice)} twice in data.protocols and data.whole: "
             "divide each data set in one way"
         )
+    for name in sets:
+        kin = sorted(catalogue.kin_of(name) & {*sets})
+        if len(kin) > 1:
+            raise ConfigurationError(
+                f"{recipe.name} names {' and '.join(kin)} in data.protocols and data.whole, which "
+                "hold the same recordings: name one of them"
+            )
 
 
 def is_own(protocol: str) -> bool:

@@ -13,6 +13,7 @@ from models.predictor import SEGMENT, Predictor
 from models.recording import Pace
 from models.recording import Recording as Sound
 from training import splits
+from training.datasets import catalogue
 from training.datasets.recordings import DataSet, Recording
 from training.evaluation.predictions import Heard, Predictions, Run, heard
 from training.evaluation.truths import truth_of
@@ -34,7 +35,7 @@ def hear(
     ----------
     protocol
         A split with named parts, or ``all``. By default the data set's held-out part where the
-        artifact says that it was trained on this data set, else all.
+        artifact says that it was trained on this data set and there is one, else all.
     max_files
         At most so many of each part, spread evenly over it: for a quick try.
 
@@ -49,7 +50,8 @@ def hear(
             f"{contract.name} {contract.version} finds heart sounds and classifies nothing: "
             "measure it by python -m training.segmentation.evaluate"
         )
-    name = protocol or (data.name if _trained_on(contract, data) else ALL)
+    has_part = _trained_on(contract, data) and data.name in _with_parts(data.name)
+    name = protocol or (data.name if has_part else ALL)
     parts = _parts(data, name)
     run = Run(
         data_set=data.name,
@@ -123,7 +125,8 @@ def _parts(data: DataSet, protocol: str) -> dict[splits.Part, set[str]]:
 
 
 def _trained_on(contract: ModelContract, data: DataSet) -> bool:
-    return data.name in contract.training_data.replace(",", " ").split()
+    learnt = f", {contract.training_data}, "  # as it is joined: a folder's name may have spaces
+    return any(f", {name}, " in learnt for name in catalogue.kin_of(data.name))
 
 
 def _leaks(contract: ModelContract, data: DataSet, protocol: str) -> bool:
