@@ -89,6 +89,9 @@ def test_a_run_leaves_all_that_it_takes_to_judge_and_repeat_it(
         (["ours", "--protocol", "circor"], "'circor' is not one of physionet2016,"),
         (["ours", "--init", "/nowhere.pt"], "/nowhere.pt: cannot be read"),
         (["ours", "--resume"], "nothing to resume"),
+        (["ours", "--all-folds", "--fold", "0"], "--all-folds trains every fold, and --fold one"),
+        (["c-lstm-raw", "--search", "1", "--all-folds"], "give it without --all-folds"),
+        (["c-lstm-raw", "--search", "1", "--resume"], "give it without --resume"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -345,6 +348,36 @@ def test_a_teacher_may_not_have_heard_what_its_pupil_is_tested_on(
     write_recipe(place, distillation={"teachers": ["teacher"]})
     with pytest.raises(ConfigurationError, match=r"teacher learnt from .* and 1 others that tones"):
         ordered(epochs=1, out=place / "pupil")
+
+
+def test_nor_may_the_run_whose_weights_another_begins_from(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordered(epochs=1, out=place / "first")
+    own = divided.parts
+
+    def held_back(*told: Any, **how: Any) -> divided.Parts:
+        found = own(*told, **how)
+        return found._replace(train=found.train[2:], test=found.train[:2])
+
+    monkeypatch.setattr(divided, "parts", held_back)
+    weights_of = place / "first" / "checkpoint.pt"
+    with pytest.raises(ConfigurationError, match=r"first learnt from .* and 1 others that tones"):
+        ordered(epochs=1, out=place / "second", init=weights_of)
+    elsewhere = place / "published.pt"  # of which nothing is known
+    elsewhere.write_bytes(weights_of.read_bytes())
+    ordered(epochs=1, out=place / "second", init=elsewhere)
+
+
+def test_what_a_run_learnt_from_counts_for_another_that_begins_from_it(place: Path) -> None:
+    ordered(epochs=1, out=place / "one")
+    before = runs.finished(place / "one")
+    tables = before.label_tables | {"heard-before": "0" * 64}
+    (place / "one" / "run.json").write_bytes(
+        msgspec.json.encode(msgspec.structs.replace(before, label_tables=tables))
+    )
+    ordered(epochs=1, out=place / "two", init=place / "one" / "checkpoint.pt")
+    assert runs.finished(place / "two").label_tables == tables
 
 
 def test_a_run_begins_from_another_runs_weights(
