@@ -22,6 +22,7 @@ held back:
     labels = ["calm", "harsh"]
 """
 
+import os
 from pathlib import Path
 
 from models.errors import ConfigurationError
@@ -43,10 +44,19 @@ def load(folder: Path) -> DataSet:
 def _sorted_by_class(folder: Path) -> list[Recording]:
     paths = (file.relative_to(folder) for file in sounds(folder))
     return [
-        _recording(folder, path.as_posix(), (path.parts[0],), {})
+        _recording(folder, _text(path), (path.parts[0],), {})
         for path in paths
         if len(path.parts) > 1
     ]
+
+
+def _text(path: Path) -> str:
+    """As splits and tables write it."""
+    try:
+        return path.as_posix().encode().decode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode(errors="replace")
+        raise ConfigurationError(f"the name of {shown} is no UTF-8 text: rename it") from None
 
 
 def _listed(folder: Path) -> list[Recording]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import soundfile
 
 from models.errors import ConfigurationError
+from models.sound_file import read_as_recorded
 
 Samples = npt.NDArray[np.int16]
 
@@ -96,11 +97,14 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
             ) from None
 
     def read(self, recording: Recording) -> tuple[Samples, int]:
-        """Samples, shape (n,), int16, and their rate in Hz; several channels are averaged."""
-        samples, sample_rate_hz = soundfile.read(self.file(recording), dtype="int16")
-        if samples.ndim > 1:
-            samples = samples.mean(axis=1).astype(np.int16)
-        return samples, sample_rate_hz
+        """Samples, shape (n,), int16, and their rate in Hz; several channels are averaged.
+
+        Raises
+        ------
+        UserError
+            If the file is not there, cannot be read, or holds no sound or no numbers.
+        """
+        return read_as_recorded(self.file(recording))
 
     def manifest_sha256(self) -> str:
         """Hash of the table of labels: which recordings, what they are called, whose they are."""

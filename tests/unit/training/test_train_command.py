@@ -283,14 +283,14 @@ def test_all_folds_go_on_where_they_were(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"RIFF", "cannot be read as sound"), (b"", "cannot be read as sound")]
+    ("content", "said"), [(b"RIFF", "cannot be read as WAV, FLAC, OGG or MP3"), (b"", "is empty")]
 )
 def test_a_damaged_recording_is_named(place: Path, content: bytes, said: str) -> None:
     found = load_folder(place / "sounds")
     damaged = found.recordings[0]
     (place / "sounds" / damaged.path).write_bytes(content)
     told = two_tones.recipe(place / "sounds")
-    with pytest.raises(ConfigurationError, match=f"{damaged.path} {said}"):
+    with pytest.raises(UserError, match=f"{damaged.path} {said}"):
         clips.gather([(found, damaged)], told, "grid")
 
 
