@@ -39,20 +39,15 @@ def read_sound(path: Path) -> tuple[Int16s, int]:
         anything that hears a heart.
     """
     samples, rate_hz = _channels(path, hears_a_heart=True)
-    return at_a_rate_of_the_wire(_averaged(samples), rate_hz)
-
-
-def read_as_recorded(path: Path) -> tuple[Int16s, int]:
-    """Samples, shape (n,), int16, at the file's own rate, which may be any; raises as `read_sound`.
-
-    A file of floating-point numbers that is read as integers without this is silence.
-    """
-    samples, rate_hz = _channels(path)
-    return _in_16_bits(_averaged(samples)), rate_hz
+    one = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+    return at_a_rate_of_the_wire(one, rate_hz)
 
 
 def read_first_channel(path: Path) -> tuple[Int16s, int]:
-    """As `read_as_recorded`, of several channels the first."""
+    """Samples of the first channel, shape (n,), int16, at the file's own rate, whichever it is.
+
+    Raises as `read_sound`, but for the rate.
+    """
     samples, rate_hz = _channels(path)
     return _in_16_bits(np.ascontiguousarray(samples[:, 0])), rate_hz
 
@@ -116,10 +111,6 @@ def at_a_rate_of_the_wire(sound: npt.NDArray[np.number], rate_hz: int) -> tuple[
         common = gcd(known_hz, rate_hz)
         sound = resample_poly(sound.astype(np.float64), known_hz // common, rate_hz // common)
     return _in_16_bits(sound), known_hz
-
-
-def _averaged(samples: npt.NDArray[np.number]) -> npt.NDArray[np.number]:
-    return samples[:, 0] if samples.shape[1] == 1 else np.asarray(samples.mean(axis=1))
 
 
 def _in_16_bits(sound: npt.NDArray[np.number]) -> Int16s:

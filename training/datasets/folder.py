@@ -65,6 +65,7 @@ def _listed(folder: Path) -> list[Recording]:
     if missing:
         raise ConfigurationError(f"{folder / TABLE} lacks the column {min(missing)}")
     found = []
+    seen: set[Path] = set()
     for line, row in enumerate(table, start=2):
         labels = tuple(text for part in (row["label"] or "").split(";") if (text := said(part)))
         path = Path(row["path"])
@@ -72,6 +73,12 @@ def _listed(folder: Path) -> list[Recording]:
             raise ConfigurationError(f"{folder / TABLE}, line {line}: {path} has no label")
         if path.is_absolute() or ".." in path.parts or not (folder / path).is_file():
             raise ConfigurationError(f"{folder / TABLE}, line {line}: no file {path} in {folder}")
+        if path in seen:
+            raise ConfigurationError(
+                f"{folder / TABLE}, line {line}: {path} was listed before: leave one line, and "
+                "part labels that concur by semicolons"
+            )
+        seen.add(path)
         found.append(_recording(folder, path.as_posix(), labels, row))
     return found
 

@@ -8,6 +8,9 @@ import pytest
 import soundfile
 
 from models.errors import ConfigurationError, UserError
+from models.recording import Pace
+from models.recording import Recording as Sound
+from models.sound_file import read_sound
 from training.datasets import (
     bmdhs,
     circor2022_full,
@@ -241,6 +244,9 @@ class TestAPersonsOwnFolder:
             ("path,label\n1.wav,\n", "line 2: 1.wav has no label"),
             ("path,label\n1.wav,N\n9.wav,N\n", "line 3: no file 9.wav"),
             ("path,label\n../1.wav,N\n", "line 2: no file ../1.wav"),
+            ("path,label\n1.wav,N\n1.wav,MR\n", "line 3: 1.wav was listed before"),
+            ("path,label\n./1.wav,N\n1.wav,N\n", "line 3: 1.wav was listed before"),
+            ("path,label\n1.wav,Ger\xe4usch\n", "labels.csv is no table of UTF-8 text"),
             ("path,label\n", "has neither labels.csv nor"),
         ],
     )
@@ -249,7 +255,7 @@ class TestAPersonsOwnFolder:
     ) -> None:
         sound(tmp_path / "own" / "1.wav")
         sound(tmp_path / "1.wav")
-        (tmp_path / "own" / "labels.csv").write_text(table)
+        (tmp_path / "own" / "labels.csv").write_bytes(table.encode("latin-1"))
         with pytest.raises(ConfigurationError, match=complaint):
             folder.load(tmp_path / "own")
 
@@ -270,6 +276,17 @@ class TestAPersonsOwnFolder:
         samples, _ = found.read(found.recordings[0])
         assert samples.dtype == np.int16
         assert np.array_equal(samples, steps)
+
+    @pytest.mark.parametrize(("rate_hz", "read_hz"), [(11025, 16000), (22050, 44100)])
+    def test_a_rate_that_the_grid_cannot_cut_is_heard_as_classify_hears_it(
+        self, tmp_path: Path, rate_hz: int, read_hz: int
+    ) -> None:
+        sound(tmp_path / "murmur" / "1.wav", rate_hz=rate_hz, seconds=6, level=100)
+        found = folder.load(tmp_path)
+        samples, heard_hz = found.read(found.recordings[0])
+        assert (heard_hz, len(samples)) == (read_hz, 6 * read_hz)
+        assert np.array_equal(samples, read_sound(tmp_path / "murmur" / "1.wav")[0])
+        assert len(Sound(samples, heard_hz).qualities(Pace(5.0, 2.5))) == 1
 
     def test_what_is_no_number_is_no_recording(self, tmp_path: Path) -> None:
         (tmp_path / "murmur").mkdir()
