@@ -121,6 +121,11 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     high: float
 
+    @property
+    def is_known(self) -> bool:
+        """False where it could not be counted: an AUC of one label, for one."""
+        return all(map(math.isfinite, (self.value, self.low, self.high)))
+
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """Deciles 0 to 100 % of a quantity on the validation set: what drift is judged against."""

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +22,7 @@ from training.evaluation.markdown_table import count, number, p_text
 from training.evaluation.predictions import Predictions
 from training.evaluation.scored import scored
 from training.evaluation.summary import Evaluation, evaluate
+from training.progress import tracked
 
 _PAGE = "comparison.md"
 _USUAL = "physionet2016"  # where no data set is named
@@ -100,9 +100,8 @@ def write_report(folder: Path, to: Path | None, *, draws: int) -> None:
     costs = collected.costs(folder)
     trained = trainings.find(folder)
     collected.grouped(folder)  # says what is wrong before hours of counting
-    console = Console(stderr=True)
     found = collected.rows(folder, draws=draws)
-    rows: list[Row] = list(track(found, "counting", console=console, transient=True))
+    rows: list[Row] = list(tracked(found, "counting"))
     place = to or folder
     place.mkdir(parents=True, exist_ok=True)
     missing = collected.missing(rows, reasons)

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from models.contract import ModelContract
 from models.errors import ConfigurationError
@@ -17,6 +15,7 @@ from training.datasets import catalogue
 from training.datasets.recordings import DataSet, Recording
 from training.evaluation.predictions import Heard, Predictions, Run, heard
 from training.evaluation.truths import truth_of
+from training.progress import tracked
 
 ALL = "all"  # the protocol of a data set of which nothing was trained on
 _BATCH = 32
@@ -85,8 +84,7 @@ def predicted(
     contract = predictor.contract
     known = [(each, truth_of(each, contract.labels)) for each in recordings]
     judged = [(each, truth) for each, truth in known if truth is not None]
-    console = Console(stderr=True)
-    for recording, truth in track(judged, f"hearing {data.name}", console=console, transient=True):
+    for recording, truth in tracked(judged, f"hearing {data.name}"):
         sound = Sound(*data.read(recording))
         windows = sound.windows(contract)
         batches = [windows[k : k + _BATCH] for k in range(0, len(windows), _BATCH)]
