@@ -151,6 +151,20 @@ def test_what_the_leak_is_worth_is_shown(page: str) -> None:
     assert "+0.0 points" in both
 
 
+def test_a_quick_try_by_one_split_is_not_held_against_the_whole_by_another(
+    tmp_path: Path,
+) -> None:
+    net = {"architecture": "cnn", "front_end": "log-mel", "model": "d-cnn", "recipe": "d-cnn"}
+    put(tmp_path, protocol="physionet2016-5-fold", fold="0", version="aaaa", **net)
+    put(tmp_path, protocol="physionet2016-random-4-1", version="bbbb-of-8-files", leaks=True, **net)
+    write_report(tmp_path, None, draws=10)
+    assert "The same nets by both" not in (tmp_path / "comparison.md").read_text()
+    put(tmp_path, protocol="physionet2016-random-4-1", version="aaaa", leaks=True, **net)
+    write_report(tmp_path, None, draws=10)
+    both = section((tmp_path / "comparison.md").read_text(), "The same nets by both")
+    assert both.count("| d-cnn") == both.count("| d-cnn aaaa | physionet2016-5-fold |") == 1
+
+
 def test_what_was_not_run_says_why(page: str) -> None:
     gaps = section(page, "Not run").splitlines()
     assert any("VGG16" in line and "not run: no time" in line for line in gaps)
