@@ -112,7 +112,7 @@ def require_room(folder: Path) -> None:
     part = part_of(folder)
     if not part.exists():
         return
-    if not all(_is_own(file.name) for file in part.iterdir()):
+    if not part.is_dir() or not all(_is_own(file.name) for file in part.iterdir()):
         raise ConfigurationError(f"{part} holds files of others: remove it, or choose --out")
     if (part / RESUME).is_file():
         raise ConfigurationError(

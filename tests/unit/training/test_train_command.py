@@ -198,6 +198,13 @@ def test_what_was_interrupted_is_never_thrown_away_unasked(
     assert (place / "one" / "checkpoint.pt").is_file()
 
 
+def test_a_file_in_the_folders_place_is_left_alone(place: Path) -> None:
+    (place / "one.part").write_text("mine")
+    with pytest.raises(ConfigurationError, match=r"one\.part holds files of others"):
+        ordered(epochs=1, out=place / "one")
+    assert (place / "one.part").read_text() == "mine"
+
+
 def test_an_interrupted_fold_is_told_before_any_other_is_trained(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
