@@ -60,6 +60,8 @@ def run(order: Order) -> None:
     if not order.resume:
         for folder in folders.values():  # all before the first: the last begins hours later
             runs.require_room(folder)
+    for fold in folders:  # for the same reason
+        _require_teachers(told, fold)
     for fold, folder in folders.items():
         _train(order, told, fold, device, folder=folder)
 
@@ -73,6 +75,14 @@ def _require_sense(order: Order) -> None:
         raise ConfigurationError(
             f"--search tries values within one fold, from the beginning: give it without {one}"
         )
+
+
+def _require_teachers(told: Recipe, fold: int) -> None:
+    for folder in runs.teachers(told, fold):
+        if not folder.is_dir():
+            raise ConfigurationError(
+                f"{told.name} learns from {folder}, and there is no such run: train that first"
+            )
 
 
 def _told(order: Order) -> Recipe:

@@ -337,8 +337,9 @@ def test_a_teacher_is_found_by_its_folder_and_must_fit(place: Path) -> None:
     with pytest.raises(ConfigurationError, match="other labels or another contract"):
         ordered(epochs=1, out=place / "deaf")
     write_recipe(place, distillation={"teachers": ["nobody"]})
-    with pytest.raises(ModelError, match=r"nobody.*cannot be read"):
+    with pytest.raises(ConfigurationError, match="tones learns from nobody, and there is no such"):
         ordered(epochs=1, out=place / "alone")
+    assert not (place / "alone.part").exists()
 
 
 def test_a_teacher_may_not_have_heard_what_its_pupil_is_tested_on(
