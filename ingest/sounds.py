@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 from scipy.signal import resample_poly
 
 from models.errors import UserError
+from models.sound_file import read_first_channel
 
 PACKAGED = Path(__file__).with_name("recordings")
 
@@ -53,16 +53,13 @@ def load(path: Path, sample_rate_hz: int) -> Sound:
     Raises
     ------
     UserError
-        If the file cannot be read or is empty, naming it.
+        If the file cannot be read, is empty or holds what is no sound, naming it.
     """
     try:
-        samples, own_rate_hz = soundfile.read(path, dtype="int16", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise UserError(f"recording {path} cannot be read ({error}): repair or remove it") from None
-    if not len(samples):
-        raise UserError(f"recording {path} is empty: repair or remove it")
-    mono = np.ascontiguousarray(samples[:, 0])
-    return Sound(path.stem, sample_rate_hz, resample(mono, int(own_rate_hz), sample_rate_hz))
+        samples, own_rate_hz = read_first_channel(path)
+    except UserError as error:
+        raise UserError(f"recording {error}: repair or remove it") from None
+    return Sound(path.stem, sample_rate_hz, resample(samples, own_rate_hz, sample_rate_hz))
 
 
 def resample(samples: npt.NDArray[np.int16], from_hz: int, to_hz: int) -> npt.NDArray[np.int16]:

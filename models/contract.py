@@ -4,6 +4,7 @@ A contract travels inside the ONNX file as its ``metadata_props``: whoever has t
 to feed it, what its answers mean and where it comes from.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ DISTANCE = "embedding_distance"
 
 _NEARLY_WHOLE = 1e-6  # samples: 0.29 s at 100 Hz are 28.999999999999996
 _WINDOW_S = (0.1, 600.0)  # of a contract: the least whose quality can be judged, and sense
+_HIGHEST_ORDER = 30  # of a filter: far beyond use, and below where its numbers overflow
 
 # What sound may come in, on the wire and in files: the grid counts whole samples in all of them.
 SAMPLE_RATES_HZ = (1000, 2000, 4000, 8000, 16000, 44100, 48000)
@@ -82,7 +84,8 @@ class FilterSpec(msgspec.Struct, frozen=True, kw_only=True):
     def fault(self, sample_rate_hz: int) -> str | None:
         """Why it cannot be applied at this rate, if so."""
         if self.kind == "none" or (
-            self.order >= 1 and 0 < self.low_hz < self.high_hz < sample_rate_hz / 2
+            1 <= self.order <= _HIGHEST_ORDER
+            and 0 < self.low_hz < self.high_hz < sample_rate_hz / 2
         ):
             return None
         return f"its {self} cannot be made at {sample_rate_hz} Hz"
@@ -103,6 +106,13 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True):
     target: float = 1.0
     clip: float = 10.0
 
+    def fault(self) -> str | None:
+        """Why no sound can be scaled so, if so."""
+        for name, value in (("target", self.target), ("clip", self.clip)):
+            if not 0 < value < math.inf:
+                return f"its scaling has a {name} of {value:g}, which is not above 0"
+        return None
+
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """A measured figure with its 95 % confidence interval."""
@@ -110,6 +120,11 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     value: float
     low: float
     high: float
+
+    @property
+    def is_known(self) -> bool:
+        """False where it could not be counted: an AUC of one label, for one."""
+        return all(map(math.isfinite, (self.value, self.low, self.high)))
 
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,13 +210,11 @@ class ModelContract(msgspec.Struct, frozen=True, kw_only=True):
         """
         try:
             fields = {
-                field.name: _value(properties[field.name], field.type)
+                field.name: _value(field.name, properties[field.name], field.type)
                 for field in msgspec.structs.fields(cls)
             }
         except KeyError as error:
             raise ModelError(f"the model's metadata lack {error}: export it again") from None
-        except msgspec.DecodeError as error:
-            raise ModelError(f"the model's metadata are not readable: {error}") from None
         if fields["contract"] != CONTRACT_VERSION:
             raise ModelError(
                 f"the model has contract version {fields['contract']}, "
@@ -228,6 +241,8 @@ class ModelContract(msgspec.Struct, frozen=True, kw_only=True):
     def _fault(self) -> str | None:
         if not self.labels:
             return "it has no labels"
+        if not all(self.labels) or len({*self.labels}) < len(self.labels):
+            return f"its labels {', '.join(map(repr, self.labels))} are not told apart"
         if not 0 < self.sample_rate_hz <= max(SAMPLE_RATES_HZ):
             return f"a rate of {self.sample_rate_hz} Hz is not 1 to {max(SAMPLE_RATES_HZ)}"
         if not _WINDOW_S[0] <= self.window_s <= _WINDOW_S[1]:
@@ -238,11 +253,16 @@ class ModelContract(msgspec.Struct, frozen=True, kw_only=True):
                 return (
                     f"{length_s:g} s is not a whole number of samples at {self.sample_rate_hz} Hz"
                 )
-        return self.filter.fault(self.sample_rate_hz)
+        return self.filter.fault(self.sample_rate_hz) or self.scaling.fault()
 
 
-def _value(text: str, kind: Any) -> Any:
-    return text if kind is str else msgspec.json.decode(text, type=kind)
+def _value(name: str, text: str, kind: Any) -> Any:
+    if kind is str:
+        return text
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.DecodeError as error:
+        raise ModelError(f"the model's metadata {name} are not readable: {error}") from None
 
 
 def _describe(sample_rate_hz: int, window_s: float, hop_s: float, filtered: FilterSpec) -> str:

@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float32]
 
 INPUT, OUTPUT = "waveform", "probabilities"
 SEGMENT = "segment"  # the task whose models answer for every frame of a window
+_ROUNDED = 0.05  # by which probabilities may miss, whose last layer may be of 8 bits
 
 
 class Answer(NamedTuple):
@@ -99,7 +100,9 @@ class OnnxPredictor:
         self._front: onnxruntime.InferenceSession | None = None
         self._cut(artifact)
         silence = np.zeros((1, self.contract.window_samples), np.float32)
-        self._shape = self.predict(silence).shape[1:]  # which warms up, too
+        answer = self.predict(silence)  # which warms up, too
+        self._shape = answer.shape[1:]
+        self._check_answer(answer)
 
     @classmethod
     def of_file(cls, path: Path, artifact: bytes) -> Self:
@@ -184,6 +187,17 @@ class OnnxPredictor:
                     f"model {self.contract.name} has a {DISTANCE} of shape {tensor.shape}: "
                     "expected one number for each window"
                 )
+
+    def _check_answer(self, answer: Floats) -> None:
+        """See that numbers come out that are probabilities: a net may be full of what is none."""
+        likely = bool(((answer >= 0) & (answer <= 1 + _ROUNDED)).all())
+        whole = not self.contract.exclusive or bool((abs(answer.sum(-1) - 1) <= _ROUNDED).all())
+        if not (likely and whole):
+            said = ", ".join(f"{value:g}" for value in answer.reshape(-1, answer.shape[-1])[0])
+            raise ModelError(
+                f"model {self.contract.name} answers {said} to silence, which are no "
+                f"probabilities{' that add up to 1' if likely else ''}: export it again"
+            )
 
 
 def answer_each(predictors: Sequence[Predictor], windows: Floats) -> list[Answer]:

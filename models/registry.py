@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -203,7 +204,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read ``manifest.json``; raises `ModelError`."""
     path = folder / MANIFEST
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except OSError as error:
         raise ModelError(
             f"{path} cannot be read ({error.strerror}): name the folder of the models, or install "
@@ -211,6 +212,11 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     except msgspec.DecodeError as error:
         raise ModelError(f"{path} is not a manifest of models: {error}") from None
+    listed = Counter(f"{entry.name} {entry.version}" for entry in manifest.models)
+    for model, times in listed.items():
+        if times > 1:  # which of them would run?
+            raise ModelError(f"{path} lists {model} {times} times: leave one")
+    return manifest
 
 
 def finding_labels(folder: Path = ARTIFACTS) -> dict[str, tuple[str, ...]]:

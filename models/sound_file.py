@@ -38,30 +38,18 @@ def read_sound(path: Path) -> tuple[Int16s, int]:
         If the file cannot be read, holds no sound or no numbers, or has a rate below or above
         anything that hears a heart.
     """
-    try:
-        with path.open("rb") as file:
-            _require(bool(file.read(1)), path, "is empty")
-        with soundfile.SoundFile(os.fsencode(path)) as sound:  # its name may be no text
-            rate_hz = sound.samplerate
-            _require(
-                min(SAMPLE_RATES_HZ) <= rate_hz <= _HIGHEST_HZ,
-                path,
-                f"has {rate_hz} samples a second, resample it to {min(SAMPLE_RATES_HZ)} to "
-                f"{_HIGHEST_HZ}",
-            )
-            _require(sound.frames > 0, path, "holds no sound")
-            samples = _channels(sound, path)
-    except soundfile.LibsndfileError as error:
-        raise UserError(
-            f"{path} cannot be read as WAV, FLAC, OGG or MP3: {error.error_string}"
-        ) from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder: name the recordings in it") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    _require(len(samples) > 0, path, "holds no sound")
+    samples, rate_hz = _channels(path, hears_a_heart=True)
     one = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     return at_a_rate_of_the_wire(one, rate_hz)
+
+
+def read_first_channel(path: Path) -> tuple[Int16s, int]:
+    """Samples of the first channel, shape (n,), int16, at the file's own rate, whichever it is.
+
+    Raises as `read_sound`, but for the rate.
+    """
+    samples, rate_hz = _channels(path)
+    return _in_16_bits(np.ascontiguousarray(samples[:, 0])), rate_hz
 
 
 def sounds_below(folder: Path) -> Iterator[Path]:
@@ -73,8 +61,40 @@ def sounds_below(folder: Path) -> Iterator[Path]:
                 yield Path(place) / name
 
 
-def _channels(sound: soundfile.SoundFile, path: Path) -> npt.NDArray[np.number]:
-    """Shape (n, channels): int16, or float32 in steps of 16 bits."""
+def _channels(path: Path, *, hears_a_heart: bool = False) -> tuple[npt.NDArray[np.number], int]:
+    """Shape (n, channels), int16 or float32 in steps of 16 bits, and the rate in Hz.
+
+    Raises
+    ------
+    UserError
+        As `read_sound`; for its rate only if it must be one that `hears_a_heart`.
+    """
+    try:
+        with path.open("rb") as file:
+            _require(bool(file.read(1)), path, "is empty")
+        with soundfile.SoundFile(os.fsencode(path)) as sound:  # its name may be no text
+            rate_hz = sound.samplerate
+            _require(
+                min(SAMPLE_RATES_HZ) <= rate_hz <= _HIGHEST_HZ or not hears_a_heart,
+                path,
+                f"has {rate_hz} samples a second, resample it to {min(SAMPLE_RATES_HZ)} to "
+                f"{_HIGHEST_HZ}",
+            )
+            _require(sound.frames > 0, path, "holds no sound")
+            samples = _read(sound, path)
+    except soundfile.LibsndfileError as error:
+        raise UserError(
+            f"{path} cannot be read as WAV, FLAC, OGG or MP3: {error.error_string}"
+        ) from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder: name the recordings in it") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    _require(len(samples) > 0, path, "holds no sound")
+    return samples, rate_hz
+
+
+def _read(sound: soundfile.SoundFile, path: Path) -> npt.NDArray[np.number]:
     if sound.subtype in _INTEGERS:
         return np.asarray(sound.read(dtype="int16", always_2d=True))
     floats = np.asarray(sound.read(dtype="float32", always_2d=True))
@@ -90,10 +110,13 @@ def at_a_rate_of_the_wire(sound: npt.NDArray[np.number], rate_hz: int) -> tuple[
     if known_hz != rate_hz:
         common = gcd(known_hz, rate_hz)
         sound = resample_poly(sound.astype(np.float64), known_hz // common, rate_hz // common)
+    return _in_16_bits(sound), known_hz
+
+
+def _in_16_bits(sound: npt.NDArray[np.number]) -> Int16s:
     if sound.dtype == np.int16:
-        return np.asarray(sound, np.int16), known_hz
-    steps = np.clip(np.rint(sound), -_FULL_SCALE, _FULL_SCALE - 1)
-    return np.asarray(steps, dtype=np.int16), known_hz
+        return np.asarray(sound, np.int16)
+    return np.asarray(np.clip(np.rint(sound), -_FULL_SCALE, _FULL_SCALE - 1), dtype=np.int16)
 
 
 def _require(fine: bool, path: Path, otherwise: str) -> None:

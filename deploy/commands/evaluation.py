@@ -78,7 +78,7 @@ def evaluate(
     assert what is not None  # noqa: S101 (one of both is given)
     evaluate_and_show(
         what,
-        data=data or "physionet2016",
+        data=data,
         protocol=protocol,
         to=to,
         against=against,

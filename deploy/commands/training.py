@@ -18,7 +18,9 @@ Device = Annotated[
     str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Of the CPU.")]
-Fold = Annotated[int, typer.Option(min=0, help="Which of the protocol's trainings.")]
+Fold = Annotated[
+    int | None, typer.Option(min=0, help="Which of the protocol's trainings; by default 0.")
+]
 AllFolds = Annotated[bool, typer.Option("--all-folds", help="All, one by one.")]
 Protocols = Annotated[
     list[str] | None, typer.Option(help="In place of the recipe's; may be given repeatedly.")
@@ -100,7 +102,7 @@ def train(
     recipe: Recipe,
     *,
     protocol: Protocols = None,
-    fold: Fold = 0,
+    fold: Fold = None,
     all_folds: AllFolds = False,
     epochs: Epochs = None,
     max_files: Annotated[

@@ -110,5 +110,16 @@ def people_of(names: Iterable[str]) -> str:
     return " or ".join(sorted(own, reverse=True))
 
 
+def kin_of(name: str) -> frozenset[str]:
+    """The data sets that hold recordings of this one, itself among them: parts of one publication.
+
+    A person's own folder has none but itself.
+    """
+    if name not in CATALOGUE:
+        return frozenset({name})
+    published = CATALOGUE[name].source
+    return frozenset(other for other, each in CATALOGUE.items() if each.source == published)
+
+
 def _unknown(name: str) -> ConfigurationError:
     return ConfigurationError(f"{name} is neither a folder nor one of {', '.join(CATALOGUE)}")

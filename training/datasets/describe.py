@@ -8,10 +8,10 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 from scipy import signal
 
 from training.datasets.recordings import DataSet, Recording
+from training.progress import tracked
 
 Floats = npt.NDArray[np.floating]
 
@@ -99,7 +99,7 @@ def listen(data: DataSet) -> Spectra:
         for _, cell in sorted(cells.items())
         for recording in draw.sample(cell, min(_PER_CELL, len(cell)))
     ]
-    heard = track(chosen, f"listening to {data.name}", transient=True)
+    heard = tracked(chosen, f"listening to {data.name}")
     return Spectra(tuple(chosen), np.array([spectrum(*data.read(each)) for each in heard]))
 
 

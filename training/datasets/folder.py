@@ -22,6 +22,7 @@ held back:
     labels = ["calm", "harsh"]
 """
 
+import os
 from pathlib import Path
 
 from models.errors import ConfigurationError
@@ -43,10 +44,19 @@ def load(folder: Path) -> DataSet:
 def _sorted_by_class(folder: Path) -> list[Recording]:
     paths = (file.relative_to(folder) for file in sounds(folder))
     return [
-        _recording(folder, path.as_posix(), (path.parts[0],), {})
+        _recording(folder, _text(path), (path.parts[0],), {})
         for path in paths
         if len(path.parts) > 1
     ]
+
+
+def _text(path: Path) -> str:
+    """As splits and tables write it."""
+    try:
+        return path.as_posix().encode().decode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode(errors="replace")
+        raise ConfigurationError(f"the name of {shown} is no UTF-8 text: rename it") from None
 
 
 def _listed(folder: Path) -> list[Recording]:
@@ -55,6 +65,7 @@ def _listed(folder: Path) -> list[Recording]:
     if missing:
         raise ConfigurationError(f"{folder / TABLE} lacks the column {min(missing)}")
     found = []
+    seen: set[Path] = set()
     for line, row in enumerate(table, start=2):
         labels = tuple(text for part in (row["label"] or "").split(";") if (text := said(part)))
         path = Path(row["path"])
@@ -62,6 +73,12 @@ def _listed(folder: Path) -> list[Recording]:
             raise ConfigurationError(f"{folder / TABLE}, line {line}: {path} has no label")
         if path.is_absolute() or ".." in path.parts or not (folder / path).is_file():
             raise ConfigurationError(f"{folder / TABLE}, line {line}: no file {path} in {folder}")
+        if path in seen:
+            raise ConfigurationError(
+                f"{folder / TABLE}, line {line}: {path} was listed before: leave one line, and "
+                "part labels that concur by semicolons"
+            )
+        seen.add(path)
         found.append(_recording(folder, path.as_posix(), labels, row))
     return found
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import soundfile
 
 from models.errors import ConfigurationError
+from models.sound_file import read_sound
 
 Samples = npt.NDArray[np.int16]
 
@@ -96,11 +97,14 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
             ) from None
 
     def read(self, recording: Recording) -> tuple[Samples, int]:
-        """Samples, shape (n,), int16, and their rate in Hz; several channels are averaged."""
-        samples, sample_rate_hz = soundfile.read(self.file(recording), dtype="int16")
-        if samples.ndim > 1:
-            samples = samples.mean(axis=1).astype(np.int16)
-        return samples, sample_rate_hz
+        """Samples, shape (n,), int16, and their rate in Hz, as `heartward classify` reads them.
+
+        Raises
+        ------
+        UserError
+            If the file is not there, and as `models.sound_file.read_sound`.
+        """
+        return read_sound(self.file(recording))
 
     def manifest_sha256(self) -> str:
         """Hash of the table of labels: which recordings, what they are called, whose they are."""
@@ -136,9 +140,12 @@ def download_place() -> Path:
 def rows(folder: Path, table: str = "labels.csv") -> list[dict[str, str]]:
     """Rows of a folder's table, or of the copy kept here where the folder has only the sound."""
     file = folder / table
-    if file.is_file():
+    if not file.is_file():
+        return _parsed(lzma.decompress((_TABLES / f"{folder.name}.csv.xz").read_bytes()))
+    try:
         return _parsed(file.read_bytes())
-    return _parsed(lzma.decompress((_TABLES / f"{folder.name}.csv.xz").read_bytes()))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"{file} is no table of UTF-8 text: {error}") from None
 
 
 def said(text: str | None) -> str | None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import torch
 from torch import Tensor
 
@@ -215,14 +214,7 @@ def targets(recording: Recording, data: Data) -> list[float]:
 
 
 def _read(data: DataSet, recording: Recording, told: Data) -> tuple[Samples, int]:
-    try:
-        samples, rate_hz = data.read(recording)
-    except soundfile.LibsndfileError as error:
-        raise ConfigurationError(
-            f"{data.file(recording)} cannot be read as sound: {error.error_string}"
-        ) from None
-    if not len(samples):
-        raise ConfigurationError(f"{data.file(recording)} holds no sound: leave it out")
+    samples, rate_hz = data.read(recording)
     middle_s = told.middle_s.get(data.name)
     keep = len(samples) if middle_s is None else round(middle_s * rate_hz)
     first = max(0, (len(samples) - keep) // 2)

@@ -32,7 +32,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     recipe: str
     protocol: tuple[str, ...] = ()
-    fold: int = 0
+    fold: int | None = None
     all_folds: bool = False
     epochs: int | None = None
     max_files: int | None = None
@@ -47,6 +47,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(order: Order) -> None:
     """Train as ordered; what each run gave is said in one line."""
+    _require_sense(order)
     told = _told(order)
     device = device_named(order.device)
     torch.set_num_threads(order.threads)
@@ -54,13 +55,34 @@ def run(order: Order) -> None:
         _search(order, told, device)
         return
     count = divided.folds(told)
-    numbers = range(count) if order.all_folds else [order.fold]
+    numbers = range(count) if order.all_folds else [order.fold or 0]
     folders = {fold: _folder(order, told, fold) for fold in numbers}
     if not order.resume:
         for folder in folders.values():  # all before the first: the last begins hours later
             runs.require_room(folder)
+    for fold in folders:  # for the same reason
+        _require_teachers(told, fold)
     for fold, folder in folders.items():
         _train(order, told, fold, device, folder=folder)
+
+
+def _require_sense(order: Order) -> None:
+    """Refuse what would be passed over without a word."""
+    if order.all_folds and order.fold is not None:
+        raise ConfigurationError("--all-folds trains every fold, and --fold one: give either")
+    if order.trials is not None and (order.all_folds or order.resume):
+        one = "--all-folds" if order.all_folds else "--resume"
+        raise ConfigurationError(
+            f"--search tries values within one fold, from the beginning: give it without {one}"
+        )
+
+
+def _require_teachers(told: Recipe, fold: int) -> None:
+    for folder in runs.teachers(told, fold):
+        if not folder.is_dir():
+            raise ConfigurationError(
+                f"{told.name} learns from {folder}, and there is no such run: train that first"
+            )
 
 
 def _told(order: Order) -> Recipe:
@@ -94,6 +116,8 @@ def _train(order: Order, told: Recipe, fold: int, device: torch.device, folder: 
     if initial is not None:
         _say(console, initial.report)
     found = divided.parts(told, fold, max_files=order.max_files)
+    if initial is not None and initial.run is not None:
+        _require_unheard(initial.run, told, found, "begin from weights of the same fold")
     # Of all folds, those not begun yet begin.
     begun = runs.part_of(folder).exists() or not order.all_folds
     resuming = runs.begin(folder, resume=order.resume and begun)
@@ -159,7 +183,8 @@ def _test(
 
 
 def _search(order: Order, told: Recipe, device: torch.device) -> None:
-    folder = order.out or _OUT / told.name / f"search-fold-{order.fold}"
+    fold = order.fold or 0
+    folder = order.out or _OUT / told.name / f"search-fold-{fold}"
     if folder.exists():
         raise ConfigurationError(f"{folder} exists: name another with --out, or remove it")
     trials = order.trials or 0
@@ -168,10 +193,10 @@ def _search(order: Order, told: Recipe, device: torch.device) -> None:
 
         def judged(changed: Recipe, inner: int) -> float:
             found = divided.for_search(
-                changed, order.fold, inner, search.INNER_FOLDS, max_files=order.max_files
+                changed, fold, inner, search.INNER_FOLDS, max_files=order.max_files
             )
             net, _ = _net(changed, order.init)
-            trainer = _trainer(changed, net, found, order.fold, device, progress)
+            trainer = _trainer(changed, net, found, fold, device, progress)
             trainer.run(_Bar(progress, changed, trainer))
             return float(getattr(trainer.kept.validation, changed.training.monitor))
 
@@ -224,6 +249,12 @@ def _teacher(told: Recipe, folder: Path, found: Parts) -> nn.Module:
             f"{folder} has other labels or another contract than {told.name}: a teacher hears and "
             "says the same as its pupil"
         )
+    _require_unheard(folder, told, found, "name a teacher of the same fold, {fold} is its number")
+    return net
+
+
+def _require_unheard(folder: Path, told: Recipe, found: Parts, instead: str) -> None:
+    """See that a run of which something is taken has not heard what this one is tested on."""
     listed = runs.listed(folder)
     learnt = {
         (name, path) for part in _LEARNT for name, paths in listed[part].items() for path in paths
@@ -232,9 +263,8 @@ def _teacher(told: Recipe, folder: Path, found: Parts) -> nn.Module:
     if told_of:
         raise ConfigurationError(
             f"{folder} learnt from {told_of[0]} and {len(told_of) - 1} others that {told.name} is "
-            "to be tested on: name a teacher of the same fold, {fold} stands for its number"
+            f"to be tested on: {instead}"
         )
-    return net
 
 
 def _noise(told: Recipe) -> Tensor | None:

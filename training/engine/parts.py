@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from models.errors import ConfigurationError
 from training import splits
+from training.datasets import catalogue
 from training.datasets.catalogue import load
 from training.datasets.recordings import DataSet, Recording
 from training.engine import clips, recipe_names
@@ -90,6 +91,7 @@ def parts(recipe: Recipe, fold: int, *, max_files: int | None = None) -> Parts:
         test=tuple(owned for part in found for owned in part.test),
         held=tuple(held for part in found for held in part.held),
     )
+    _require_every_label(recipe, every.train)
     return every if max_files is None else _fewer(every, max_files, recipe.training.seed)
 
 
@@ -127,6 +129,25 @@ def _require_apart(recipe: Recipe) -> None:
             f"{recipe.name} names {', '.join(twice)} twice in data.protocols and data.whole: "
             "divide each data set in one way"
         )
+    for name in sets:
+        kin = sorted(catalogue.kin_of(name) & {*sets})
+        if len(kin) > 1:
+            raise ConfigurationError(
+                f"{recipe.name} names {' and '.join(kin)} in data.protocols and data.whole, which "
+                "hold the same recordings: name one of them"
+            )
+
+
+def _require_every_label(recipe: Recipe, learnt: Sequence[Owned]) -> None:
+    """What is never heard is never said, and nothing else would tell."""
+    told = recipe.data
+    heard = [clips.targets(recording, told) for _, recording in learnt]
+    for label, said in zip(told.labels, zip(*heard, strict=True), strict=bool(heard)):
+        if not any(said):
+            raise ConfigurationError(
+                f"{recipe.name} has no recording that is {label} to learn from: look at "
+                "data.without and data.rename, or take it out of data.labels"
+            )
 
 
 def is_own(protocol: str) -> bool:

@@ -60,7 +60,7 @@ class Data(RecipeTable, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         self._require(bool(self.protocols or self.whole), "data.protocols and data.whole are empty")
-        self._require(len(self.labels) >= 1, "data.labels is empty")
+        self._require(all(self.labels) and bool(self.labels), "data.labels is empty, or one of it")
         self._require(
             len(set(self.labels)) == len(self.labels), f"data.labels {self.labels} repeat one"
         )

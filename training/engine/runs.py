@@ -43,10 +43,14 @@ CHECKPOINT, RESUME = "checkpoint.pt", "resume.pt"
 
 
 class Initial(NamedTuple):
-    """A file of weights that a training began from, and what was taken of it."""
+    """A file of weights that a training began from, and what was taken of it.
+
+    `run` is the folder of the training of ours that it is of, if it is.
+    """
 
     file: str
     report: str
+    run: Path | None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +67,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     files, split_files, label_tables, manifests
         SHA-256 by name: of the folder's other files, of the committed splits, of the data sets'
         tables of labels, and of the manifests of what shipped models may train on, where the set
-        has one. What teachers learnt from counts as well.
+        has one. What teachers learnt from, and a run whose weights it began from, counts as well.
     """
 
     recipe: str
@@ -108,7 +112,7 @@ def require_room(folder: Path) -> None:
     part = part_of(folder)
     if not part.exists():
         return
-    if not all(_is_own(file.name) for file in part.iterdir()):
+    if not part.is_dir() or not all(_is_own(file.name) for file in part.iterdir()):
         raise ConfigurationError(f"{part} holds files of others: remove it, or choose --out")
     if (part / RESUME).is_file():
         raise ConfigurationError(
@@ -164,7 +168,7 @@ def finish(
     title = f"{told.name}: {parts.title}"
     curves.draw(trainer.history, trainer.kept, title, part / "curves.png")
     (part / _SPLIT).write_bytes(_split(parts))
-    run = _run(trainer, told, parts, fold=fold, device=device)
+    run = _run(trainer, told, parts, fold=fold, device=device, initial=initial)
     run = msgspec.structs.replace(
         run,
         max_files=max_files,
@@ -289,7 +293,8 @@ def initialise(net: Classifier, file: Path) -> Initial:
     front = {name: value.clone() for name, value in net.front.state_dict().items()}
     report = str(initial_weights.load(net if own else net.net, file))
     net.front.load_state_dict(front)
-    return Initial(file.name, report)
+    is_of_run = file.name == CHECKPOINT and (file.parent / _RUN).is_file()
+    return Initial(file.name, report, file.parent if is_of_run else None)
 
 
 _RUN, _SPLIT = "run.json", "split.csv"
@@ -328,10 +333,12 @@ def _run(
     *,
     fold: int,
     device: torch.device,
+    initial: Initial | None,
 ) -> Run:
     sets = {data.name: data for data, _ in (*parts.train, *parts.validation)}
     heard = {*sets, *([noise.NAME] if told.augmentation.recorded_snr_db else [])}
-    taught = [finished(folder) for folder in teachers(told, fold)]
+    began = [initial.run] if initial and initial.run else []
+    taught = [finished(folder) for folder in (*began, *teachers(told, fold))]
     kept = trainer.kept
     return Run(
         recipe=told.name,

@@ -13,6 +13,7 @@ from torch import nn
 
 from models.errors import ConfigurationError
 from training import front_end_config
+from training.datasets import catalogue
 from training.datasets.recordings import DataSet, Recording
 from training.engine import clips, measures, parts, runs
 from training.engine.parts import Held, Owned, Parts
@@ -76,10 +77,11 @@ def of_data_set(
     ConfigurationError
         If the net was trained on the data set, or the recipe has no word for any recording.
     """
-    if data.name in trained.label_tables:
+    learnt = sorted(catalogue.kin_of(data.name) & {*trained.label_tables})
+    if learnt:
         raise ConfigurationError(
-            f"{told.name} was trained on {data.name}: its own test is the part that it held back, "
-            "which heartward evaluate --run hears without --data"
+            f"{told.name} was trained on {_named(data, learnt[0])}: its own test is the part that "
+            "it held back, which heartward evaluate --run hears without --data"
         )
     known = known_in(data, told)
     if not known:
@@ -95,6 +97,10 @@ def of_data_set(
     if max_files is not None:
         run = msgspec.structs.replace(run, max_files=max_files)
     return Predictions(run=run, recordings=rows)
+
+
+def _named(data: DataSet, learnt: str) -> str:
+    return learnt if learnt == data.name else f"{learnt}, which holds recordings of {data.name}"
 
 
 def known_in(data: DataSet, told: Recipe) -> list[Recording]:

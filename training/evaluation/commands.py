@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
@@ -23,8 +22,10 @@ from training.evaluation.markdown_table import count, number, p_text
 from training.evaluation.predictions import Predictions
 from training.evaluation.scored import scored
 from training.evaluation.summary import Evaluation, evaluate
+from training.progress import tracked
 
 _PAGE = "comparison.md"
+_USUAL = "physionet2016"  # where no data set is named
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +40,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 def evaluate_and_show(
     what: str,
     *,
-    data: str,
+    data: str | None,
     protocol: str | None,
     to: Path | None,
     against: str | None,
@@ -51,13 +52,14 @@ def evaluate_and_show(
     """Evaluate an artifact on a data set, or the predictions in a folder."""
     folder = Path(what)
     if folder.is_dir():
+        _require_artifact(folder, data=data, protocol=protocol, max_files=max_files)
         if against is not None:
             raise UserError("--against compares two artifacts: name a file or a model, no folder")
         own = list(collected.grouped(folder).values())
         answer = Answer(evaluations=tuple(evaluate(each, draws=draws) for each in own))
     else:
         artifact = artifact_named(what)
-        own = [_heard(artifact, data, protocol, max_files)]
+        own = [_heard(artifact, data or _USUAL, protocol, max_files)]
         answer = Answer(
             evaluations=(evaluate(own[0], draws=draws),),
             cost=measure(artifact) if with_cost else None,
@@ -70,6 +72,16 @@ def evaluate_and_show(
             written.append(to / predictions.file_name(each.run))
             predictions.write(each, written[-1])
     _say_answer(answer, written, as_json=as_json)
+
+
+def _require_artifact(folder: Path, **asked: object) -> None:
+    """What was predicted is of its own recordings, whatever one asks for beside it."""
+    given = [f"--{name.replace('_', '-')}" for name, value in asked.items() if value is not None]
+    if given:
+        raise UserError(
+            f"{folder} holds predictions of their own recordings, so {' and '.join(given)} would "
+            "change nothing: to hear others name an artifact, or a training by --run"
+        )
 
 
 def show_predictions(
@@ -88,9 +100,8 @@ def write_report(folder: Path, to: Path | None, *, draws: int) -> None:
     costs = collected.costs(folder)
     trained = trainings.find(folder)
     collected.grouped(folder)  # says what is wrong before hours of counting
-    console = Console(stderr=True)
     found = collected.rows(folder, draws=draws)
-    rows: list[Row] = list(track(found, "counting", console=console, transient=True))
+    rows: list[Row] = list(tracked(found, "counting"))
     place = to or folder
     place.mkdir(parents=True, exist_ok=True)
     missing = collected.missing(rows, reasons)
@@ -201,7 +212,7 @@ def _show_evaluation(found: Evaluation) -> None:
     leak = ", which LEAKS: the same subjects were trained on" if found.leaks else ""
     _say(
         f"{found.model} {found.version} on {found.data_set} (protocol {found.protocol}{leak}): "
-        f"{found.recordings} recordings of {found.subjects} subjects"
+        f"{found.recordings} recordings of {found.subjects} {catalogue.people_of([found.data_set])}"
     )
     _show_metrics(found)
     _show_labels(found)

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from models.contract import ModelContract
 from models.errors import ConfigurationError
@@ -13,9 +11,11 @@ from models.predictor import SEGMENT, Predictor
 from models.recording import Pace
 from models.recording import Recording as Sound
 from training import splits
+from training.datasets import catalogue
 from training.datasets.recordings import DataSet, Recording
 from training.evaluation.predictions import Heard, Predictions, Run, heard
 from training.evaluation.truths import truth_of
+from training.progress import tracked
 
 ALL = "all"  # the protocol of a data set of which nothing was trained on
 _BATCH = 32
@@ -34,7 +34,7 @@ def hear(
     ----------
     protocol
         A split with named parts, or ``all``. By default the data set's held-out part where the
-        artifact says that it was trained on this data set, else all.
+        artifact says that it was trained on this data set and there is one, else all.
     max_files
         At most so many of each part, spread evenly over it: for a quick try.
 
@@ -49,7 +49,8 @@ def hear(
             f"{contract.name} {contract.version} finds heart sounds and classifies nothing: "
             "measure it by python -m training.segmentation.evaluate"
         )
-    name = protocol or (data.name if _trained_on(contract, data) else ALL)
+    has_part = _trained_on(contract, data) and data.name in _with_parts(data.name)
+    name = protocol or (data.name if has_part else ALL)
     parts = _parts(data, name)
     run = Run(
         data_set=data.name,
@@ -83,8 +84,7 @@ def predicted(
     contract = predictor.contract
     known = [(each, truth_of(each, contract.labels)) for each in recordings]
     judged = [(each, truth) for each, truth in known if truth is not None]
-    console = Console(stderr=True)
-    for recording, truth in track(judged, f"hearing {data.name}", console=console, transient=True):
+    for recording, truth in tracked(judged, f"hearing {data.name}"):
         sound = Sound(*data.read(recording))
         windows = sound.windows(contract)
         batches = [windows[k : k + _BATCH] for k in range(0, len(windows), _BATCH)]
@@ -123,7 +123,8 @@ def _parts(data: DataSet, protocol: str) -> dict[splits.Part, set[str]]:
 
 
 def _trained_on(contract: ModelContract, data: DataSet) -> bool:
-    return data.name in contract.training_data.replace(",", " ").split()
+    learnt = f", {contract.training_data}, "  # as it is joined: a folder's name may have spaces
+    return any(f", {name}, " in learnt for name in catalogue.kin_of(data.name))
 
 
 def _leaks(contract: ModelContract, data: DataSet, protocol: str) -> bool:

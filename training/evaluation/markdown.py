@@ -7,6 +7,7 @@ from pathlib import Path
 
 from models.contract import Metric
 from training import splits
+from training.datasets import catalogue
 from training.evaluation import figures, png
 from training.evaluation.collected import Row, title_of
 from training.evaluation.comparison import compared, holm
@@ -130,11 +131,12 @@ def _section(title: str, rows: Sequence[Row], picture: Path) -> str:
 
 def _cells(row: Row, shown: Sequence[str]) -> list[str]:
     run, found = row.run, row.found
+    people = catalogue.people_of([run.data_set])
     return [
         row.name + _trained(row),
         ", ".join(word for word in (run.architecture, run.front_end) if word) or DASH,
         count(run.parameters),
-        f"{found.recordings} of {found.subjects} subjects{_turns(row)}",
+        f"{found.recordings} of {found.subjects} {people}{_turns(row)}",
         *(_metric(found.metrics.get(name)) for name in shown),
         number(found.calibration.error),
     ]
@@ -294,10 +296,11 @@ def _columns(rows: Sequence[Row]) -> list[str]:
 
 
 def _who(row: Row) -> tuple[str, str, str, str]:
-    """Nets that differ in their split alone; a file's version may name the split."""
-    run = row.run
-    net = (run.architecture, run.front_end) if run.architecture else (run.model, run.version)
-    return (run.data_set, *net, run.recipe)
+    """Nets that differ in their split alone: a version names epochs and a quick try's files, too.
+
+    What was tried on few recordings and what heard them all differ by more than a leak.
+    """
+    return (row.run.data_set, row.run.model, row.run.version, row.run.recipe)
 
 
 def _worst_last(row: Row) -> tuple[bool, bool, float]:

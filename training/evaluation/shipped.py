@@ -18,6 +18,7 @@ from training.evaluation.targets import NOT_RUN, Cells, judged
 _MOST_KB = 250.0
 _MOST_MS = {1: 0.3, 32: 0.25}  # for one window, by size of batch
 _TIMES_LESS = {"librosa and PyTorch": 6.0, "librosa and ONNX Runtime": 4.0}
+_OURS = "ours-"  # recipes that train another's net as ours is trained
 _BENCHMARK = Path("bench-results/inference.json")
 
 
@@ -55,6 +56,7 @@ def lines(
         *(line for entry in classifiers for line in _times(entry, costs)),
         *_usual_ways(benchmark),
         _literature(rows, gaps),
+        _literature_by_ours(rows),
     ]
 
 
@@ -125,4 +127,19 @@ def _literature(rows: Sequence[Row], gaps: int) -> Cells:
         f"{wanted}, or not run and why",
         judged(wanted - gaps, wanted),
         f"{len({row.name for row in rows})} models in all",
+    )
+
+
+def _literature_by_ours(rows: Sequence[Row]) -> Cells:
+    wanted = {result.architecture for result in literature().result}
+    have = {row.run.architecture for row in rows if row.run.recipe.startswith(_OURS)} & wanted
+    return (
+        "every literature architecture, trained by our own recipe",
+        "architectures",
+        DASH,
+        DASH,
+        f"{len(have)} of {len(wanted)}",
+        f"{len(wanted)}",
+        judged(len(have), len(wanted)),
+        f"recipes {_OURS}NET-FRONT_END",
     )

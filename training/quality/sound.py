@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from rich.progress import track
 
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID
 from models.dsp import Floats, hear, windows_of
 from models.quality_indices import Levels, join, measure
 from training.datasets.recordings import DataSet, data_folder, rows
 from training.datasets.states import State, states
+from training.progress import tracked
 
 NOISE = "noise"
 # The files of a chest-worn microphone that hold a heart as well are no noise.
@@ -96,7 +96,7 @@ def hear_all(data: DataSet, *, per_recording: int, seed: int) -> Heard:
     marked = states(data)
     draw = np.random.default_rng(seed)
     levels, owners, gaps, clear, clean, clean_owners = [], [], [], [], [], []
-    for place, recording in enumerate(track(data.recordings, f"hearing {data.name}")):
+    for place, recording in enumerate(tracked(data.recordings, f"hearing {data.name}")):
         windows = windows_of(*data.read(recording))
         blocks = measure(windows.raw, windows.blocks)
         count = len(windows)

@@ -45,7 +45,7 @@ def promised(
         training_data=", ".join(data.name for data in sets),
         training_data_sha256=hashlib.sha256(hashes.encode()).hexdigest(),
         split=", ".join(splits.path_of(name).name for name in told.data.protocols) or "none",
-        split_sha256=_split_sha256(told.data.protocols),
+        split_sha256=", ".join(map(splits.sha256, told.data.protocols)),
         git_commit=run.git_commit or "",
         metrics={},
         reference={},
@@ -67,6 +67,7 @@ def measured(
         f"{each.data_set}.recording.{name}": metric
         for each in comparisons
         for name, metric in each.candidate.metrics.items()
+        if metric.is_known  # of few patients there may be one label alone
     }
     told = msgspec.structs.replace(OnnxPredictor(artifact).contract, metrics=metrics)
     return with_reference(with_contract(artifact, told), validation)
@@ -102,8 +103,3 @@ def _card(contract: ModelContract, comparisons: Sequence[Comparison], labels: in
         "On recordings of patients whom the candidate has not heard; 95 % intervals, by subject.",
     ]
     return "\n\n".join([*lines, "\n".join(table(comparisons))]) + "\n"
-
-
-def _split_sha256(protocols: Sequence[str]) -> str:
-    hashes = [splits.sha256(name) for name in protocols]
-    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()

@@ -104,8 +104,8 @@ def _side(predictions: Predictions, metrics: dict[str, Metric]) -> Side:
 
 def _said(side: Side, name: str) -> str:
     metric = side.metrics.get(name)
-    if metric is None:
-        return ""
+    if metric is None or not metric.is_known:
+        return "-"
     warning = " (trained on them)" if side.heard_them else ""
     return f"{metric.value:.3f} ({metric.low:.3f} to {metric.high:.3f}){warning}"
 

@@ -5,7 +5,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 
 from models.contract import PIPELINE_GRID
 from models.dsp import Floats, windows_of
@@ -15,6 +14,7 @@ from models.recording_heart import sounds_s
 from models.rhythm import Heart
 from training.datasets.recordings import DataSet, Recording
 from training.datasets.states import State, states
+from training.progress import tracked
 from training.segmentation.scoring import (
     Counts,
     Span,
@@ -62,7 +62,7 @@ def listen(data: DataSet, paths: Iterable[str], predict: Predict) -> list[Heard]
     wanted, found = set(paths), states(data)
     chosen = [own for own in data.recordings if own.path in wanted and own.path in found]
     heard = []
-    for recording in track(chosen, f"hearing {data.name}", transient=True):
+    for recording in tracked(chosen, f"hearing {data.name}"):
         windows = windows_of(*data.read(recording))
         verdicts = tuple(quality.verdict for quality in judge(windows))
         hearts = _hearts(windows.samples, predict)

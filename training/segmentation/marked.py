@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 
 from models.contract import PIPELINE_GRID
 from models.dsp import Floats, windows_of
 from models.segmentation import FRAME_S, STATES
 from training.datasets.recordings import DataSet, Recording
 from training.datasets.states import State, states
+from training.progress import tracked
 
 FRAME_SAMPLES = round(FRAME_S * PIPELINE_GRID.sample_rate_hz)
 WINDOW_FRAMES = PIPELINE_GRID.window_samples // FRAME_SAMPLES
@@ -54,7 +54,7 @@ def marked(data: DataSet, paths: Iterable[str] | None = None) -> list[Marked]:
     ]
     return [
         _marked(data, recording, found[recording.path])
-        for recording in track(chosen, f"reading {data.name}", transient=True)
+        for recording in tracked(chosen, f"reading {data.name}")
     ]
 
 

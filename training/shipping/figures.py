@@ -1,6 +1,5 @@
 """What saved predictions say of a recipe, for the contract and the card."""
 
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -71,7 +70,7 @@ def metrics(figures: Sequence[Figures]) -> dict[str, Metric]:
             found |= {
                 f"{each.key}.{level}.{name}": _rounded(metric)
                 for name, metric in own.items()
-                if all(map(math.isfinite, (metric.value, metric.low, metric.high)))
+                if metric.is_known
             }
     return found
 

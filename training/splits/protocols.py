@@ -116,7 +116,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
 
     def _without(self, parts: dict[str, str], tested: str) -> Fold:
         return Fold(
-            title=f"{self.title}: tested on {tested}",
+            title=f"{self.title}: tested on {'fold ' if self.folds else ''}{tested}",
             leaks=self.leaks,
             train=tuple(path for path, part in parts.items() if part != tested),
             validation=(),

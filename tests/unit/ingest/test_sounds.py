@@ -70,13 +70,20 @@ def test_of_several_channels_the_first_is_heard(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load(tmp_path / "two.wav", 2000).samples, left)
 
 
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+def test_a_recording_of_floating_point_is_no_silence(tmp_path: Path, subtype: str) -> None:
+    steps = tone(50.0, 2000)
+    soundfile.write(tmp_path / "float.wav", steps / 2**15, 2000, subtype)
+    np.testing.assert_array_equal(load(tmp_path / "float.wav", 2000).samples, steps)
+
+
 def test_a_recording_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken.flac"
     broken.write_bytes(b"fLaC but not quite")
     with pytest.raises(UserError, match=r"recording .*broken\.flac cannot be read .*repair"):
         load(broken, 2000)
     soundfile.write(tmp_path / "empty.wav", np.zeros(0, dtype=np.int16), 2000)
-    with pytest.raises(UserError, match=r"empty\.wav is empty"):
+    with pytest.raises(UserError, match=r"recording .*empty\.wav holds no sound: repair"):
         load(tmp_path / "empty.wav", 2000)
 
 

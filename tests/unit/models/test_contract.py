@@ -8,6 +8,7 @@ from models.contract import (
     FilterSpec,
     Grid,
     ModelContract,
+    Scaling,
 )
 from models.errors import ModelError, SignalError
 from tests.unit.models.tiny import CONTRACT
@@ -61,7 +62,7 @@ def test_a_missing_field_is_named(field: str) -> None:
 
 
 def test_a_field_of_the_wrong_kind_is_refused() -> None:
-    with pytest.raises(ModelError, match="not readable"):
+    with pytest.raises(ModelError, match="metadata sample_rate_hz are not readable"):
         ModelContract.from_metadata({**CONTRACT.to_metadata(), "sample_rate_hz": '"fast"'})
 
 
@@ -101,6 +102,8 @@ def test_a_contract_that_the_pipeline_refuses_says_how_to_run_it() -> None:
     ("change", "fault"),
     [
         ({"labels": ()}, "it has no labels"),
+        ({"labels": ("normal", "normal")}, "its labels 'normal', 'normal' are not told apart"),
+        ({"labels": ("normal", "")}, "its labels 'normal', '' are not told apart"),
         ({"sample_rate_hz": 0}, "a rate of 0 Hz is not 1 to 48000"),
         ({"sample_rate_hz": 96000}, "a rate of 96000 Hz is not 1 to 48000"),
         ({"window_s": 0.05}, "a window of 0.05 s is not 0.1 to 600 s"),
@@ -110,6 +113,12 @@ def test_a_contract_that_the_pipeline_refuses_says_how_to_run_it() -> None:
         ({"hop_s": -1.0}, "-1 s is not a whole number of samples at 2000 Hz"),
         ({"sample_rate_hz": 800}, "band-pass 25-400 Hz of order 5 cannot be made at 800 Hz"),
         ({"filter": FilterSpec(kind="bandpass")}, "band-pass 0-0 Hz of order 0 cannot be made"),
+        (
+            {"filter": msgspec.structs.replace(PIPELINE_FILTER, order=1000)},
+            "band-pass 25-400 Hz of order 1000 cannot be made at 2000 Hz",
+        ),
+        ({"scaling": Scaling(kind="rms", target=0.0)}, "a target of 0, which is not above 0"),
+        ({"scaling": Scaling(kind="none", clip=-1.0)}, "a clip of -1, which is not above 0"),
     ],
     ids=str,
 )

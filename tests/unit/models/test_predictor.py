@@ -1,3 +1,4 @@
+import math
 import os
 import subprocess
 import sys
@@ -5,10 +6,13 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
+from models.contract import ModelContract
 from models.errors import ModelError, SignalError
-from models.predictor import SEGMENT, OnnxPredictor, Predictor
+from models.predictor import OUTPUT, SEGMENT, OnnxPredictor, Predictor
 from models.registry import Registry
 from tests.unit.models.tiny import CONTRACT, artifact
 
@@ -67,6 +71,42 @@ def test_labels_that_the_output_does_not_have_are_refused() -> None:
     contract = msgspec.structs.replace(CONTRACT, labels=("a", "b", "c"))
     with pytest.raises(ModelError):
         OnnxPredictor(artifact(contract))
+
+
+def altered(contract: ModelContract, *, signs: tuple[float, float], last: str) -> bytes:
+    """The tiny model with another last layer."""
+    model = onnx.load_from_string(artifact(contract))
+    (given,) = (each for each in model.graph.initializer if each.name == "signs")
+    given.float_data[:] = signs
+    model.graph.node[-1].CopyFrom(helper.make_node(last, ["logits"], [OUTPUT]))
+    serialised: bytes = model.SerializeToString()
+    return serialised
+
+
+@pytest.mark.parametrize(
+    ("exclusive", "signs", "last", "said"),
+    [
+        (True, (math.nan, 1.0), "Softmax", "nan, nan to silence, which are no probabilities: "),
+        (True, (-1.0, 1.0), "Identity", "0, 0 to silence, which are no .* that add up to 1: "),
+        (False, (math.inf, 1.0), "Identity", "nan, 0 to silence, which are no probabilities: "),
+    ],
+)
+def test_a_net_whose_answers_are_no_probabilities_is_refused(
+    exclusive: bool, signs: tuple[float, float], last: str, said: str
+) -> None:
+    """A training that ran away leaves such; of all its answers the first label is the likeliest."""
+    contract = msgspec.structs.replace(CONTRACT, exclusive=exclusive)
+    model = altered(contract, signs=signs, last=last)
+    with pytest.raises(ModelError, match=said) as refusal:
+        OnnxPredictor(model)
+    assert "\n" not in str(refusal.value)
+
+
+def test_labels_that_may_concur_need_not_add_up_to_one() -> None:
+    contract = msgspec.structs.replace(CONTRACT, exclusive=False)
+    model = OnnxPredictor(altered(contract, signs=(-1.0, 1.0), last="Cos"))
+    silence = np.zeros((1, contract.window_samples), np.float32)
+    assert model.predict(silence)[0] == pytest.approx([1.0, 1.0])
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8, 32, 64])

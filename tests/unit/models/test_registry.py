@@ -42,6 +42,12 @@ def test_a_listed_model_loads_with_its_contract(tmp_path: Path) -> None:
     assert registry.load("tiny", "1.0.0").contract == CONTRACT
 
 
+def test_two_models_of_one_name_and_version_are_refused(tmp_path: Path) -> None:
+    other = msgspec.structs.replace(ENTRY, file="other.onnx", default=False)
+    with pytest.raises(ModelError, match=r"manifest\.json lists tiny 1\.0\.0 2 times: leave one"):
+        Registry(folder_of(tmp_path, ENTRY, other))
+
+
 def test_a_model_is_loaded_once(tmp_path: Path) -> None:
     registry = Registry(folder_of(tmp_path, ENTRY))
     assert registry.load("tiny", "1.0.0") is registry.defaults()[0]

@@ -36,6 +36,7 @@ _NEED = {
         "shipping/test_commands.py",
         "shipping/test_forms.py",
         "shipping/test_mobile.py",
+        "shipping/test_untrained.py",
         "shipping/test_temperature.py",
     ],
     "matplotlib": [

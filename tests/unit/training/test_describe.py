@@ -99,7 +99,9 @@ def test_the_description_is_a_table_or_one_line_of_json(
     assert "3 recordings, 0 of unsure quality" in shown
     assert "site: AV 1, MV 1" in shown
     commands.show_description(str(own), None, as_json=True)
-    (line,) = capsys.readouterr().out.strip().splitlines()
+    told = capsys.readouterr()
+    (line,) = told.out.splitlines()
+    assert not told.err
     found = json.loads(line)
     assert (found["name"], found["recordings"]) == ("own", 3)
     assert found["labels"]["normal"]["labels"] == {"normal": 2}

@@ -1,15 +1,20 @@
 """Tiny folders in the layouts in which the data sets are published."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from models.errors import ConfigurationError
+from models.errors import ConfigurationError, UserError
+from models.recording import Pace
+from models.recording import Recording as Sound
+from models.sound_file import read_sound
 from training.datasets import (
     bmdhs,
     circor2022_full,
+    describe,
     folder,
     pascal2011,
     physionet2016,
@@ -239,6 +244,9 @@ class TestAPersonsOwnFolder:
             ("path,label\n1.wav,\n", "line 2: 1.wav has no label"),
             ("path,label\n1.wav,N\n9.wav,N\n", "line 3: no file 9.wav"),
             ("path,label\n../1.wav,N\n", "line 2: no file ../1.wav"),
+            ("path,label\n1.wav,N\n1.wav,MR\n", "line 3: 1.wav was listed before"),
+            ("path,label\n./1.wav,N\n1.wav,N\n", "line 3: 1.wav was listed before"),
+            ("path,label\n1.wav,Ger\xe4usch\n", "labels.csv is no table of UTF-8 text"),
             ("path,label\n", "has neither labels.csv nor"),
         ],
     )
@@ -247,7 +255,7 @@ class TestAPersonsOwnFolder:
     ) -> None:
         sound(tmp_path / "own" / "1.wav")
         sound(tmp_path / "1.wav")
-        (tmp_path / "own" / "labels.csv").write_text(table)
+        (tmp_path / "own" / "labels.csv").write_bytes(table.encode("latin-1"))
         with pytest.raises(ConfigurationError, match=complaint):
             folder.load(tmp_path / "own")
 
@@ -255,6 +263,56 @@ class TestAPersonsOwnFolder:
         (tmp_path / "murmur").mkdir()
         (tmp_path / "murmur" / "1.wav").write_bytes(b"not a recording")
         with pytest.raises(ConfigurationError, match=r"1\.wav cannot be read as sound"):
+            folder.load(tmp_path)
+
+    @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+    def test_floating_point_is_heard_as_loud_as_integers(
+        self, tmp_path: Path, subtype: str
+    ) -> None:
+        (tmp_path / "murmur").mkdir()
+        steps = np.array([0, 1, -8192, 32767, -32768] * 80, np.int16)
+        soundfile.write(tmp_path / "murmur" / "1.wav", steps / 2**15, 4000, subtype=subtype)
+        found = folder.load(tmp_path)
+        samples, _ = found.read(found.recordings[0])
+        assert samples.dtype == np.int16
+        assert np.array_equal(samples, steps)
+
+    @pytest.mark.parametrize(("rate_hz", "read_hz"), [(11025, 16000), (22050, 44100)])
+    def test_a_rate_that_the_grid_cannot_cut_is_heard_as_classify_hears_it(
+        self, tmp_path: Path, rate_hz: int, read_hz: int
+    ) -> None:
+        sound(tmp_path / "murmur" / "1.wav", rate_hz=rate_hz, seconds=6, level=100)
+        found = folder.load(tmp_path)
+        samples, heard_hz = found.read(found.recordings[0])
+        assert (heard_hz, len(samples)) == (read_hz, 6 * read_hz)
+        assert np.array_equal(samples, read_sound(tmp_path / "murmur" / "1.wav")[0])
+        assert len(Sound(samples, heard_hz).qualities(Pace(5.0, 2.5))) == 1
+
+    def test_what_is_no_number_is_no_recording(self, tmp_path: Path) -> None:
+        (tmp_path / "murmur").mkdir()
+        broken = np.array([0.0, np.nan] * 200, np.float32)
+        soundfile.write(tmp_path / "murmur" / "1.wav", broken, 4000, subtype="FLOAT")
+        found = folder.load(tmp_path)
+        with pytest.raises(UserError, match=r"1\.wav holds samples that are not numbers"):
+            found.read(found.recordings[0])
+
+    def test_a_recording_that_is_damaged_is_named_where_a_set_is_described(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "murmur").mkdir()
+        file = tmp_path / "murmur" / "1.flac"
+        noise = np.random.default_rng(0).integers(-9999, 9999, 8000).astype(np.int16)
+        soundfile.write(file, noise, 4000)
+        file.write_bytes(file.read_bytes()[:-3000])
+        with pytest.raises(UserError, match=r"1\.flac cannot be read as WAV, FLAC") as refused:
+            describe.listen(folder.load(tmp_path))
+        assert "\n" not in str(refused.value)
+
+    def test_a_name_that_is_no_text_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "murmur").mkdir()
+        name = os.fsdecode(b"murmur/Andr\xe9.wav")
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(ConfigurationError, match="Andr\ufffd\\.wav is no UTF-8 text"):
             folder.load(tmp_path)
 
     def test_two_channels_are_averaged(self, tmp_path: Path) -> None:

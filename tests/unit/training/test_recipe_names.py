@@ -54,7 +54,7 @@ def test_a_misspelt_name_is_refused_with_what_is_known_and_what_is_nearest(
 @pytest.mark.parametrize(
     "change",
     [
-        {"data__without": ("CAD", "Normal: NHC", "extrastole", "high")},
+        {"data__without": ("CAD", "Normal: NHC", "extrastole", "high"), "data__labels": ("low",)},
         {"data__middle_s": {"circor2022": 10.0}},
         {"data__labels": ("deep", "high"), "data__rename": {"low": "deep"}} | CONCUR,
         {"data__rename": {"rumbling, as the night shift says": "low"}} | CONCUR,
@@ -77,6 +77,23 @@ def test_a_set_of_ones_own_may_be_cut_by_its_folders_name(place: Path) -> None:
 def test_no_label_that_excludes_others_is_misspelt_without_a_word(place: Path) -> None:
     told = two_tones.recipe(place, data__labels=("low", "hihg"))
     with pytest.raises(ConfigurationError, match="is called high, and the recipe's labels are"):
+        parts.parts(told, 0)
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+@pytest.mark.parametrize(
+    ("change", "label"),
+    [
+        ({"data__without": ("low",)}, "low"),
+        ({"data__rename": {"high": "low"}}, "high"),
+        ({"data__labels": ("low", "high", "MR")}, "MR"),
+    ],
+)
+def test_a_label_that_nothing_is_learnt_of_is_refused(
+    place: Path, change: Mapping[str, Any], label: str, exclusive: bool
+) -> None:
+    told = two_tones.recipe(place, **change, data__exclusive=exclusive)
+    with pytest.raises(ConfigurationError, match=f"no recording that is {label} to learn from"):
         parts.parts(told, 0)
 
 

@@ -201,7 +201,8 @@ def test_what_nobody_can_judge_is_trained_on_and_judges_nothing(tmp_path: Path) 
     found = parts.parts(told, 0)
     assert {record.label for _, record in found.train} == {"low", "high"}
     assert {record.label for _, record in found.validation} == {"low"}
-    without = parts.parts(two_tones.recipe(tmp_path, data__without=("high",)), 0)
+    one_left = {"data__without": ("high",), "data__labels": ("low",)}
+    without = parts.parts(two_tones.recipe(tmp_path, **one_left), 0)
     assert {record.label for _, record in (*without.train, *without.validation)} == {"low"}
 
 

@@ -148,6 +148,7 @@ class TestEveryProtocol:
             assert set(fold.train).isdisjoint(fold.test)
             both = {subject[path] for path in fold.train} & {subject[path] for path in fold.test}
             assert bool(both) == protocol.leaks == fold.leaks == (LEAK in fold.title)
+            assert not protocol.folds or f"tested on fold {fold.tested}" in fold.title
 
     def test_every_turn_uses_every_recording_and_folds_test_each_once(
         self, protocol: Protocol

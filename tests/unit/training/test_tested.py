@@ -17,7 +17,7 @@ from models.errors import ConfigurationError, ModelError
 from models.predictor import OnnxPredictor
 from tests.unit.training import two_tones
 from training import export, splits
-from training.datasets import catalogue
+from training.datasets import catalogue, circor2022, circor2022_full
 from training.datasets.recordings import DataSet
 from training.engine import commands, finished, parts, recipe_files, runs
 from training.engine.commands import Order
@@ -247,6 +247,33 @@ def test_what_was_trained_on_is_no_further_data_set() -> None:
     folder, _ = trained("here-folds")
     with pytest.raises(ConfigurationError, match="tones was trained on here"):
         finished.hear(folder, "here", device=_CPU)
+
+
+def test_nor_is_a_set_that_holds_what_was_trained_on(
+    sets: dict[str, DataSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As circor2022-full holds circor2022; the other way round it is the same."""
+    folder, _ = trained("here-folds")
+    for name in (circor2022.NAME, circor2022_full.NAME):
+        monkeypatch.setitem(sets, name, msgspec.structs.replace(sets["elsewhere"], name=name))
+    assert finished.hear(folder, circor2022_full.NAME, device=_CPU)
+    made = runs.finished(folder)
+    tables = {circor2022.NAME: made.label_tables["here"]}
+    (folder / "run.json").write_bytes(
+        msgspec.json.encode(msgspec.structs.replace(made, label_tables=tables))
+    )
+    with pytest.raises(ConfigurationError, match=r"circor2022, which holds .* of circor2022-full"):
+        finished.hear(folder, circor2022_full.NAME, device=_CPU)
+
+
+def test_two_sets_of_one_publication_are_not_trained_on_together() -> None:
+    told = two_tones.recipe(
+        Path("x"), data__whole=["circor2022-full"], data__protocols=["circor2022-5-fold"]
+    )
+    with pytest.raises(
+        ConfigurationError, match=r"names circor2022 and circor2022-full in .* the same recordings"
+    ):
+        parts.parts(told, 0)
 
 
 def test_a_run_whose_split_has_changed_is_not_tested_again(

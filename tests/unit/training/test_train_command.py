@@ -89,6 +89,9 @@ def test_a_run_leaves_all_that_it_takes_to_judge_and_repeat_it(
         (["ours", "--protocol", "circor"], "'circor' is not one of physionet2016,"),
         (["ours", "--init", "/nowhere.pt"], "/nowhere.pt: cannot be read"),
         (["ours", "--resume"], "nothing to resume"),
+        (["ours", "--all-folds", "--fold", "0"], "--all-folds trains every fold, and --fold one"),
+        (["c-lstm-raw", "--search", "1", "--all-folds"], "give it without --all-folds"),
+        (["c-lstm-raw", "--search", "1", "--resume"], "give it without --resume"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -195,6 +198,13 @@ def test_what_was_interrupted_is_never_thrown_away_unasked(
     assert (place / "one" / "checkpoint.pt").is_file()
 
 
+def test_a_file_in_the_folders_place_is_left_alone(place: Path) -> None:
+    (place / "one.part").write_text("mine")
+    with pytest.raises(ConfigurationError, match=r"one\.part holds files of others"):
+        ordered(epochs=1, out=place / "one")
+    assert (place / "one.part").read_text() == "mine"
+
+
 def test_an_interrupted_fold_is_told_before_any_other_is_trained(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,14 +290,14 @@ def test_all_folds_go_on_where_they_were(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"RIFF", "cannot be read as sound"), (b"", "cannot be read as sound")]
+    ("content", "said"), [(b"RIFF", "cannot be read as WAV, FLAC, OGG or MP3"), (b"", "is empty")]
 )
 def test_a_damaged_recording_is_named(place: Path, content: bytes, said: str) -> None:
     found = load_folder(place / "sounds")
     damaged = found.recordings[0]
     (place / "sounds" / damaged.path).write_bytes(content)
     told = two_tones.recipe(place / "sounds")
-    with pytest.raises(ConfigurationError, match=f"{damaged.path} {said}"):
+    with pytest.raises(UserError, match=f"{damaged.path} {said}"):
         clips.gather([(found, damaged)], told, "grid")
 
 
@@ -327,8 +337,9 @@ def test_a_teacher_is_found_by_its_folder_and_must_fit(place: Path) -> None:
     with pytest.raises(ConfigurationError, match="other labels or another contract"):
         ordered(epochs=1, out=place / "deaf")
     write_recipe(place, distillation={"teachers": ["nobody"]})
-    with pytest.raises(ModelError, match=r"nobody.*cannot be read"):
+    with pytest.raises(ConfigurationError, match="tones learns from nobody, and there is no such"):
         ordered(epochs=1, out=place / "alone")
+    assert not (place / "alone.part").exists()
 
 
 def test_a_teacher_may_not_have_heard_what_its_pupil_is_tested_on(
@@ -345,6 +356,36 @@ def test_a_teacher_may_not_have_heard_what_its_pupil_is_tested_on(
     write_recipe(place, distillation={"teachers": ["teacher"]})
     with pytest.raises(ConfigurationError, match=r"teacher learnt from .* and 1 others that tones"):
         ordered(epochs=1, out=place / "pupil")
+
+
+def test_nor_may_the_run_whose_weights_another_begins_from(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordered(epochs=1, out=place / "first")
+    own = divided.parts
+
+    def held_back(*told: Any, **how: Any) -> divided.Parts:
+        found = own(*told, **how)
+        return found._replace(train=found.train[2:], test=found.train[:2])
+
+    monkeypatch.setattr(divided, "parts", held_back)
+    weights_of = place / "first" / "checkpoint.pt"
+    with pytest.raises(ConfigurationError, match=r"first learnt from .* and 1 others that tones"):
+        ordered(epochs=1, out=place / "second", init=weights_of)
+    elsewhere = place / "published.pt"  # of which nothing is known
+    elsewhere.write_bytes(weights_of.read_bytes())
+    ordered(epochs=1, out=place / "second", init=elsewhere)
+
+
+def test_what_a_run_learnt_from_counts_for_another_that_begins_from_it(place: Path) -> None:
+    ordered(epochs=1, out=place / "one")
+    before = runs.finished(place / "one")
+    tables = before.label_tables | {"heard-before": "0" * 64}
+    (place / "one" / "run.json").write_bytes(
+        msgspec.json.encode(msgspec.structs.replace(before, label_tables=tables))
+    )
+    ordered(epochs=1, out=place / "two", init=place / "one" / "checkpoint.pt")
+    assert runs.finished(place / "two").label_tables == tables
 
 
 def test_a_run_begins_from_another_runs_weights(

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -150,6 +151,20 @@ def test_what_the_leak_is_worth_is_shown(page: str) -> None:
     assert "+0.0 points" in both
 
 
+def test_a_quick_try_by_one_split_is_not_held_against_the_whole_by_another(
+    tmp_path: Path,
+) -> None:
+    net = {"architecture": "cnn", "front_end": "log-mel", "model": "d-cnn", "recipe": "d-cnn"}
+    put(tmp_path, protocol="physionet2016-5-fold", fold="0", version="aaaa", **net)
+    put(tmp_path, protocol="physionet2016-random-4-1", version="bbbb-of-8-files", leaks=True, **net)
+    write_report(tmp_path, None, draws=10)
+    assert "The same nets by both" not in (tmp_path / "comparison.md").read_text()
+    put(tmp_path, protocol="physionet2016-random-4-1", version="aaaa", leaks=True, **net)
+    write_report(tmp_path, None, draws=10)
+    both = section((tmp_path / "comparison.md").read_text(), "The same nets by both")
+    assert both.count("| d-cnn") == both.count("| d-cnn aaaa | physionet2016-5-fold |") == 1
+
+
 def test_what_was_not_run_says_why(page: str) -> None:
     gaps = section(page, "Not run").splitlines()
     assert any("VGG16" in line and "not run: no time" in line for line in gaps)
@@ -196,6 +211,17 @@ def test_a_folder_of_predictions_is_evaluated(
     ]
 
 
+def test_clips_of_sources_are_told_as_of_source_groups(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path, data_set="yaseen2018", protocol="yaseen2018")
+    show(str(tmp_path))
+    assert "40 recordings of 20 source groups" in capsys.readouterr().out
+    write_report(tmp_path, tmp_path / "page", draws=10)
+    page = (tmp_path / "page" / "comparison.md").read_text(encoding="utf-8")
+    assert "| 40 of 20 source groups |" in page
+
+
 def test_the_terminal_says_that_a_protocol_leaks(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -221,6 +247,18 @@ def test_folders_are_not_compared_as_if_they_were_models(tmp_path: Path) -> None
         show(str(tmp_path), against="screen")
 
 
+@pytest.mark.parametrize(
+    "asked", [{"data": "circor2022"}, {"protocol": "all"}, {"max_files": 3}], ids=str
+)
+def test_saved_predictions_are_of_no_other_recordings_than_their_own(
+    results: Path, asked: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (name,) = asked
+    with pytest.raises(UserError, match=f"so --{name.replace('_', '-')} would change nothing"):
+        show(str(results), **asked)
+    assert not capsys.readouterr().out
+
+
 def test_reasons_that_cannot_be_understood_are_refused(results: Path) -> None:
     (results / "not-run.toml").write_text("[[not_run]]\nbecause = 1\n", encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"not-run\.toml cannot be understood"):
@@ -243,17 +281,6 @@ def test_lesions_and_screening_of_one_data_set_are_not_compared() -> None:
     assert collected.title_of(every) != collected.title_of(lesions)
 
 
-def show(
-    what: str, *, to: Path | None = None, against: str | None = None, as_json: bool = False
-) -> None:
-    evaluate_and_show(
-        what,
-        data="physionet2016",
-        protocol=None,
-        to=to,
-        against=against,
-        draws=100,
-        max_files=None,
-        with_cost=False,
-        as_json=as_json,
-    )
+def show(what: str, **asked: Any) -> None:
+    asked = dict.fromkeys(("data", "protocol", "to", "against", "max_files")) | asked
+    evaluate_and_show(what, draws=100, with_cost=False, **({"as_json": False} | asked))

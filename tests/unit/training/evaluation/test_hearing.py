@@ -65,6 +65,25 @@ def test_all_of_what_was_trained_on_leaks(tmp_path: Path, predictor: OnnxPredict
     assert test.run.leaks
 
 
+@pytest.mark.parametrize(
+    ("trained_on", "name", "leaks"),
+    [
+        ("circor2022, noise", "circor2022-full", True),
+        ("circor2022-full", "circor2022-full", True),
+        ("physionet2016", "circor2022-full", False),
+        ("ours of 2020, noise", "ours of 2020", True),
+        ("ours, noise", "ours of 2020", False),
+        ("ours of 2020", "ours", False),
+    ],
+)
+def test_a_set_that_holds_what_was_trained_on_leaks_whatever_its_name(
+    tmp_path: Path, trained_on: str, name: str, leaks: bool
+) -> None:
+    contract = msgspec.structs.replace(CONTRACT, training_data=trained_on)
+    (test,) = hear(OnnxPredictor(tiny.artifact(contract)), data_set(tmp_path, name))
+    assert (test.run.protocol, test.run.leaks) == ("all", leaks)
+
+
 def test_a_quick_try_takes_some_from_everywhere(tmp_path: Path, predictor: OnnxPredictor) -> None:
     (test,) = hear(predictor, data_set(tmp_path), max_files=2)
     assert [row.path for row in test.recordings] == ["quiet.wav"]  # and the artefact

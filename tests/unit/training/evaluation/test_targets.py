@@ -18,6 +18,7 @@ from training.architectures import registry
 from training.evaluation import shipped, targets
 from training.evaluation.collected import Row
 from training.evaluation.hearing import ALL
+from training.evaluation.literature import literature
 from training.evaluation.summary import evaluate
 from training.evaluation.targets import Cells, Target
 
@@ -190,6 +191,18 @@ def test_every_target_names_a_known_split_and_an_earlier_target() -> None:
     assert "ours" in registry.NAMES
 
 
+def test_nets_of_the_literature_by_our_own_recipes_are_counted_apart() -> None:
+    rows = [
+        row({}, architecture="vgg16", recipe="ours-vgg16-log-mel", model="ours-vgg16-log-mel"),
+        row({}, architecture="vgg16", recipe="ours-vgg16-spectrogram", model="ours-vgg16-b"),
+        row({}, architecture="vgg19", recipe="e-vgg19-log-mel", model="e-vgg19-log-mel"),
+        row({}, architecture="ours", recipe="ours-audible", model="ours-audible"),
+    ]
+    architectures = {result.architecture for result in literature().result}
+    (line,) = (cells for cells in shipped.lines(rows, [], 0) if "our own recipe" in cells[0])
+    assert line[4:7] == (f"1 of {len(architectures)}", str(len(architectures)), "no")
+
+
 def test_shipped_files_are_weighed_and_timed(tmp_path: Path) -> None:
     bench = tmp_path / "inference.json"
     entries = read_manifest(ARTIFACTS).models
@@ -205,7 +218,7 @@ def test_shipped_files_are_weighed_and_timed(tmp_path: Path) -> None:
     own = {each.batch: each.per_window_ms for each in cost.latency}
     first = next(cells for cells in timed if "batch 1" in cells[1])
     assert first[4] == f"{own[1]:.3f}"
-    assert column(timed, "reached")[-3:] == ["yes", "no", "yes"]
+    assert column(timed, "reached")[-4:] == ["yes", "no", "yes", "no"]
     bench.write_text("{}")
     with pytest.raises(ConfigurationError, match="is no benchmark of inference"):
         shipped.lines([], [], 0, benchmark=bench)

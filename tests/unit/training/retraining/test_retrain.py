@@ -1,5 +1,6 @@
 """From an export to a candidate, on two tones that anyone can tell apart."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from models.errors import ConfigurationError, ModelError, UserError
 from models.registry import Registry
 from tests.unit.models import tiny
 from tests.unit.training import two_tones
+from training import splits
 from training.datasets import clinicians
-from training.engine import recipe_files
-from training.retraining import commands, diary, material
+from training.engine import recipe_files, runs
+from training.retraining import candidate, commands, diary, material
 from training.retraining.commands import Order, Outcome
 
 HEADS = "path,model,version,said,verdict,label,subject,labelled_by,labelled_at"
@@ -101,6 +103,26 @@ def test_a_candidate_is_trained_without_the_held_out_compared_and_not_in_service
     assert_heard_only_what_may_be_learnt(folder, place)
 
 
+def test_held_out_patients_of_one_label_alone_end_no_retraining(place: Path) -> None:
+    """An AUC of one label is none, and no artifact may say that it is."""
+    table = place / "export" / "labels.csv"
+    rows = table.read_text().splitlines()
+    labels = clinicians.read(place / "export")
+    others = [each.path for each in material.divided(labels).held_out if each.labels == ("high",)]
+    assert others
+    table.write_text("\n".join(row for row in rows if row.split(",")[0] not in others))
+    outcome = ordered(place)
+    (model,) = Registry(Path(outcome.folder)).installed()
+    (compared,) = outcome.comparisons
+    assert math.isnan(compared.candidate.metrics["auc"].value)
+    assert {*model.contract.metrics} == {
+        f"clinicians-held-out.recording.{name}"
+        for name, metric in compared.candidate.metrics.items()
+        if metric.is_known
+    }
+    assert "| auc | - | - |" in (Path(outcome.folder) / f"{outcome.candidate}.md").read_text()
+
+
 def assert_heard_only_what_may_be_learnt(folder: Path, place: Path) -> None:
     """Neither held-out patients nor artefacts."""
     learnt = {each.path for each in clinicians.read(folder / "clinicians")}
@@ -161,6 +183,17 @@ def test_public_sets_keep_their_held_out_part_whatever_the_recipe_does(tmp_path:
     assert told.data.whole == (str(tmp_path),)
     folds = recipe_files.load(recipe_files.find("ours"))
     assert material.recipe_with(folds, tmp_path).data.protocols == ("physionet2016",)
+
+
+def test_a_candidate_knows_its_held_out_parts_as_unheard(place: Path) -> None:
+    """By hashes, as `heartward evaluate` compares them."""
+    run = runs.finished(Path(ordered(place).folder) / "run")
+    told = two_tones.recipe(
+        place, data__protocols=["physionet2016", "circor2022"], data__whole=["yaseen2018"]
+    )
+    promise = candidate.promised(told, run, tiny.CONTRACT, version="1.0.1", sets=[])
+    listed = promise.split_sha256.split(", ")
+    assert listed == [splits.sha256("physionet2016"), splits.sha256("circor2022")]
 
 
 def test_a_fifth_of_the_patients_is_held_out_and_always_the_same() -> None:
