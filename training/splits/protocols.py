@@ -19,7 +19,7 @@ from training.splits.parts import Part
 Separates = Literal["subjects", "databases", "recordings"]
 Table = dict[str, tuple[str, ...]]
 
-LEAK = "LEAKS: one subject's recordings are in training and test"
+LEAK = "LEAKS: recordings of one subject, or cuts of one source, are in training and test"
 _FOLDS = 5
 _SEEDS = (1, 2, 3, 4, 5)
 
