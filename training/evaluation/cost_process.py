@@ -14,7 +14,8 @@ from models.predictor import Floats, OnnxPredictor  # before the runtime: it tel
 
 import onnxruntime  # isort: skip
 
-_LEAST_CALLS = 20  # also of a net so slow that the time is up before
+_ROUNDS = 5  # over all sizes of batch: a neighbour's busy second is not one size's alone
+_LEAST_CALLS = 4  # a round, also of a net so slow that the time is up before
 _WARM_UP_CALLS = 3
 
 
@@ -50,15 +51,13 @@ def measure(asked: Asked) -> Measured:
     before = psutil.Process().memory_info().rss - len(artifact)
     model = OnnxPredictor(artifact)
     other = OnnxPredictor(Path(asked.against).read_bytes()) if asked.against else None
-    times_ms: dict[str, list[float]] = {}
+    times_ms: dict[str, list[float]] = {str(batch): [] for batch in asked.batches}
     against_ms: list[float] = []
-    for batch in asked.batches:
-        windows = _windows(model, batch)
-        for _ in range(_WARM_UP_CALLS):
-            model.predict(windows)
-        if other is None:
-            times_ms[str(batch)] = _for_a_while(model, windows, asked.seconds)
-        else:
+    if other is None:
+        for batch in asked.batches * _ROUNDS:
+            times_ms[str(batch)] += _for_a_while(model, batch, asked.seconds / _ROUNDS)
+    else:
+        for batch in asked.batches:
             times_ms[str(batch)], against_ms = _in_turns(model, other, batch, asked.calls)
     return Measured(
         times_ms=times_ms,
@@ -69,7 +68,10 @@ def measure(asked: Asked) -> Measured:
     )
 
 
-def _for_a_while(model: OnnxPredictor, windows: Floats, seconds: float) -> list[float]:
+def _for_a_while(model: OnnxPredictor, batch: int, seconds: float) -> list[float]:
+    windows = _windows(model, batch)
+    for _ in range(_WARM_UP_CALLS):
+        model.predict(windows)
     times: list[float] = []
     until = time.perf_counter() + seconds
     while len(times) < _LEAST_CALLS or time.perf_counter() < until:
