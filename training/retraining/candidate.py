@@ -12,9 +12,10 @@ from models.registry import MANIFEST, Entry, Manifest
 from training import splits
 from training.datasets.recordings import DataSet
 from training.engine.parts import Owned
+from training.engine.promised import of_recipe
 from training.engine.recipe import Recipe
 from training.engine.runs import Run
-from training.export import OPSET, export, with_contract
+from training.export import export, with_contract
 from training.reference import with_reference
 from training.retraining.comparing import Comparison, table
 
@@ -30,25 +31,16 @@ def promised(
 ) -> ModelContract:
     """What the candidate promises, before it is measured."""
     hashes = "".join(data.manifest_sha256() for data in sets)
-    return ModelContract(
+    return msgspec.structs.replace(
+        of_recipe(told),
         name=in_service.name,
         version=version,
         task=in_service.task,
-        labels=told.data.labels,
-        exclusive=told.data.exclusive,
-        sample_rate_hz=told.contract.sample_rate_hz,
-        window_s=told.contract.window_s,
-        hop_s=told.contract.hop_s,
-        filter=told.contract.filter_spec,
-        scaling=told.contract.scaling_spec,
-        opset=OPSET,
         training_data=", ".join(data.name for data in sets),
         training_data_sha256=hashlib.sha256(hashes.encode()).hexdigest(),
         split=", ".join(splits.path_of(name).name for name in told.data.protocols) or "none",
         split_sha256=", ".join(map(splits.sha256, told.data.protocols)),
         git_commit=run.git_commit or "",
-        metrics={},
-        reference={},
         intended_use=_INTENDED_USE,
         licence=in_service.licence.removesuffix(_LICENCE) + _LICENCE,
     )

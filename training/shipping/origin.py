@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from models.contract import Distribution, Metric, ModelContract
 from models.errors import ConfigurationError
 from training import splits
 from training.datasets import catalogue, manifest
 from training.datasets.recordings import data_folder, rows
 from training.datasets.sources import Source
-from training.engine import noise, runs
-from training.export import OPSET
+from training.engine import noise, promised, runs
 from training.shipping.trained import Trained, load
 
 LICENCE = "Apache-2.0"
@@ -65,22 +66,13 @@ def contract(
 ) -> ModelContract:
     """Everything but the graph, from the run itself."""
     first = finals[0]
-    told = first.recipe
-    hearing = told.contract
     data = hashes(first)
     split, split_sha256 = _split(first, names)
-    return ModelContract(
+    return msgspec.structs.replace(
+        promised.of_recipe(first.recipe),
         name=names.name,
         version=names.version,
         task=names.task,
-        labels=told.data.labels,
-        exclusive=told.data.exclusive,
-        sample_rate_hz=hearing.sample_rate_hz,
-        window_s=hearing.window_s,
-        hop_s=hearing.hop_s,
-        filter=hearing.filter_spec,
-        scaling=hearing.scaling_spec,
-        opset=OPSET,
         training_data=", ".join(data),
         training_data_sha256=", ".join(data.values()),
         split=split,

@@ -6,6 +6,7 @@ Where everything must be there, as in CI, they are collected all the same, and f
 import os
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -27,8 +28,9 @@ _NEED = {
         "test_recipe_names.py",
         "test_recipes.py",
         "test_samplers.py",
-        "test_train.py",
         "test_train_command.py",
+        "test_train_from_others.py",
+        "test_train_search.py",
         "retraining/test_retrain.py",
         "evaluation/test_literature.py",
         "evaluation/test_operations_of_nets.py",
@@ -37,18 +39,24 @@ _NEED = {
         "shipping/test_forms.py",
         "shipping/test_mobile.py",
         "shipping/test_untrained.py",
-        "shipping/test_temperature.py",
     ],
     "matplotlib": [
         "test_loop.py",
         "test_pictures.py",
         "test_train_command.py",
+        "test_train_from_others.py",
+        "test_train_search.py",
         "evaluation/test_commands.py",
         "evaluation/test_figures.py",
         "shipping/test_card.py",
         "shipping/test_commands.py",
     ],
-    "optuna": ["shipping/test_commands.py", "test_train_command.py"],
+    "optuna": [
+        "shipping/test_commands.py",
+        "test_train_command.py",
+        "test_train_from_others.py",
+        "test_train_search.py",
+    ],
     "pywt": [
         "test_augmentation.py",
         "test_cleaning.py",
@@ -57,10 +65,11 @@ _NEED = {
         "test_optimisation.py",
         "test_samplers.py",
         "test_train_command.py",
+        "test_train_from_others.py",
+        "test_train_search.py",
         "shipping/test_card.py",
         "shipping/test_commands.py",
         "shipping/test_forms.py",
-        "shipping/test_temperature.py",
     ],
 }
 _MISSING = [name for name in _NEED if find_spec(name) is None]
@@ -77,6 +86,14 @@ def one_thread() -> None:
     """Small nets gain nothing from more, and sums are the same every time."""
     if "torch" not in _MISSING:
         import_module("torch").set_num_threads(1)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with recordings and a recipe in it."""
+    monkeypatch.chdir(tmp_path)
+    import_module("tests.unit.training.trained_tones").lay_out(tmp_path)
+    return tmp_path
 
 
 def pytest_report_header() -> list[str]:

@@ -2,11 +2,9 @@
 
 import csv
 import hashlib
-import math
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -15,43 +13,13 @@ import torch
 import heartward
 from models.errors import ConfigurationError, ModelError, UserError
 from tests.unit.training import two_tones
+from tests.unit.training.trained_tones import ordered, same, write_recipe
 from training.datasets.folder import load as load_folder
-from training.engine import clips, commands, curves, recipe_files, runs, search
+from training.engine import clips, commands, curves, recipe_files, runs
 from training.engine import parts as divided
 from training.engine.commands import Order
 from training.engine.loop import Heard
-from training.engine.recipe import Recipe
 from training.evaluation import predictions
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with recordings and a recipe in it."""
-    monkeypatch.chdir(tmp_path)
-    sounds = tmp_path / "sounds"
-    sounds.mkdir()
-    two_tones.write(sounds)
-    write_recipe(tmp_path)
-    return tmp_path
-
-
-def write_recipe(place: Path, **changes: Any) -> Recipe:
-    told = two_tones.recipe(place / "sounds", **changes)
-    (place / "tones.toml").write_text(recipe_files.to_toml(told))
-    return told
-
-
-def ordered(**told: Any) -> None:
-    commands.run(Order(recipe="tones.toml", device="cpu", **told))
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return runs.load(folder)[0].state_dict()
-
-
-def same(first: Path, second: Path) -> bool:
-    own, others = weights(first), weights(second)
-    return all(torch.equal(own[name], others[name]) for name in own)
 
 
 def test_a_run_leaves_all_that_it_takes_to_judge_and_repeat_it(
@@ -329,155 +297,6 @@ def test_a_folder_of_ones_own_is_divided_by_subject_and_each_fold_is_tested(plac
     assert sorted(tested) == sorted(known)
 
 
-def test_a_teacher_is_found_by_its_folder_and_must_fit(place: Path) -> None:
-    ordered(epochs=1, out=place / "teacher-0")
-    write_recipe(place, distillation={"teachers": ["teacher-{fold}"]})
-    ordered(epochs=1, out=place / "pupil")
-    write_recipe(place, distillation={"teachers": ["teacher-{fold}"]}, contract__hop_s=0.25)
-    with pytest.raises(ConfigurationError, match="other labels or another contract"):
-        ordered(epochs=1, out=place / "deaf")
-    write_recipe(place, distillation={"teachers": ["nobody"]})
-    with pytest.raises(ConfigurationError, match="tones learns from nobody, and there is no such"):
-        ordered(epochs=1, out=place / "alone")
-    assert not (place / "alone.part").exists()
-
-
-def test_a_teacher_may_not_have_heard_what_its_pupil_is_tested_on(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ordered(epochs=1, out=place / "teacher")
-    own = divided.parts
-
-    def held_back(*told: Any, **how: Any) -> divided.Parts:
-        found = own(*told, **how)
-        return found._replace(train=found.train[2:], test=found.train[:2])
-
-    monkeypatch.setattr(divided, "parts", held_back)
-    write_recipe(place, distillation={"teachers": ["teacher"]})
-    with pytest.raises(ConfigurationError, match=r"teacher learnt from .* and 1 others that tones"):
-        ordered(epochs=1, out=place / "pupil")
-
-
-def test_nor_may_the_run_whose_weights_another_begins_from(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ordered(epochs=1, out=place / "first")
-    own = divided.parts
-
-    def held_back(*told: Any, **how: Any) -> divided.Parts:
-        found = own(*told, **how)
-        return found._replace(train=found.train[2:], test=found.train[:2])
-
-    monkeypatch.setattr(divided, "parts", held_back)
-    weights_of = place / "first" / "checkpoint.pt"
-    with pytest.raises(ConfigurationError, match=r"first learnt from .* and 1 others that tones"):
-        ordered(epochs=1, out=place / "second", init=weights_of)
-    elsewhere = place / "published.pt"  # of which nothing is known
-    elsewhere.write_bytes(weights_of.read_bytes())
-    ordered(epochs=1, out=place / "second", init=elsewhere)
-
-
-def test_what_a_run_learnt_from_counts_for_another_that_begins_from_it(place: Path) -> None:
-    ordered(epochs=1, out=place / "one")
-    before = runs.finished(place / "one")
-    tables = before.label_tables | {"heard-before": "0" * 64}
-    (place / "one" / "run.json").write_bytes(
-        msgspec.json.encode(msgspec.structs.replace(before, label_tables=tables))
-    )
-    ordered(epochs=1, out=place / "two", init=place / "one" / "checkpoint.pt")
-    assert runs.finished(place / "two").label_tables == tables
-
-
-def test_a_run_begins_from_another_runs_weights(
-    place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ordered(epochs=1, out=place / "one")
-    ordered(epochs=1, out=place / "two", init=place / "one" / "checkpoint.pt")
-    assert "parameters taken" in capsys.readouterr().err
-    run = msgspec.json.decode((place / "two" / "run.json").read_bytes(), type=runs.Run)
-    assert run.initial_weights is not None
-    assert "parameters taken" in run.initial_weights
-    assert not same(place / "one", place / "two")
-
-
-@pytest.mark.parametrize("damage", ["cut", "other", "missing"])
-def test_a_folder_without_a_whole_run_is_refused(place: Path, damage: str) -> None:
-    folder = place / "one"
-    folder.mkdir()
-    told = two_tones.recipe(place)
-    if damage == "other":
-        torch.save({"recipe": recipe_files.to_toml(told), "weights": {}}, folder / "checkpoint.pt")
-    elif damage == "cut":
-        (folder / "checkpoint.pt").write_bytes(b"PK\x03\x04")
-    with pytest.raises(ModelError) as error:
-        runs.load(folder)
-    assert "\n" not in str(error.value)
-
-
 def test_there_is_no_such_device(place: Path) -> None:
     with pytest.raises(ConfigurationError, match="no device 'abacus' here"):
         commands.run(Order(recipe="tones.toml", device="abacus", out=place / "one"))
-
-
-def test_a_search_tries_values_by_subject_and_writes_the_best_recipe(place: Path) -> None:
-    told = write_recipe(
-        place,
-        training__epochs=1,
-        training__monitor="auc",
-        search={
-            "optimiser.learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
-            "front_end.bands": {"among": [8, 16]},
-            "training.batch": {"low": 4, "high": 8},
-        },
-    )
-    ordered(trials=3, out=place / "found")
-    found = msgspec.json.decode((place / "found" / "search.json").read_bytes(), type=search.Found)
-    assert len(found.trials) == 3
-    assert found.best_figure == max(it.figure for it in found.trials if it.figure is not None)
-    better = recipe_files.load(place / "found" / "recipe.toml")
-    assert better == recipe_files.changed(told, found.best)
-    assert found.best["front_end.bands"] in {8, 16}
-    assert 4 <= found.best["training.batch"] <= 8
-    with pytest.raises(ConfigurationError, match="found exists"):
-        ordered(trials=1, out=place / "found")
-
-
-def test_a_search_finds_the_better_end_of_a_range_and_repeats_itself() -> None:
-    told = two_tones.recipe(
-        Path("x"), training__monitor="uar", search={"training.ema": {"low": 0.0, "high": 0.9}}
-    )
-    heard: list[int] = []
-
-    def judge(changed: Recipe, inner: int) -> float:
-        heard.append(inner)
-        return changed.training.ema
-
-    found = search.search(told, 12, judge)
-    assert found.best["training.ema"] > 0.7
-    assert {0, 1, 2} == set(heard)
-    again = search.search(told, 12, judge)
-    assert again == found
-
-
-def test_a_search_goes_on_past_trials_that_diverge(place: Path) -> None:
-    ranges = {"optimiser.learning_rate": {"low": 1e-4, "high": 1e-1}}
-    told = write_recipe(place, search=ranges, training__monitor="uar")
-
-    def judged(changed: Recipe, _inner: int) -> float:
-        rate = changed.optimiser.learning_rate
-        if rate > 0.05:
-            raise ModelError("the loss of epoch 0 is not finite")
-        return math.nan if rate > 0.04 else rate
-
-    found = search.search(told, 12, judged)
-    assert {it.state for it in found.trials} >= {"COMPLETE", "FAIL"}
-    assert len(found.trials) == 12
-    assert found.best_figure == pytest.approx(found.best["optimiser.learning_rate"])
-    assert found.best_figure <= 0.04
-    with pytest.raises(ConfigurationError, match="none of 2 trials came to an end with a uar"):
-        search.search(told, 2, lambda *_: math.nan)
-
-
-def test_a_recipe_without_ranges_has_nothing_to_search() -> None:
-    with pytest.raises(ConfigurationError, match=r"tones has no \[search\]"):
-        search.search(two_tones.recipe(Path("x")), 1, lambda *_: 0.0)

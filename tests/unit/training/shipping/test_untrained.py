@@ -7,7 +7,7 @@ import torch
 
 from tests.unit.training import two_tones
 from training.architectures.registry import Classifier
-from training.engine import recipe_files
+from training.engine import promised, recipe_files
 from training.engine.recipe import Recipe
 from training.evaluation import collected, operations
 from training.export import export
@@ -34,7 +34,7 @@ def test_a_recipes_net_is_measured_and_the_report_finds_it(
     untrained.main([str(tmp_path / "tones.toml")], tmp_path / "costs")
     (cost,) = collected.costs(tmp_path / "costs")
     assert (cost.model, cost.version) == ("tones", told.version())
-    trained = export(of_any_weights(told), untrained._contract(told))
+    trained = export(of_any_weights(told), promised.of_recipe(told))
     assert cost.operations == operations.count(trained)
     assert cost.size_bytes == pytest.approx(len(trained), rel=0.01)
     assert [each.batch for each in cost.latency] == [1, 8, 16, 32]
