@@ -114,10 +114,10 @@ def scale(windows: Floats, scaling: Scaling) -> Floats:
     for first in range(0, len(windows), _ROWS_AT_ONCE):
         rows = slice(first, first + _ROWS_AT_ONCE)
         given, out = windows[rows], scaled[rows]
-        level = _rms(given) if scaling.kind == "rms" else np.abs(given).max(axis=1)
+        level = _rms(given, out) if scaling.kind == "rms" else np.abs(given, out=out).max(axis=1)
         gain = np.float32(scaling.target) / np.maximum(level, np.float32(_SILENCE))
         np.multiply(given, gain[:, np.newaxis], out=out)
-        np.clip(out, -scaling.clip, scaling.clip, out=out)
+        _clip(out, np.float32(scaling.clip))
     return scaled
 
 
@@ -225,7 +225,15 @@ def _sections(spec: FilterSpec, sample_rate_hz: int) -> npt.NDArray[np.float64] 
     return signal.butter(spec.order, band, "bandpass", fs=sample_rate_hz, output="sos")
 
 
-def _rms(windows: Floats) -> Floats:
-    # Not einsum: it sums a lone row of over 8192 samples in another order than one of many.
-    power: Floats = np.mean(np.square(windows), axis=1)
-    return np.sqrt(power)
+def _rms(windows: Floats, squares: Floats) -> Floats:
+    """Root mean square of each row; `squares` is room to work in, of the same shape."""
+    # Not einsum: it sums a lone row of over 8192 samples in another order than one of many. Not
+    # mean: the same number, but of one window it takes three times as long.
+    power: Floats = np.add.reduce(np.square(windows, out=squares), axis=1)
+    return np.sqrt(power / np.float32(windows.shape[1]))
+
+
+def _clip(windows: Floats, limit: np.float32) -> None:
+    """In place. Of one window, `np.clip` takes longer over its arguments than over the sound."""
+    np.minimum(windows, limit, out=windows)
+    np.maximum(windows, -limit, out=windows)
