@@ -15,6 +15,7 @@ import numpy.typing as npt
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID, ModelContract
 from models.dsp import Floats
 from models.fast_heart import hear_fast_too
+from models.heart import hear_beginning
 from models.predictor import SEGMENT, Answer, Predictor
 from models.recording import Pace, Recording
 from models.recording_heart import RecordingHeart, whole
@@ -124,8 +125,11 @@ def _heart(recording: Recording, model: Predictor) -> RecordingHeart | None:
     model.contract.require_fit(PIPELINE_GRID, PIPELINE_FILTER)
     pace, windows = Pace.of(model.contract), recording.windows(model.contract)
     hearts: list[Heart | None] = []
-    for first in range(0, len(windows), _BATCH):
-        hearts += hear_fast_too(windows[first : first + _BATCH], model.predict)
+    if recording.gap_fraction(pace):
+        hearts += hear_beginning(windows, model.predict(windows), recording.duration_s)
+    else:
+        for first in range(0, len(windows), _BATCH):
+            hearts += hear_fast_too(windows[first : first + _BATCH], model.predict)
     return whole(
         [
             heart if quality.usable else None

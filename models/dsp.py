@@ -230,7 +230,8 @@ def _rms(windows: Floats, squares: Floats) -> Floats:
     # Not einsum: it sums a lone row of over 8192 samples in another order than one of many. Not
     # mean: the same number, but of one window it takes three times as long.
     power: Floats = np.add.reduce(np.square(windows, out=squares), axis=1)
-    return np.sqrt(power / np.float32(windows.shape[1]))
+    rms: Floats = np.sqrt(power / np.float32(windows.shape[1]))
+    return rms
 
 
 def _clip(windows: Floats, limit: np.float32) -> None:

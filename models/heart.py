@@ -12,7 +12,7 @@ import numpy.typing as npt
 from models.cycle_energy import cycle_energy
 from models.dsp import Floats
 from models.envelope import frame_power
-from models.heart_rate import beating, confidence, periods
+from models.heart_rate import FEWEST_FRAMES, beating, confidence, periods
 from models.rhythm import Heart
 from models.segmentation import FRAME_S, STATES, Segments, segment
 
@@ -50,6 +50,22 @@ def hear(
             if heart is not None and heart.confidence >= least_confidence:
                 hearts[place] = heart
     return hearts
+
+
+def hear_beginning(windows: Floats, probabilities: Floats, seconds: float) -> list[Heart | None]:
+    """What the first `seconds` of windows tell, behind which there is nothing but filling.
+
+    A decoder that hears the filling too finds beats in it. None where that is less than two of the
+    longest beats, in which no rate can be told.
+    """
+    pairs = min(int(seconds / (2 * FRAME_S)), probabilities.shape[1] // 2)
+    if 2 * pairs < FEWEST_FRAMES:
+        return [None] * len(windows)
+    samples = windows.shape[1] * 2 * pairs // probabilities.shape[1]
+    return hear(
+        np.ascontiguousarray(windows[:, :samples]),
+        np.ascontiguousarray(probabilities[:, : 2 * pairs]),
+    )
 
 
 def _hearts(windows: Floats, probabilities: Floats, power: Floats) -> list[Heart | None]:

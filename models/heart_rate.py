@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float32]
 
 _SHORTEST = round(60 / MOST_BPM / FRAME_S)  # 14 frames
 _LONGEST = round(60 / LEAST_BPM / FRAME_S)  # 100 frames
+FEWEST_FRAMES = 2 * _LONGEST  # in which a rate can be told
 _ENVELOPE_SHARE = 0.15  # of the envelope among what is compared; the rest is the states'
 _NEARLY = 0.7  # as much repetition as at the best period: the shortest such counts
 _LEAST_POWER = 1e-9  # of full scale
@@ -66,7 +67,7 @@ def periods(probabilities: Floats, power: Floats) -> Periods:
         For shapes that do not belong together, or windows shorter than two of the longest periods.
     """
     windows, frames, _ = probabilities.shape
-    if power.shape[0] != windows or power.shape[1] % frames or frames < 2 * _LONGEST:
+    if power.shape[0] != windows or power.shape[1] % frames or frames < FEWEST_FRAMES:
         raise SignalError(
             f"states of shape {probabilities.shape} with an envelope of shape {power.shape}"
         )

@@ -14,11 +14,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.envelope import ENVELOPE_RATE_HZ
 from models.quality_indices import Levels, indices
 from models.quality_model import Additive, QualityModel, shipped
 from models.verdict import GOOD_FROM, Assessment, verdict_of
 
 _FLOOR = 1e-12  # power of full scale: below every converter's own noise
+_TWO_BEATS_S = 2.0  # at 60 a minute; a heart is told by what comes again
 _CAUSED_FROM = 0.5
 _MOST_REASONS = 3
 
@@ -85,9 +87,10 @@ def assess(
     """
     model = model or shipped()
     gaps = np.asarray(gap_fraction, np.float64)
-    found = indices(windows if around is None else around)
+    looked_at = windows if around is None else around
+    found = indices(looked_at)
     parts = model.good.parts(found)
-    faults = _faults(windows, gaps)
+    faults = (_shortness(looked_at), *_faults(windows, gaps))
     silent = _silent(windows, gaps)
     by_model = model.good.probability(parts)
     scores = np.minimum.reduce([by_model, *(fault.score for fault in faults)])
@@ -146,6 +149,14 @@ def _faults(windows: Levels, gaps: Numbers) -> tuple[_Fault, ...]:
         _Fault(outside_db, 15, 30, "almost all of the sound lies outside 25-400 Hz"),
         _Fault(-spread_db, -6, -3, _COVERED),
         _Fault(knock_db, 15, 27, _KNOCKED),
+    )
+
+
+def _shortness(looked_at: Levels) -> _Fault:
+    count, frames = looked_at.power.shape
+    missing_s = _TWO_BEATS_S - frames / ENVELOPE_RATE_HZ
+    return _Fault(
+        np.full(count, missing_s), 0.0, 1.2, "too short: {:.1f} s more are needed to hear two beats"
     )
 
 

@@ -48,6 +48,10 @@ class Recording:
         self._rate_hz = sample_rate_hz
         self._duration_s = Fraction(len(samples), sample_rate_hz)
 
+    @property
+    def duration_s(self) -> float:
+        return float(self._duration_s)
+
     def starts_s(self, pace: Pace) -> tuple[Fraction, ...]:
         """Where its windows begin."""
         window_s, hop_s = map(_exact, pace)
@@ -78,18 +82,20 @@ class Recording:
 
         Its faults are its own. What needs a heart's rhythm is judged in stretches of the pipeline's
         window, from which quality was learnt: of a shorter window by the stretch around it, of a
-        longer one by all stretches in it. A recording shorter than that is judged as a whole.
+        longer one by all stretches in it. A recording shorter than that is judged as a whole, and
+        what fills it up is nothing that it lacks: it is too short where it holds no two beats.
         """
-        if pace == _PIPELINE_PACE:
+        if pace == _PIPELINE_PACE and not self.gap_fraction(pace):
             return judge(self._as_a_stream)
         window_s, starts_s = _exact(pace.window_s), self.starts_s(pace)
         within = [self._stretches(start_s, window_s) for start_s in starts_s]
         around = self._levels([at_s for own in within for at_s in own], self._stretch_s)
-        gaps = np.full(len(around.power), self.gap_fraction(pace))
-        if len(gaps) > len(starts_s):
-            judged = iter(assess(around, gaps))
+        whole = np.zeros(len(around.power))
+        if len(whole) > len(starts_s):
+            judged = iter(assess(around, whole))
             return tuple(overall([next(judged) for _ in own]) for own in within)
-        return assess(self._levels(starts_s, window_s), gaps, around=around)
+        own_s = min(window_s, self._stretch_s)
+        return assess(self._levels(starts_s, own_s), whole, around=around)
 
     @property
     def _stretch_s(self) -> Fraction:

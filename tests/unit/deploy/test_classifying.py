@@ -224,7 +224,7 @@ def test_where_no_file_can_be_read_there_is_no_table(
         (np.zeros(20_000, np.int16), "there is no sound, is the sensor on the skin?"),
         (np.full(20_000, 1234, np.int16), "there is no sound, is the sensor on the skin?"),
         (np.where(np.arange(20_000) // 9 % 2, 32767, -32768).astype(np.int16), "is clipped"),
-        (np.arange(600, dtype=np.int16), "of the sound is missing"),
+        (np.arange(600, dtype=np.int16), "too short: 1.7 s more are needed to hear two beats"),
     ],
     ids=["silent", "constant", "clipped", "0.3 s"],
 )

@@ -163,7 +163,31 @@ def test_a_recording_shorter_than_a_window_of_another_grid_is_filled_up(tmp_path
     model = model_of(window_s=30.0, hop_s=10.0)
     result = classify_file(saved(tmp_path, heart(12.0, 2000), 2000), [model])
     assert [window.gap_fraction for window in result.windows] == [pytest.approx(0.6)]
-    assert result.windows[0].quality.reasons[0] == "gap: 60% of the sound is missing"
+    assert result.windows[0].quality.verdict == "good"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict"), [(0.3, "unusable"), (1.2, "poor"), (2.0, "good"), (3.0, "good")]
+)
+def test_a_short_recording_is_judged_by_what_it_holds(
+    tmp_path: Path, shipped: Sequence[Predictor], seconds: float, verdict: str
+) -> None:
+    (window,) = classify_file(saved(tmp_path, heart(seconds, 2000), 2000), shipped).windows
+    assert window.quality.verdict == verdict
+    said = any(reason.startswith("too short: ") for reason in window.quality.reasons)
+    assert said == (verdict != "good")
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(3.9, False), (4.3, True)])
+def test_a_short_recordings_heart_has_no_sounds_behind_its_end(
+    tmp_path: Path, seconds: float, told: bool
+) -> None:
+    segmenter = Registry().named("segment")
+    found = classify_file(saved(tmp_path, heart(seconds, 2000), 2000), [segmenter]).heart
+    assert (found is not None) == told
+    if found is not None:
+        assert found.rate_bpm == pytest.approx(60 / 0.85, rel=0.05)
+        assert max(*found.s1_s, *found.s2_s) < seconds
 
 
 def test_only_the_windows_of_another_grid_that_hold_a_fault_are_unusable(tmp_path: Path) -> None:
