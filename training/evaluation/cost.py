@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from models.contract import ModelContract
 from models.errors import ConfigurationError
 from models.predictor import OnnxPredictor
+from training import splits
 from training.evaluation import operations
 from training.evaluation.cost_process import Measured
 from training.evaluation.operations import Operations
@@ -54,6 +56,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
         in 10**6 bytes.
     hop_s
         How often one patient needs a window, by the artifact's contract.
+    told_uar
+        The best UAR of recordings by a protocol that does not leak, as the artifact tells it of
+        itself; None where it tells none.
     """
 
     model: str
@@ -65,6 +70,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     own_mb: float
     hop_s: float
     pinned: bool
+    told_uar: float | None = None
 
     @property
     def flops_per_s(self) -> float:
@@ -94,7 +100,14 @@ def measure(path: Path, batches: Sequence[int] = BATCHES, *, seconds: float = 1.
         own_mb=(alone.peak_bytes - alone.before_bytes) / 1e6,
         hop_s=contract.hop_s,
         pinned=timed.pinned,
+        told_uar=_told_uar(contract),
     )
+
+
+def _told_uar(contract: ModelContract) -> float | None:
+    honest = (protocol.name for protocol in splits.PROTOCOLS if not protocol.leaks)
+    told = (contract.metrics.get(f"{name}.recording.uar") for name in honest)
+    return max((metric.value for metric in told if metric), default=None)
 
 
 def times_in_turns(

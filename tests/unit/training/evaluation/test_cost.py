@@ -4,10 +4,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from models.contract import Metric
 from models.errors import ConfigurationError, ModelError
 from tests.unit.models import tiny
 from training.evaluation import cost, tiers
 from training.evaluation.cost import Cost, Latency
+from training.evaluation.cost_tables import cost_tables
 from training.evaluation.operations import Operations
 
 
@@ -107,3 +109,20 @@ def test_the_tier_is_the_smallest_that_both_fit(
 
 def test_patients_are_counted_from_the_quickest_batch() -> None:
     assert tiers.patients_per_core(made(1, 1e6)) == pytest.approx(2500 / 0.125)
+
+
+def test_a_tier_shows_the_best_uar_that_an_artifact_tells_of_itself() -> None:
+    told = msgspec.structs.replace(made(1, 1e6), told_uar=0.871)
+    assert "| 0.871 |" in cost_tables([told], [])
+    assert "| - |" in cost_tables([made(1, 1e6)], [])
+
+
+def test_what_an_artifact_tells_of_a_leaking_division_is_no_figure_of_it(tmp_path: Path) -> None:
+    told = {
+        "physionet2016-5-fold.recording.uar": Metric(value=0.8, low=0.7, high=0.9),
+        "physionet2016-random-4-1.recording.uar": Metric(value=0.99, low=0.9, high=1.0),
+    }
+    contract = msgspec.structs.replace(tiny.CONTRACT, metrics=told)
+    (tmp_path / "tiny.onnx").write_bytes(tiny.artifact(contract))
+    found = cost.measure(tmp_path / "tiny.onnx", batches=(1,), seconds=0.05)
+    assert found.told_uar == pytest.approx(0.8)
