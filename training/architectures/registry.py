@@ -16,6 +16,7 @@ from models.errors import ConfigurationError
 from training import front_end_config, front_ends
 from training.architectures import cnn14, recurrent, small_cnns, vgg
 from training.architectures import resnet as resnets
+from training.architectures.cycle_net import CycleNet
 from training.architectures.depthwise_cnn import DepthwiseCnn
 from training.architectures.efficientnet_v2 import EfficientNetV2S
 from training.architectures.logmel_cnn import StridedCnn
@@ -39,6 +40,7 @@ class _Family:
 
 _FAMILIES: Mapping[str, _Family] = {
     "ours": _Family(DepthwiseCnn),
+    "cycle_net": _Family(CycleNet),
     "strided_cnn": _Family(StridedCnn),
     "mobilenet_v3_small": _Family(MobileNetV3Small),
     "mobilenet_v2": _Family(MobileNetV2),

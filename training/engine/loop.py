@@ -32,7 +32,7 @@ from training.engine import (
 from training.engine.clips import Clips, scaled
 from training.engine.measures import Figures
 from training.engine.recipe import Pruning, Quantisation, Recipe
-from training.engine.state_task import StateHead
+from training.engine.state_task import state_task
 
 Weights = dict[str, Tensor]
 Told = Callable[["Heard"], None]
@@ -94,7 +94,8 @@ class Trainer:
         self._noise = None if noise is None else noise.to(device)
         self._chances = samplers.chances(train, recipe.sampling)
         self._double = copy.deepcopy(self.net)  # whose weights may be replaced, and has no masks
-        self._states = StateHead(self.net, recipe).to(device) if recipe.states else None
+        states = state_task(self.net, recipe)
+        self._states = None if states is None else states.to(device)
         self._kept: Weights = {}
         self._rounding = False
         self._pruned: list[pruning.Pruned] = []

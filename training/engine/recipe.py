@@ -273,7 +273,8 @@ class StateTask(RecipeTable, frozen=True, kw_only=True):
         Of this task's loss, beside 1 for that of the labels.
     block
         Which block of the net's body answers, from 0: one that is coarse enough to know the heart's
-        cycle, and fine enough to tell its sounds apart.
+        cycle, and fine enough to tell its sounds apart. A net that tells the states itself
+        (`cycle_net`) is not asked.
     """
 
     segmenter: str

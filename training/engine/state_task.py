@@ -17,6 +17,49 @@ from models.segmentation import STATES
 from training.architectures.registry import Classifier
 from training.engine.recipe import Recipe, StateTask
 
+OWN = "states"  # the part of a net that tells the states itself
+
+
+class OwnStates(nn.Module):
+    """Of a net that tells the states itself, as `cycle_net` does, and needs them afterwards too.
+
+    Its places in time need not be the segmenter's frames, between which is interpolated.
+
+    Raises
+    ------
+    ConfigurationError
+        If the recipe has no [states], or its contract does not suit its segmenter.
+    """
+
+    def __init__(self, net: Classifier, recipe: Recipe) -> None:
+        super().__init__()
+        told = recipe.states
+        if told is None:
+            raise ConfigurationError(
+                f"{recipe.architecture.name} learns the heart's states by [states] alone, and "
+                f"{recipe.name} has none: add it"
+            )
+        self._weight = told.weight
+        self._segmenter = _segmenter(recipe, told)
+        self._logits = torch.empty(0)
+        self._reading = net.net.get_submodule(OWN).register_forward_hook(self._keep)
+
+    def loss(self, waveform: Tensor) -> Tensor:
+        """See `StateHead.loss`."""
+        told = torch.from_numpy(self._segmenter.predict(waveform.detach().cpu().numpy()))
+        logits = self._logits.squeeze(2)  # (batch, states, places)
+        wanted = nn.functional.interpolate(
+            told.to(logits.device).transpose(1, 2), size=logits.shape[2], mode="linear"
+        )
+        return self._weight * _apart(wanted.transpose(1, 2), logits.transpose(1, 2))
+
+    def remove(self) -> None:
+        """Read the net no longer."""
+        self._reading.remove()
+
+    def _keep(self, _states: nn.Module, _given: object, logits: Tensor) -> None:
+        self._logits = logits
+
 
 class StateHead(nn.Module):
     """Answers from the maps of one block of a net; its `loss` is how far from the segmenter's word.
@@ -59,8 +102,7 @@ class StateHead(nn.Module):
         told = torch.from_numpy(self._segmenter.predict(waveform.detach().cpu().numpy()))
         answered = self.answer(self._maps.flatten(1, 2)).unflatten(1, (self._each, len(STATES)))
         logits = answered.permute(0, 3, 1, 2).flatten(1, 2)  # (batch, frames, states)
-        apart: Tensor = -(told.to(logits.device) * logits.log_softmax(2)).sum(2).mean()
-        return self._weight * apart
+        return self._weight * _apart(told.to(logits.device), logits)
 
     def remove(self) -> None:
         """Read the net no longer."""
@@ -79,6 +121,18 @@ class StateHead(nn.Module):
         frames = self._segmenter.predict(silence.cpu().numpy()).shape[1]
         _, values, places = self._maps.flatten(1, 2).shape
         return frames, values, places
+
+
+def state_task(net: Classifier, recipe: Recipe) -> StateHead | OwnStates | None:
+    """The second task of a recipe, if it has one or its net needs one."""
+    if hasattr(net.net, OWN):
+        return OwnStates(net, recipe)
+    return StateHead(net, recipe) if recipe.states else None
+
+
+def _apart(wanted: Tensor, logits: Tensor) -> Tensor:
+    """Cross-entropy in nats a frame; both of shape (batch, frames, states)."""
+    return -(wanted * logits.log_softmax(2)).sum(2).mean()
 
 
 def _block(net: Classifier, recipe: Recipe, told: StateTask) -> nn.Module:

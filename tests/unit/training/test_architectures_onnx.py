@@ -33,6 +33,7 @@ FRONT_ENDS: dict[str, FrontEndConfig] = {
 }
 SMALL = (
     "ours",
+    "cycle_net",
     "two_block_attention_cnn",
     "simple_rnn",
     "lstm",
@@ -48,7 +49,9 @@ def waveform(batch: int) -> torch.Tensor:
 
 def as_if_trained(net: nn.Module) -> nn.Module:
     """Random, with the statistics of normalisation that training would leave."""
-    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [
+        module for module in net.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+    ]
     for norm in norms:
         norm.momentum = None
     with torch.no_grad():
