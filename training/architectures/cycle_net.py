@@ -16,7 +16,7 @@ from models.segmentation import STATES
 _SLOWER = 5  # fine frames to a coarse one
 _KERNEL = 5
 _LEAST_FRAMES = 1e-3  # of one state in a window; what has less is as good as not heard
-_LEAST_VARIANCE = 1e-4
+LEAST_VARIANCE = 1e-4
 
 
 class StateNet(nn.Module):
@@ -111,7 +111,7 @@ def levels_by_state(bands: Tensor, states: Tensor) -> Tensor:
     weights = (states * heard).transpose(1, 2)
     shares = weights / weights.sum(1, keepdim=True).clamp(min=_LEAST_FRAMES)
     mean = bands @ shares
-    variance = ((bands * bands) @ shares - mean * mean).clamp(min=0.0) + _LEAST_VARIANCE
+    variance = ((bands * bands) @ shares - mean * mean).clamp(min=0.0) + LEAST_VARIANCE
     return torch.cat([mean.flatten(1), variance.sqrt().flatten(1)], 1)
 
 

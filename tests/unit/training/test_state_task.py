@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
 import torch
 from msgspec.structs import replace
 
@@ -14,61 +12,24 @@ from models.errors import ConfigurationError
 from models.registry import Registry
 from models.segmentation import STATES
 from tests.unit.training import two_tones
+from tests.unit.training.beating_hearts import Beating, beating_hearts
 from tests.unit.training.test_loop import quiet, same, trained
-from training.datasets import folder
 from training.engine import recipe_files
-from training.engine.clips import Clips
 from training.engine.loop import Heard
 from training.engine.recipe import Recipe
 from training.engine.state_task import StateHead
 
 RESULTS = Path(training.__file__).parent / "results"
-_RATE_HZ = 2000
 _SEGMENTER = Registry().segmenter().contract
 
 
 @pytest.fixture
-def beating(tmp_path: Path) -> tuple[Recipe, Clips]:
-    """Four people whose hearts beat at different rates, and `ours`, small and quick."""
-    lines = ["path,label,subject"]
-    for number, rate_bpm in enumerate((60, 75, 90, 110)):
-        soundfile.write(tmp_path / f"{number}.wav", _heart(rate_bpm), _RATE_HZ, "PCM_16")
-        lines.append(f"{number}.wav,{('normal', 'abnormal')[number % 2]},{number}")
-    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
-    told = changed(recipe_files.load(recipe_files.find("ours")), tmp_path)
-    return told, two_tones.heard(folder.load(tmp_path), told)
-
-
-def changed(told: Recipe, place: Path, **changes: Any) -> Recipe:
-    quick = {
-        "data.protocols": [],
-        "data.whole": [str(place)],
-        "architecture.options.maps": [8, 16, 16],
-        "architecture.options.strides": [[2, 2], [2, 2], [2, 2]],
-        "sampling.kind": "natural",
-        "sampling.windows_per_epoch": 0,
-        "augmentation.recorded_snr_db": [],
-        "training.epochs": 2,
-        "training.batch": 8,
-    }
-    return recipe_files.changed(
-        told, quick | {name.replace("__", "."): value for name, value in changes.items()}
-    )
-
-
-def _heart(rate_bpm: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Two thuds a beat, the second a third of the beat later and higher."""
-    time_s = np.arange(12 * _RATE_HZ) / _RATE_HZ
-    beat_s = 60 / rate_bpm
-    sound = 0.002 * np.random.default_rng(1).standard_normal(len(time_s))
-    for after_s, hz in ((0.0, 50.0), (beat_s / 3, 80.0)):
-        since_s = (time_s - after_s) % beat_s
-        sound += 0.3 * np.exp(-since_s / 0.03) * np.sin(2 * np.pi * hz * since_s)
-    return sound
+def beating(tmp_path: Path) -> Beating:
+    return beating_hearts(tmp_path)
 
 
 def test_the_loss_is_the_distance_from_the_segmenters_answers(
-    beating: tuple[Recipe, Clips],
+    beating: Beating,
 ) -> None:
     """A head whose bias alone speaks says one thing at all times: its loss is known."""
     told, train = beating
@@ -90,7 +51,7 @@ def test_the_loss_is_the_distance_from_the_segmenters_answers(
     )
 
 
-def test_it_learns_when_each_state_is_heard(beating: tuple[Recipe, Clips]) -> None:
+def test_it_learns_when_each_state_is_heard(beating: Beating) -> None:
     """After some steps the head finds the segmenter's state far more often than always one."""
     told, train = beating
     torch.manual_seed(1)
@@ -109,7 +70,7 @@ def test_it_learns_when_each_state_is_heard(beating: tuple[Recipe, Clips]) -> No
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_the_blocks_up_to_it_learn_by_it_and_no_others(beating: tuple[Recipe, Clips]) -> None:
+def test_the_blocks_up_to_it_learn_by_it_and_no_others(beating: Beating) -> None:
     told, train = beating
     changed_block = recipe_files.changed(told, {"states.block": 1})
     net = changed_block.build()
@@ -122,7 +83,7 @@ def test_the_blocks_up_to_it_learn_by_it_and_no_others(beating: tuple[Recipe, Cl
 
 
 def test_nothing_of_it_is_left_in_the_net_and_it_changes_what_is_learnt(
-    beating: tuple[Recipe, Clips],
+    beating: Beating,
 ) -> None:
     told, train = beating
     with_states = trained(told, train)
@@ -132,9 +93,7 @@ def test_nothing_of_it_is_left_in_the_net_and_it_changes_what_is_learnt(
     assert not any(module._forward_hooks for module in with_states.net.modules())
 
 
-def test_what_was_interrupted_goes_on_bit_for_bit(
-    beating: tuple[Recipe, Clips], tmp_path: Path
-) -> None:
+def test_what_was_interrupted_goes_on_bit_for_bit(beating: Beating, tmp_path: Path) -> None:
     told, train = beating
     checkpoint = tmp_path / "resume.pt"
 
@@ -165,14 +124,14 @@ def test_what_was_interrupted_goes_on_bit_for_bit(
     ],
 )
 def test_what_does_not_suit_is_refused(
-    beating: tuple[Recipe, Clips], changes: dict[str, Any], fault: str
+    beating: Beating, changes: dict[str, Any], fault: str
 ) -> None:
     told = recipe_files.changed(beating[0], changes)
     with pytest.raises(ConfigurationError, match=fault):
         StateHead(told.build(), told)
 
 
-def test_a_weight_of_nothing_is_refused(beating: tuple[Recipe, Clips]) -> None:
+def test_a_weight_of_nothing_is_refused(beating: Beating) -> None:
     with pytest.raises(ConfigurationError, match=r"states\.weight = 0: give more than 0"):
         recipe_files.changed(beating[0], {"states.weight": 0.0})
 
