@@ -61,16 +61,18 @@ class DepthwiseCnn(nn.Module):
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(pooled, labels))
 
     def forward(self, picture: Tensor) -> Tensor:
-        logits: Tensor = self.head(self._pooled(self.body(picture).mean(2)))
+        logits: Tensor = self.head(self._pooled(self.body(picture)))
         return logits
 
-    def _pooled(self, over_time: Tensor) -> Tensor:
+    def _pooled(self, maps: Tensor) -> Tensor:
         if self.pool is not None:
-            heard: Tensor = self.pool(over_time.transpose(1, 2))
+            heard: Tensor = self.pool(maps.mean(2).transpose(1, 2))
             return heard
+        # Over bands and time at once: one after the other takes ONNX Runtime four times as long.
+        over_both = maps.mean((2, 3))
         if self._with_maximum:
-            return torch.cat([over_time.mean(2), over_time.amax(2)], 1)
-        return over_time.mean(2)
+            return torch.cat([over_both, maps.mean(2).amax(2)], 1)
+        return over_both
 
 
 class _Separable(nn.Module):
