@@ -126,7 +126,8 @@ def _without_means(picture: Tensor, silence: float | None) -> Tensor:
         return picture - picture.mean(-1, keepdim=True)
     heard = (picture.amax(2, keepdim=True) > silence).to(picture.dtype)
     frames = heard.sum(-1, keepdim=True).clamp(min=1.0)
-    return (picture - (picture * heard).sum(-1, keepdim=True) / frames) * heard
+    means = picture @ heard.transpose(2, 3) / frames
+    return (picture - means) * heard
 
 
 def levelled(power: Tensor, level: Level, floor: float) -> Tensor:
