@@ -88,8 +88,8 @@ class CycleNet(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         bands = picture.squeeze(1)
-        states = self.states(bands.unsqueeze(2)).squeeze(2).detach().softmax(1)
-        logits: Tensor = self.head(levels_by_state(bands, states))
+        states = self.states(bands.unsqueeze(2)).squeeze(2).detach()
+        logits: Tensor = self.head(levels_by_state(bands, states.transpose(1, 2).softmax(2)))
         return logits
 
 
@@ -101,18 +101,18 @@ def levels_by_state(bands: Tensor, states: Tensor) -> Tensor:
     bands
         Shape (batch, bands, frames); a frame of zeros alone is silence, and does not count.
     states
-        Shape (batch, states, frames): the probability of each.
+        Shape (batch, frames, states): the probability of each.
 
     Returns
     -------
     Shape (batch, 2 * bands * states).
     """
-    heard = (bands.abs().amax(1, keepdim=True) > 0).to(bands.dtype)
-    weights = (states * heard).transpose(1, 2)
+    squares = bands * bands
+    weights = states * (squares.sum(1).unsqueeze(2) > 0).to(states.dtype)
     shares = weights / weights.sum(1, keepdim=True).clamp(min=_LEAST_FRAMES)
     mean = bands @ shares
-    variance = ((bands * bands) @ shares - mean * mean).clamp(min=0.0) + LEAST_VARIANCE
-    return torch.cat([mean.flatten(1), variance.sqrt().flatten(1)], 1)
+    variance = (squares @ shares - mean * mean).clamp(min=0.0) + LEAST_VARIANCE
+    return torch.cat([mean, variance.sqrt()], 1).flatten(1)
 
 
 def _layer(

@@ -26,8 +26,8 @@ def of_cycle(told: Recipe) -> Recipe:
 
 
 def certain(states: list[int]) -> torch.Tensor:
-    """Shape (1, states, frames): one of them in each frame."""
-    return torch.eye(len(STATES))[states].T[None]
+    """Shape (1, frames, states): one of them in each frame."""
+    return torch.eye(len(STATES))[states][None]
 
 
 def test_levels_are_the_mean_and_deviation_of_each_band_in_each_state() -> None:
