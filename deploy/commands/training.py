@@ -192,8 +192,8 @@ def ship(
     mobile file, card and line in manifest.json. For example, after the protocol's folds and a last
     training on everything:
 
-    heartward ship --final runs/ours-screen/fold-0-seed-1 --protocol-runs runs/ours --name screen
-    --version 1.0.0
+    heartward ship --final runs/ours-cycle-screen/fold-0-seed-1 --protocol-runs
+    runs/ours-cycle-audible --name screen --version 1.0.0
     """
     from models.registry import ARTIFACTS
 
@@ -224,7 +224,7 @@ def retrain(
     to: Candidates = Path("retrained"),
     recipe: Annotated[
         str, typer.Option(help="A recipe that ships, or a TOML file.")
-    ] = "ours-screen",
+    ] = "ours-cycle-screen",
     model: InService = None,
     models_dir: OtherModels = None,
     min_new_labels: LeastLabels = 1,

@@ -32,7 +32,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     export: Path
     to: Path
-    recipe: str = "ours-screen"
+    recipe: str = "ours-cycle-screen"
     model: str | None = None
     models_dir: Path | None = None
     min_new_labels: int = 1

@@ -89,17 +89,6 @@ def test_a_predictor_of_another_kind_is_asked_for_itself(windows: Floats) -> Non
     assert answer.probabilities.shape == (len(windows), 2)
 
 
-def test_a_mean_over_two_rows_is_taken_by_hand() -> None:
-    artifact = (ARTIFACTS / "screen-0.4.0.onnx").read_bytes()
-    parts = halves(artifact)
-    assert parts is not None
-    count = [
-        sum(node.op_type == "ReduceMean" for node in onnx.load_from_string(each).graph.node)
-        for each in (artifact, parts.net)
-    ]
-    assert count == [3, 2]
-
-
 def test_names_do_not_tell_front_ends_apart_but_numbers_do() -> None:
     def front(name: str, floor: float) -> bytes:
         parts = halves(

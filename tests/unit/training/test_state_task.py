@@ -144,7 +144,7 @@ def test_recipes_without_it_are_the_recipes_that_they_were() -> None:
 
 
 def test_the_recipes_that_ship_name_the_segmenter_that_ships() -> None:
-    told = recipe_files.load(recipe_files.find("ours-screen")).states
+    told = recipe_files.load(recipe_files.find("ours-cycle-screen")).states
     assert told is not None
     assert told.segmenter == f"{_SEGMENTER.name}-{_SEGMENTER.version}"
 

@@ -177,7 +177,7 @@ def test_what_failed_after_the_training_goes_on_without_training_again(
 
 
 def test_public_sets_keep_their_held_out_part_whatever_the_recipe_does(tmp_path: Path) -> None:
-    shipped = recipe_files.load(recipe_files.find("ours-screen"))
+    shipped = recipe_files.load(recipe_files.find("ours-cycle-screen"))
     told = material.recipe_with(shipped, tmp_path)
     assert told.data.protocols == ("physionet2016", "circor2022", "yaseen2018")
     assert told.data.whole == (str(tmp_path),)
