@@ -29,7 +29,7 @@ def test_an_alarm_is_raised_acknowledged_and_cleared(ward: AlarmWard) -> None:
     ward.windows("bed-1", 4, abnormal=0.9)
     ward.wait_for("bed-1", "raised*")
     raised = ward.events("bed-1")[-1]
-    assert (raised.cause, raised.bed) == ("screen abnormal 0.90 >= 0.81", "1")
+    assert (raised.cause, raised.bed) == ("screen abnormal 0.90 >= 0.84", "1")
     assert raised.strip is not None
     ward.act("bed-1", "acknowledge", episode_id=raised.episode_id)
     ward.wait_for("bed-1", "acknowledged")

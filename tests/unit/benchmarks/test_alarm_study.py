@@ -143,6 +143,11 @@ def test_of_quiet_rules_the_one_that_finds_most_is_chosen() -> None:
     assert not choice.keeps(deaf)
 
 
+def test_one_window_alone_is_never_chosen() -> None:
+    alone, two = _rule(0.0, 0.9)._replace(point=Point(1, 1, 0.93)), _rule(0.05, 0.5)
+    assert choice.chosen([alone, two]) is two
+
+
 def test_where_none_is_quiet_the_quietest_is_chosen() -> None:
     louder, noisy = _rule(0.2, 0.99), _rule(0.05, 0.9, noisy=0.12)
     assert choice.chosen([louder, noisy]) is noisy

@@ -33,7 +33,7 @@ def test_what_is_still_true_rings_with_the_first_window_in_time() -> None:
     bed.windows(4, abnormal=0.9)
     events = bed.windows(1, abnormal=0.9)
     assert told(events) == ["rang*"]
-    assert events[0].cause == "still so: screen abnormal 0.90 >= 0.81"
+    assert events[0].cause == "still so: screen abnormal 0.90 >= 0.84"
     assert events[0].strip is not None
     assert told(bed.windows(10, abnormal=0.9)) == []
 

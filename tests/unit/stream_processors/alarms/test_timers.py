@@ -91,7 +91,7 @@ def test_nobody_answers_so_it_escalates_twice_and_no_more() -> None:
     escalated = [event for event in bed.events if event.transition == "escalated"]
     assert [event.escalation for event in escalated] == [1, 2]
     assert [event.due_us for event in escalated] == [us(105), us(205)]
-    assert escalated[0].cause == "nobody has answered: screen abnormal 0.90 >= 0.81"
+    assert escalated[0].cause == "nobody has answered: screen abnormal 0.90 >= 0.84"
 
 
 def test_who_answers_ends_the_escalation() -> None:
@@ -289,6 +289,6 @@ def test_words_do_not_pile_up_with_reminders_and_escalations() -> None:
         bed.act("acknowledge")
     words = {event.cause for event in bed.events if event.transition in ("reminded", "escalated")}
     assert words == {
-        "still so: screen abnormal 0.90 >= 0.81",
-        "nobody has answered: screen abnormal 0.90 >= 0.81",
+        "still so: screen abnormal 0.90 >= 0.84",
+        "nobody has answered: screen abnormal 0.90 >= 0.84",
     }
