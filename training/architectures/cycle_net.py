@@ -108,10 +108,11 @@ def levels_by_state(bands: Tensor, states: Tensor) -> Tensor:
     Shape (batch, 2 * bands * states).
     """
     squares = bands * bands
-    weights = states * (squares.sum(1).unsqueeze(2) > 0).to(states.dtype)
-    shares = weights / weights.sum(1, keepdim=True).clamp(min=_LEAST_FRAMES)
-    mean = bands @ shares
-    variance = (squares @ shares - mean * mean).clamp(min=0.0) + LEAST_VARIANCE
+    heard = (squares.sum(1, keepdim=True) > 0).to(states.dtype)
+    # Sums over frames are products: ONNX Runtime rounds its sums otherwise in another batch.
+    frames = (heard @ states).clamp(min=_LEAST_FRAMES)
+    mean = bands @ states / frames
+    variance = (squares @ states / frames - mean * mean).clamp(min=0.0) + LEAST_VARIANCE
     return torch.cat([mean, variance.sqrt()], 1).flatten(1)
 
 
