@@ -47,7 +47,7 @@ WINDOWS = 64  # a round of every contestant
 BATCHES = (8, 32, 64)
 TARGETS = {"librosa and PyTorch": 6.0, "librosa and ONNX Runtime": 4.0}
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-_CONFIG = LogMelConfig(bands=48)  # the shipped net's
+_CONFIG = LogMelConfig(bands=32, floor=1e-4)  # the shipped net's
 _MEL = {
     "sr": _CONFIG.sample_rate_hz,
     "n_fft": _CONFIG.frame_samples,
@@ -158,8 +158,11 @@ def net_alone(model: OnnxPredictor) -> onnx.ModelProto:
     entry = next(e for e in Registry().entries if (e.name, e.version) == (name, version))
     whole = multiplied_out(ARTIFACTS / entry.file)
     operations = [node.op_type for node in whole.graph.node]
-    first = operations.index("Conv", operations.index("Log"))
-    return onnx.utils.Extractor(whole).extract_model([whole.graph.node[first].input[0]], [OUTPUT])
+    picture = whole.graph.node[operations.index("Conv", operations.index("Log"))].input[0]
+    made_by = {name: node for node in whole.graph.node for name in node.output}
+    while made_by[picture].op_type in {"Squeeze", "Unsqueeze"}:
+        picture = made_by[picture].input[0]
+    return onnx.utils.Extractor(whole).extract_model([picture], [OUTPUT])
 
 
 def multiplied_out(file: Path) -> onnx.ModelProto:
@@ -200,27 +203,67 @@ def in_torch(body: onnx.ModelProto) -> Callable[[Floats], Floats]:
     return answer
 
 
+_AS_THEY_ARE: dict[str, Callable[..., torch.Tensor]] = {
+    "Relu": torch.relu,
+    "Sqrt": torch.sqrt,
+    "Add": torch.add,
+    "Sub": torch.sub,
+    "Mul": torch.mul,
+    "Div": torch.div,
+    "MatMul": torch.matmul,
+    "Greater": torch.gt,
+    "Clip": torch.clamp,
+    "Gemm": torch.nn.functional.linear,
+    "Cast": lambda values: values.float(),
+    "Squeeze": lambda values, axes: values.squeeze(tuple(axes.tolist())),
+    "Unsqueeze": lambda values, axes: values.unsqueeze(axes.item()),
+    "Reshape": lambda values, shape: values.reshape(shape.tolist()),
+    "Slice": lambda values, start, end, axis, _step: values.narrow(
+        axis.item(), start.item(), min(end.item(), values.shape[axis.item()]) - start.item()
+    ),
+}
+
+
+def _convolution(told: dict[str, Any]) -> Callable[..., torch.Tensor]:
+    top, left, bottom, right = told["pads"]
+    convolved = partial(
+        torch.conv2d,
+        stride=told["strides"],
+        dilation=told["dilations"],
+        groups=told["group"],
+    )
+    if (top, left) == (bottom, right):
+        return partial(convolved, padding=(top, left))
+    edges = (left, right, top, bottom)
+    return lambda maps, *weights: convolved(torch.nn.functional.pad(maps, edges), *weights)
+
+
+def _batch_norm(told: dict[str, Any]) -> Callable[..., torch.Tensor]:
+    return lambda values, weight, bias, mean, variance: torch.nn.functional.batch_norm(
+        values, mean, variance, weight, bias, eps=told["epsilon"]
+    )
+
+
+_AS_TOLD: dict[str, Callable[[dict[str, Any]], Callable[..., torch.Tensor]]] = {
+    "Conv": _convolution,
+    "BatchNormalization": _batch_norm,
+    "Transpose": lambda told: partial(torch.permute, dims=told["perm"]),
+    "Softmax": lambda told: partial(torch.softmax, dim=told["axis"]),
+    "Concat": lambda told: lambda *values: torch.cat(values, told["axis"]),
+    "ReduceSum": lambda told: (
+        lambda values, axes: values.sum(axes.tolist(), keepdim=bool(told["keepdims"]))
+    ),
+}
+
+
 def _layer(node: onnx.NodeProto) -> Callable[..., torch.Tensor]:
-    """What PyTorch has for one node of a net of convolutions."""
+    """What PyTorch has for one node of a net that ships."""
     told = {it.name: onnx.helper.get_attribute_value(it) for it in node.attribute}
-    match node.op_type:
-        case "Conv":
-            padding = told["pads"][:2]
-            return partial(
-                torch.conv2d, stride=told["strides"], padding=padding, groups=told["group"]
-            )
-        case "Relu":
-            return torch.relu
-        case "Add":
-            return torch.add
-        case "ReduceMean":
-            return lambda maps, axes: maps.mean(axes.tolist(), keepdim=bool(told["keepdims"]))
-        case "Gemm":
-            return torch.nn.functional.linear
-        case "Softmax":
-            return partial(torch.softmax, dim=-1)
-        case other:
-            raise NotImplementedError(f"this benchmark has no {other} in PyTorch yet")
+    if node.op_type in _AS_TOLD:
+        return _AS_TOLD[node.op_type](told)
+    if node.op_type in _AS_THEY_ARE:
+        return _AS_THEY_ARE[node.op_type]
+    raise NotImplementedError(f"this benchmark has no {node.op_type} in PyTorch yet")
 
 
 def agree(model: OnnxPredictor, *others: Callable[[Floats], Floats]) -> None:
