@@ -43,7 +43,7 @@ def test_a_killed_console_answers_after_its_restart_what_it_had_taken_and_nothin
     until(
         lambda: all(r["is_explained"] for r in program.get("/recordings")["results"]),
         "every recording is explained",
-        timeout_s=60,
+        timeout_s=180,
     )
     listed = [recording["id"] for recording in program.get("/recordings")["results"]]
     assert sorted(listed) == sorted(taken)
