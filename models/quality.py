@@ -100,9 +100,8 @@ def assess(
     for number, why in zip(
         wanting, _reasons(model, found[wanting], parts[wanting], by_model[wanting]), strict=True
     ):
-        reasons[number] = (
-            (NO_SOUND,) if silent[number] else (*_fault_words(faults, number), *why)
-        )[:_MOST_REASONS]
+        told = (NO_SOUND,) if silent[number] else (*_fault_words(faults, number), *why)
+        reasons[number] = tuple(dict.fromkeys(told))[:_MOST_REASONS]
     return tuple(
         Assessment(score=score, verdict=verdict_of(score), reasons=why)
         for score, why in zip(scores.tolist(), reasons, strict=True)
