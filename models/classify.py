@@ -15,7 +15,6 @@ import numpy.typing as npt
 from models.contract import PIPELINE_FILTER, PIPELINE_GRID, ModelContract
 from models.dsp import Floats
 from models.fast_heart import hear_fast_too
-from models.heart import hear_beginning
 from models.predictor import SEGMENT, Answer, Predictor
 from models.recording import Pace, Recording
 from models.recording_heart import RecordingHeart, whole
@@ -125,11 +124,9 @@ def _heart(recording: Recording, model: Predictor) -> RecordingHeart | None:
     model.contract.require_fit(PIPELINE_GRID, PIPELINE_FILTER)
     pace, windows = Pace.of(model.contract), recording.windows(model.contract)
     hearts: list[Heart | None] = []
-    if recording.gap_fraction(pace):
-        hearts += hear_beginning(windows, model.predict(windows), recording.duration_s)
-    else:
-        for first in range(0, len(windows), _BATCH):
-            hearts += hear_fast_too(windows[first : first + _BATCH], model.predict)
+    for first in range(0, len(windows), _BATCH):
+        some = windows[first : first + _BATCH]
+        hearts += hear_fast_too(some, model.predict, heard_s=recording.duration_s)
     return whole(
         [
             heart if quality.usable else None

@@ -14,9 +14,10 @@ from models.contract import PIPELINE_GRID
 from models.dsp import Floats
 from models.envelope import frame_power
 from models.heart import LEAST_CONFIDENCE, hear
-from models.heart_rate import periods
+from models.heart_rate import FEWEST_FRAMES, periods
 from models.resample import Resampler
 from models.rhythm import MOST_BPM, Heart
+from models.segmentation import FRAME_S
 
 Predict = Callable[[Floats], Floats]
 
@@ -33,7 +34,11 @@ _slow = Resampler(_RATE_HZ, round(_RATE_HZ * _SLOWER))
 
 
 def hear_fast_too(
-    windows: Floats, predict: Predict, *, least_confidence: float = LEAST_CONFIDENCE
+    windows: Floats,
+    predict: Predict,
+    *,
+    heard_s: float = math.inf,
+    least_confidence: float = LEAST_CONFIDENCE,
 ) -> list[Heart | None]:
     """What each window tells, as `models.heart.hear`, of hearts up to `MOST_BPM`.
 
@@ -43,13 +48,16 @@ def hear_fast_too(
         Shape (n, samples), filtered, float32 of full scale 1, on the pipeline's grid.
     predict
         The model of task `segment`.
+    heard_s
+        Of each window, behind which there is nothing but filling.
     least_confidence
         Below it nothing is told.
     """
-    hearts = hear(windows, predict(windows), least_confidence=0.0)
+    hearts = hear(windows, predict(windows), heard_s=heard_s, least_confidence=0.0)
     doubtful = [k for k, heart in enumerate(hearts) if _is_doubtful(heart)]
-    if doubtful:
-        for k, fast in zip(doubtful, _second_look(windows[doubtful], predict), strict=True):
+    if doubtful and heard_s >= FEWEST_FRAMES * FRAME_S:
+        heard = round(min(heard_s * _RATE_HZ, windows.shape[1]))
+        for k, fast in zip(doubtful, _second_look(windows[doubtful], heard, predict), strict=True):
             hearts[k] = fast or hearts[k]
     return [own if own and own.confidence >= least_confidence else None for own in hearts]
 
@@ -58,14 +66,14 @@ def _is_doubtful(heart: Heart | None) -> bool:
     return heart is None or heart.confidence < _DOUBTFUL
 
 
-def _second_look(windows: Floats, predict: Predict) -> list[Heart | None]:
-    """The fast heart in each window, if there is one.
+def _second_look(windows: Floats, heard: int, predict: Predict) -> list[Heart | None]:
+    """The fast heart in the first `heard` samples of each window, if there is one.
 
     Sounds are looked for only where something repeats itself so fast: that costs most.
     """
     number, samples = windows.shape
     stretch = _stretch(samples)
-    parts = np.concatenate([windows[:, :stretch], windows[:, -stretch:]])
+    parts = np.concatenate([windows[:, :stretch], windows[:, heard - stretch : heard]])
     slowed = np.ascontiguousarray(_slow(parts)[:, :samples])
     probabilities = predict(slowed)
     repeated_bpm = _SLOWER * periods(probabilities, frame_power(slowed)).rate_bpm
@@ -77,7 +85,7 @@ def _second_look(windows: Floats, predict: Predict) -> list[Heart | None]:
         told = hear(slowed[chosen], probabilities[chosen])
         both = zip(told[: len(places)], told[len(places) :], strict=True)
         for place, (early, late) in zip(places.tolist(), both, strict=True):
-            hearts[place] = _of_both(early, late, samples)
+            hearts[place] = _of_both(early, late, heard, heard - stretch)
     return hearts
 
 
@@ -86,15 +94,15 @@ def _stretch(samples: int) -> int:
     return math.ceil(samples / _SLOWER / _slow.turn) * _slow.turn
 
 
-def _of_both(early: Heart | None, late: Heart | None, samples: int) -> Heart | None:
-    """The fast heart that both stretches tell."""
+def _of_both(early: Heart | None, late: Heart | None, heard: int, began: int) -> Heart | None:
+    """The fast heart that both stretches tell; the late one began at sample `began` of `heard`."""
     if early is None or late is None:
         return None
     rate_bpm = _SLOWER * math.sqrt(early.rate_bpm * late.rate_bpm)
     apart = abs(math.log(early.rate_bpm / late.rate_bpm))
     if apart > _AGREEING or not _FAST_BPM <= rate_bpm <= MOST_BPM * (1 + _ROUNDING):
         return None
-    middle_s, began_s = samples / _RATE_HZ / 2, (samples - _stretch(samples)) / _RATE_HZ
+    middle_s, began_s = heard / _RATE_HZ / 2, began / _RATE_HZ
     return Heart(
         rate_bpm=round(min(rate_bpm, MOST_BPM), _DIGITS),
         confidence=min(early.confidence, late.confidence),

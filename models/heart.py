@@ -23,7 +23,11 @@ _DIGITS = 3
 
 
 def hear(
-    windows: Floats, probabilities: Floats, *, least_confidence: float = LEAST_CONFIDENCE
+    windows: Floats,
+    probabilities: Floats,
+    *,
+    heard_s: float = math.inf,
+    least_confidence: float = LEAST_CONFIDENCE,
 ) -> list[Heart | None]:
     """What each window tells; None where its sound does not allow it.
 
@@ -33,6 +37,9 @@ def hear(
         Shape (n, samples), filtered, float32 of full scale 1.
     probabilities
         Shape (n, frames, states): what the model of task `segment` says of them.
+    heard_s
+        Of each window, behind which there is nothing but filling. Where that is less than two of
+        the longest beats no rate can be told, and nothing is.
     least_confidence
         Below it nothing is told.
 
@@ -41,9 +48,13 @@ def hear(
     SignalError
         For other shapes.
     """
+    hearts: list[Heart | None] = [None] * len(windows)
+    beginning = _beginning(windows, probabilities, heard_s)
+    if beginning is None:
+        return hearts
+    windows, probabilities = beginning
     power = frame_power(windows)
     heard = np.flatnonzero(power.mean(axis=1) > _SILENCE)
-    hearts: list[Heart | None] = [None] * len(windows)
     if len(heard):
         found = _hearts(windows[heard], probabilities[heard], power[heard])
         for place, heart in zip(heard.tolist(), found, strict=True):
@@ -52,19 +63,18 @@ def hear(
     return hearts
 
 
-def hear_beginning(windows: Floats, probabilities: Floats, seconds: float) -> list[Heart | None]:
-    """What the first `seconds` of windows tell, behind which there is nothing but filling.
-
-    A decoder that hears the filling too finds beats in it. None where that is less than two of the
-    longest beats, in which no rate can be told.
-    """
-    pairs = min(int(seconds / (2 * FRAME_S)), probabilities.shape[1] // 2)
-    if 2 * pairs < FEWEST_FRAMES:
-        return [None] * len(windows)
-    samples = windows.shape[1] * 2 * pairs // probabilities.shape[1]
-    return hear(
+def _beginning(
+    windows: Floats, probabilities: Floats, heard_s: float
+) -> tuple[Floats, Floats] | None:
+    """A decoder that hears the filling too finds beats in it."""
+    frames = probabilities.shape[1]
+    kept = 2 * int(min(heard_s / FRAME_S, frames) / 2)
+    if kept < FEWEST_FRAMES:
+        return None
+    samples = windows.shape[1] * kept // frames
+    return (
         np.ascontiguousarray(windows[:, :samples]),
-        np.ascontiguousarray(probabilities[:, : 2 * pairs]),
+        np.ascontiguousarray(probabilities[:, :kept]),
     )
 
 

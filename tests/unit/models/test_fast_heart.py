@@ -48,6 +48,20 @@ def test_each_sound_of_a_fast_heart_is_told_once_and_where_it_is(
         assert (np.diff(told_s) > 0.5 * 60 / rate_bpm).all()
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(3.9, False), (4.6, True), (4.9, True)])
+@pytest.mark.parametrize("rate_bpm", [100.0, *FAST_BPM])
+def test_a_short_recordings_heart_is_told_up_to_its_end(
+    segmenter: OnnxPredictor, rate_bpm: float, seconds: float, told: bool
+) -> None:
+    sound = beats.sound(beats.steady(rate_bpm))
+    sound[:, int(seconds * 2000) :] = 0.0
+    (heart,) = hear_fast_too(sound, segmenter.predict, heard_s=seconds)
+    assert (heart is not None) == told
+    if heart is not None:
+        assert heart.rate_bpm == pytest.approx(rate_bpm, abs=5)
+        assert seconds - 1.0 < max(*heart.s1_s, *heart.s2_s) < seconds
+
+
 @pytest.mark.parametrize("rate_bpm", [210.0, 220.0])
 def test_the_fastest_are_never_told_at_half_their_rate(
     segmenter: OnnxPredictor, rate_bpm: float
