@@ -150,6 +150,12 @@ def silence(config: LogMelConfig | MfccConfig | SpectrogramConfig) -> float | No
     return math.log(config.floor + _SILENT_POWER) if config.level == "log" else None
 
 
+def makes_silence_zeros(config: FrontEndConfig) -> bool:
+    """Whether frames without sound are zeros in the picture, and no others are."""
+    heard = isinstance(config, LogMelConfig | SpectrogramConfig) and silence(config) is not None
+    return heard and config.normalisation == "band-mean"
+
+
 def normalised(
     picture: Tensor, normalisation: Normalisation, *, silence: float | None = None
 ) -> Tensor:

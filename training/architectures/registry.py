@@ -36,11 +36,12 @@ class _Family:
     net: Callable[..., nn.Module]
     least_side: int = 1
     takes_raw_frames: bool = False
+    wants_silence_as_zeros: bool = False
 
 
 _FAMILIES: Mapping[str, _Family] = {
     "ours": _Family(DepthwiseCnn),
-    "cycle_net": _Family(CycleNet),
+    "cycle_net": _Family(CycleNet, wants_silence_as_zeros=True),
     "strided_cnn": _Family(StridedCnn),
     "mobilenet_v3_small": _Family(MobileNetV3Small),
     "mobilenet_v2": _Family(MobileNetV2),
@@ -167,6 +168,11 @@ def _require_sense(
         raise ConfigurationError(
             f"{name} looks for shapes in a picture, and {kind} are none, for their rows are no "
             "frequencies: give it log-mel, spectrogram or mfcc"
+        )
+    if family.wants_silence_as_zeros and not front_ends.makes_silence_zeros(front_end):
+        raise ConfigurationError(
+            f"{name} knows silence by its zeros: give it log-mel or spectrogram with level = "
+            f'"log" and normalisation = "band-mean"'
         )
     bands, frames = front_end.features, front_end.frames(window_samples)
     if min(bands, frames) < family.least_side:

@@ -1,5 +1,6 @@
 """Cost and deployment tiers, beside what the literature says, for the comparison's page."""
 
+import math
 from collections.abc import Sequence
 
 from training.evaluation.collected import Row
@@ -85,7 +86,7 @@ def _published(result: Result, batches: Sequence[int]) -> list[str]:
 
 
 def _tiers(costs: Sequence[Cost], rows: Sequence[Row]) -> str:
-    best = _best_uar(costs, rows)
+    best = _best_uar(rows)
     said = []
     for tier in TIERS:
         own = [cost for cost in costs if tier_of(cost) == tier]
@@ -97,7 +98,7 @@ def _tiers(costs: Sequence[Cost], rows: Sequence[Row]) -> str:
                 f"{cost.model} {cost.version}",
                 f"{cost.own_mb:.1f} MB, {cost.flops_per_s / 1e6:.1f} million",
                 f"{patients_per_core(cost):,.0f}",
-                number(best.get(cost.model, float("nan"))),
+                number(best.get(cost.model, math.nan) if cost.told_uar is None else cost.told_uar),
             )
             for cost in own
         ] or [(tier.name, limits, "none measured", DASH, DASH, DASH)]
@@ -105,11 +106,11 @@ def _tiers(costs: Sequence[Cost], rows: Sequence[Row]) -> str:
     return table(heads, said)
 
 
-def _best_uar(costs: Sequence[Cost], rows: Sequence[Row]) -> dict[str, float]:
-    """By name, for cost does not depend on what a net was trained by and its version does."""
-    told = [(cost.model, cost.told_uar) for cost in costs if cost.told_uar is not None]
-    heard = [(row.run.model, row.found.metrics["uar"].value) for row in rows if not row.found.leaks]
+def _best_uar(rows: Sequence[Row]) -> dict[str, float]:
+    """By name, for nets whose cost was measured untrained: it depends on no version's weights."""
     found: dict[str, float] = {}
-    for model, uar in (*told, *heard):
-        found[model] = max(found.get(model, 0.0), uar)
+    for row in rows:
+        if not row.found.leaks:
+            model, uar = row.run.model, row.found.metrics["uar"].value
+            found[model] = max(found.get(model, 0.0), uar)
     return found

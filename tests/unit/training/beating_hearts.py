@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import torch
+from torch import nn
 
 from tests.unit.training import two_tones
 from training.datasets import folder
 from training.engine import recipe_files
 from training.engine.clips import Clips
 from training.engine.recipe import Recipe
+from training.engine.state_task import OwnStates, StateHead
 
 _RATE_HZ = 2000
 Beating = tuple[Recipe, Clips]
@@ -25,6 +28,20 @@ def beating_hearts(place: Path) -> Beating:
     (place / "labels.csv").write_text("\n".join(lines) + "\n")
     told = _changed(recipe_files.load(recipe_files.find("ours")), place)
     return told, two_tones.heard(folder.load(place), told)
+
+
+def losses_of(net: nn.Module, task: OwnStates | StateHead, waveform: torch.Tensor) -> list[float]:
+    """Of a task that learns alone, in forty steps."""
+    learnt = torch.optim.Adam([*net.parameters(), *task.parameters()], 0.01)
+    losses = []
+    for _ in range(40):
+        learnt.zero_grad()
+        net(waveform)
+        loss = task.loss(waveform)
+        torch.autograd.backward(loss)
+        learnt.step()
+        losses.append(float(loss.detach()))
+    return losses
 
 
 def _changed(told: Recipe, place: Path) -> Recipe:

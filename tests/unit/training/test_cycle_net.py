@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from models.dsp import Floats
 from models.errors import ConfigurationError
+from models.registry import Registry
 from models.segmentation import STATES
-from tests.unit.training.beating_hearts import Beating, beating_hearts
+from tests.unit.training.beating_hearts import Beating, beating_hearts, losses_of
 from tests.unit.training.test_loop import trained
 from training.architectures.cycle_net import LEAST_VARIANCE, CycleNet, levels_by_state
 from training.engine import recipe_files
@@ -23,6 +25,25 @@ def beating(tmp_path: Path) -> Beating:
 
 def of_cycle(told: Recipe) -> Recipe:
     return recipe_files.changed(told, {"architecture": {"name": "cycle_net"}})
+
+
+class Fixed(torch.nn.Module):
+    """In the place of the part that tells states: always the same logits."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self._logits = logits
+
+    def forward(self, _bands: torch.Tensor) -> torch.Tensor:
+        return self._logits
+
+
+def in_places(heard: Floats, places: int) -> Floats:
+    """The segmenter's answers, shape (n, frames, states), between its frames."""
+    frames = heard.shape[1]
+    at = (np.arange(places) + 0.5) * frames / places - 0.5
+    told = [[np.interp(at, np.arange(frames), row) for row in window.T] for window in heard]
+    return np.array(told, np.float32).transpose(0, 2, 1)
 
 
 def certain(states: list[int]) -> torch.Tensor:
@@ -74,22 +95,43 @@ def test_labels_do_not_move_the_states_and_the_segmenter_does(beating: Beating) 
     assert all(weight.grad is not None for weight in net.net.get_submodule("states").parameters())
 
 
+def test_the_loss_is_the_distance_from_the_segmenters_answers_at_their_time(
+    beating: Beating,
+) -> None:
+    told, clips = recipe_files.changed(of_cycle(beating[0]), {"states.weight": 0.3}), beating[1]
+    net = told.build()
+    waveform = clips.samples(clips.start[:4])
+    heard = Registry().segmenter().predict(waveform.numpy())
+    wanted = torch.tensor(in_places(heard, 198)).clamp(min=1e-6)
+    entropy = -(wanted * wanted.log()).sum(2).mean()
+
+    def loss_of(answer: torch.Tensor) -> float:
+        net.net.states = Fixed(answer.log().transpose(1, 2).unsqueeze(2))
+        task = state_task(net, told)
+        assert task is not None
+        net(waveform)
+        return float(task.loss(waveform))
+
+    assert loss_of(wanted) == pytest.approx(0.3 * float(entropy), rel=1e-4)
+    assert loss_of(wanted.roll(8, 1)) > 2 * loss_of(wanted)
+
+
+def test_what_is_moved_by_a_coarse_frame_has_its_states_moved_alike() -> None:
+    torch.manual_seed(0)
+    net = CycleNet(2, bands=16).eval()
+    bands = torch.randn(1, 16, 1, 600)
+    here, later = (net.states(each)[..., 200:400] for each in (bands, bands.roll(5, 3)))
+    torch.testing.assert_close(later[..., 5:], here[..., :-5])
+    assert not torch.allclose(later, here, atol=1e-3)
+
+
 def test_the_states_come_to_be_the_segmenters(beating: Beating) -> None:
     told, clips = of_cycle(beating[0]), beating[1]
     torch.manual_seed(1)
     net = told.build()
     task = state_task(net, told)
     assert task is not None
-    waveform = clips.samples(clips.start)
-    learnt = torch.optim.Adam(net.parameters(), 0.01)
-    losses = []
-    for _ in range(40):
-        learnt.zero_grad()
-        net(waveform)
-        loss = task.loss(waveform)
-        torch.autograd.backward(loss)
-        learnt.step()
-        losses.append(float(loss.detach()))
+    losses = losses_of(net, task, clips.samples(clips.start))
     assert losses[-1] < 0.6 * losses[0]
 
 
@@ -104,3 +146,15 @@ def test_without_states_to_learn_it_is_refused(beating: Beating) -> None:
     told = recipe_files.changed(of_cycle(beating[0]), {"states": None})
     with pytest.raises(ConfigurationError, match=r"learns the heart's states by \[states\] alone"):
         state_task(told.build(), told)
+
+
+@pytest.mark.parametrize(
+    "front_end", [{"kind": "mfcc"}, {"level": "db"}, {"normalisation": "standard"}]
+)
+def test_pictures_in_which_silence_is_no_zero_are_refused(
+    beating: Beating, front_end: dict[str, str]
+) -> None:
+    told = of_cycle(beating[0])
+    changes = {f"front_end.{name}": value for name, value in front_end.items()}
+    with pytest.raises(ConfigurationError, match="cycle_net knows silence by its zeros"):
+        recipe_files.changed(told, changes).build()

@@ -12,7 +12,7 @@ from models.errors import ConfigurationError
 from models.registry import Registry
 from models.segmentation import STATES
 from tests.unit.training import two_tones
-from tests.unit.training.beating_hearts import Beating, beating_hearts
+from tests.unit.training.beating_hearts import Beating, beating_hearts, losses_of
 from tests.unit.training.test_loop import quiet, same, trained
 from training.engine import recipe_files
 from training.engine.loop import Heard
@@ -57,16 +57,7 @@ def test_it_learns_when_each_state_is_heard(beating: Beating) -> None:
     torch.manual_seed(1)
     net = told.build()
     head = StateHead(net, told)
-    waveform = train.samples(train.start)
-    learnt = torch.optim.Adam([*net.parameters(), *head.parameters()], 0.01)
-    losses = []
-    for _ in range(40):
-        learnt.zero_grad()
-        net(waveform)
-        loss = head.loss(waveform)
-        torch.autograd.backward(loss)
-        learnt.step()
-        losses.append(float(loss.detach()))
+    losses = losses_of(net, head, train.samples(train.start))
     assert losses[-1] < 0.6 * losses[0]
 
 

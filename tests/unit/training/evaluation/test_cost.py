@@ -112,9 +112,12 @@ def test_patients_are_counted_from_the_quickest_batch() -> None:
 
 
 def test_a_tier_shows_the_best_uar_that_an_artifact_tells_of_itself() -> None:
-    told = msgspec.structs.replace(made(1, 1e6), told_uar=0.871)
-    assert "| 0.871 |" in cost_tables([told], [])
-    assert "| - |" in cost_tables([made(1, 1e6)], [])
+    untold = made(1, 1e6)
+    told = msgspec.structs.replace(untold, told_uar=0.871)
+    other = msgspec.structs.replace(untold, version="0.2.0", told_uar=0.6)
+    lines = cost_tables([untold, told, other], []).splitlines()
+    uars = [line.split("|")[-2].strip() for line in lines if line.startswith("| wearable |")]
+    assert uars == ["-", "0.871", "0.600"]
 
 
 def test_what_an_artifact_tells_of_a_leaking_division_is_no_figure_of_it(tmp_path: Path) -> None:
